@@ -1,0 +1,1 @@
+//! The console channel: one line a message on stdout.

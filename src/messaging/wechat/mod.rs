@@ -1,0 +1,3 @@
+//! The WeChat Official Account (服务号) channel.
+
+pub mod wire;
