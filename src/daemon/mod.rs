@@ -1,1 +1,3 @@
-//! (skeleton)
+//! The imperative shell: one file a task.
+
+pub mod clock;
