@@ -1,8 +1,78 @@
 //! What is to be said: messages in words of the domain, before any channel renders them.
 
+use super::OutboxRef;
 use crate::plan::{AnswerType, Language, Zone};
+use hmac::{Hmac, Mac};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+/// The name of a message, inside and to the API (`client_msg_id`): 16 bytes of a keyed hash over
+/// what the message is about; 32 hexadecimal digits in text. The same decision made again has
+/// the same id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MessageId(pub [u8; 16]);
+
+impl std::fmt::Display for MessageId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+/// The key of ids and pseudonyms: random, made with the store, kept in it.
+#[derive(Clone)]
+pub struct IdKey(Hmac<Sha256>);
+
+impl IdKey {
+    /// A key from its 32 random bytes.
+    #[must_use]
+    pub fn new(bytes: &[u8; 32]) -> Self {
+        Self(Hmac::new_from_slice(bytes).expect("HMAC takes a key of any length"))
+    }
+
+    /// The first 16 bytes of the keyed hash over length-prefixed parts.
+    #[must_use]
+    pub fn hash<'a>(&self, parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 16] {
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(&(part.len() as u64).to_le_bytes());
+            mac.update(part);
+        }
+        let digest = mac.finalize().into_bytes();
+        let mut first = [0; 16];
+        first.copy_from_slice(&digest[..16]);
+        first
+    }
+}
+
+impl std::fmt::Debug for IdKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("IdKey(…)")
+    }
+}
+
+/// A message to one patient's contact, as the engine decides it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its place in the outbox: class, deadline, id.
+    pub key: OutboxRef,
+    /// Not handed to the API before this instant.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub not_before: Timestamp,
+    /// The instant it is about: lateness is counted from here.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub due: Timestamp,
+    /// Name, language and zone for the text.
+    pub addressee: Addressee,
+    /// What is said.
+    pub body: Body,
+}
 
 /// Priority classes, strict, first the most urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,8 +144,10 @@ pub struct DoseLine {
     /// `take`; empty for "as directed".
     pub amount: String,
     /// The scheduled instant.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub due: Timestamp,
     /// A reminder after this is late.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub on_time_until: Timestamp,
     /// The doctor's words.
     pub note: Option<String>,
@@ -91,8 +163,10 @@ pub struct Question {
     /// What kind of answer is expected.
     pub answer: AnswerType,
     /// The scheduled instant.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub due: Timestamp,
     /// A prompt after this is late.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub on_time_until: Timestamp,
 }
 
@@ -102,6 +176,7 @@ pub struct AppointmentLine {
     /// What for.
     pub what: String,
     /// When the appointment is.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub at: Timestamp,
     /// The doctor's words.
     pub note: Option<String>,
@@ -113,6 +188,7 @@ pub struct Text {
     /// What is said.
     pub text: String,
     /// When it happened or was written.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub at: Timestamp,
 }
 

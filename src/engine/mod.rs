@@ -1,10 +1,14 @@
 //! The functional core: what follows for one patient from an input, as a pure function.
 //!
 //! No clock, no I/O, no runtime: the instant comes in as an argument, what is to be done goes
-//! out as a [`Decision`].
+//! out as a [`Decision`]. [`step`] is total and deterministic.
 
+mod decision;
 mod message;
 mod state;
+mod step;
 
+pub use decision::*;
 pub use message::*;
 pub use state::*;
+pub use step::{LOOK_AHEAD, OCCURRENCES_PER_STEP, step};

@@ -3,25 +3,9 @@
 pub mod console;
 pub mod wechat;
 
+pub use crate::engine::MessageId;
 use crate::engine::{Addressee, Body};
 use jiff::Timestamp;
-
-/// The key by which a message is known inside and to the API (`client_msg_id`):
-/// 16 bytes of a keyed hash over what the message is about; 32 hexadecimal digits in text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-pub struct MessageId(pub [u8; 16]);
-
-impl std::fmt::Display for MessageId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl std::fmt::Debug for MessageId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self, f)
-    }
-}
 
 /// What a channel is handed: one message to one address.
 ///

@@ -1,0 +1,444 @@
+//! The one function that decides: [`step`].
+
+use super::{
+    About, ClosedDose, Context, Decision, DoseState, Entry, ExpiredReason, Input, MedicationState,
+    Message, MessageId, Millis, OpenCheckIn, OpenDose, OutboxRef, PatientState, Sending, Settlement,
+};
+use crate::plan::{CheckIn, Medication, ResolvedPlan, ScheduledCheckIn, ScheduledDose};
+use jiff::{SignedDuration, Timestamp};
+
+mod edit;
+mod prompt;
+
+/// How far ahead of the clock a patient is stepped: what is due within this span is put into the
+/// outbox with `not_before`, so that at the instant only the sending is left.
+pub const LOOK_AHEAD: SignedDuration = SignedDuration::from_secs(3);
+
+/// At most this many occurrences are decided in one step (and the rest of the last instant);
+/// then the patient asks to be woken at once.
+pub const OCCURRENCES_PER_STEP: usize = 256;
+
+/// A dose whose message is still unsettled this long after the end of its window is closed all
+/// the same. The dispatcher settles each message soon after its deadline; this is the net below.
+const SETTLE_GRACE: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long the instants of reminded doses are remembered: longer than any local day.
+const RECENT: SignedDuration = SignedDuration::from_hours(36);
+
+/// Decides what follows for one patient from `input` at `now`.
+///
+/// Total and deterministic: it reads no clock, does no I/O, and gives the same decision for the
+/// same arguments. `plan` is the plan in force (for `PlanChanged`: the new one; for `PlanEnded`:
+/// the one that ends).
+#[must_use]
+pub fn step(
+    context: &Context<'_>,
+    plan: &ResolvedPlan,
+    state: PatientState,
+    input: Input<'_>,
+    now: Timestamp,
+) -> Decision {
+    let mut turn = Turn::new(context, state, now);
+    let next_due = match input {
+        Input::Wake { overdue } => {
+            let next = turn.advance(plan, now.saturating_add(LOOK_AHEAD).unwrap_or(now), overdue);
+            turn.close_due();
+            next
+        }
+        Input::PlanChanged { old, overdue } => turn.change_plan(old, plan, overdue),
+        Input::PlanEnded { overdue } => {
+            turn.end_plan(plan, overdue);
+            None
+        }
+        Input::Settled { message, settlement } => {
+            turn.settle(plan, message, settlement);
+            turn.close_due();
+            turn.next_due(plan)
+        }
+    };
+    turn.decide(next_due)
+}
+
+/// One step under way.
+struct Turn<'a> {
+    context: &'a Context<'a>,
+    now: Timestamp,
+    state: PatientState,
+    messages: Vec<Message>,
+    withdraw: Vec<OutboxRef>,
+    journal: Vec<Entry>,
+    doses_due: u32,
+}
+
+impl<'a> Turn<'a> {
+    fn new(context: &'a Context<'a>, state: PatientState, now: Timestamp) -> Self {
+        Self {
+            context,
+            now,
+            state,
+            messages: Vec::new(),
+            withdraw: Vec::new(),
+            journal: Vec::new(),
+            doses_due: 0,
+        }
+    }
+
+    fn decide(self, next_due: Option<Timestamp>) -> Decision {
+        let ahead = next_due.map(|due| due.saturating_sub(LOOK_AHEAD).unwrap_or(due));
+        let closing = self.state.doses.iter().map(|dose| closes_at(dose.window_ends, &dose.sending));
+        let closing_check_ins = self
+            .state
+            .check_ins
+            .iter()
+            .map(|check_in| closes_at(check_in.window_ends, &check_in.sending));
+        let wake_at = ahead.into_iter().chain(closing).chain(closing_check_ins).min();
+        Decision {
+            state: self.state,
+            messages: self.messages,
+            withdraw: self.withdraw,
+            journal: self.journal,
+            wake_at,
+            doses_due: self.doses_due,
+        }
+    }
+
+    /// The next instant at which something of the plan falls, after the cursor.
+    fn next_due(&self, plan: &ResolvedPlan) -> Option<Timestamp> {
+        let from = after(self.state.cursor);
+        let doses = plan
+            .medications
+            .iter()
+            .filter_map(|medication| plan.doses_from(medication, from).next().map(|dose| dose.due));
+        let check_ins = plan.check_ins.iter().filter_map(|check_in| {
+            plan.check_ins_from(check_in, from).next().map(|check_in| check_in.due)
+        });
+        doses.chain(check_ins).min()
+    }
+
+    /// Decides all that falls after the cursor up to `horizon`, and moves the cursor there.
+    /// Returns the next instant after it; the present one if there is more to do at once.
+    fn advance(
+        &mut self,
+        plan: &ResolvedPlan,
+        horizon: Timestamp,
+        overdue: ExpiredReason,
+    ) -> Option<Timestamp> {
+        let from = after(self.state.cursor);
+        let mut doses: Vec<_> = plan
+            .medications
+            .iter()
+            .map(|medication| (medication, plan.doses_from(medication, from).peekable()))
+            .collect();
+        let mut check_ins: Vec<_> = plan
+            .check_ins
+            .iter()
+            .map(|check_in| (check_in, plan.check_ins_from(check_in, from).peekable()))
+            .collect();
+        let first_new_dose = self.state.doses.len();
+        let first_new_check_in = self.state.check_ins.len();
+        let mut expired = Vec::new();
+        let mut decided = 0;
+        let mut reached = horizon;
+        let next = loop {
+            let next_dose = doses.iter_mut().filter_map(|(_, it)| it.peek().map(|dose| dose.due));
+            let next = next_dose
+                .chain(check_ins.iter_mut().filter_map(|(_, it)| it.peek().map(|it| it.due)))
+                .min();
+            let Some(due) = next.filter(|due| *due <= horizon) else {
+                break next;
+            };
+            if decided >= OCCURRENCES_PER_STEP {
+                // Asking for the present instant means: wake me at once.
+                break Some(self.now.saturating_add(LOOK_AHEAD).unwrap_or(self.now));
+            }
+            for (medication, scheduled) in &mut doses {
+                while let Some(dose) = scheduled.next_if(|dose| dose.due == due) {
+                    self.dose_due(plan, medication, dose, &mut expired);
+                    decided += 1;
+                }
+            }
+            for (check_in, scheduled) in &mut check_ins {
+                while let Some(scheduled) = scheduled.next_if(|it| it.due == due) {
+                    self.check_in_due(check_in, scheduled, overdue);
+                    decided += 1;
+                }
+            }
+            if decided >= OCCURRENCES_PER_STEP {
+                reached = due;
+            }
+        };
+        if decided < OCCURRENCES_PER_STEP {
+            reached = horizon;
+        }
+        self.state.cursor = self.state.cursor.max(reached);
+        self.journal.extend(expired.into_iter().map(|(medication, amount, due)| {
+            Entry::DosesExpired { medication, amount, due, reason: overdue }
+        }));
+        let horizon = self.now.saturating_sub(RECENT).unwrap_or(Timestamp::MIN);
+        for medication in &mut self.state.medications {
+            medication.recent.retain(|due| due.0 > horizon);
+        }
+        self.prompt_doses(plan, first_new_dose);
+        self.prompt_check_ins(plan, first_new_check_in);
+        next
+    }
+
+    /// A dose's instant has come: it is opened, or expired when its window has passed.
+    fn dose_due(
+        &mut self,
+        plan: &ResolvedPlan,
+        medication: &Medication,
+        dose: ScheduledDose<'_>,
+        expired: &mut Vec<(String, String, Vec<Millis>)>,
+    ) {
+        let now = self.now;
+        let known = self.state.doses.iter().any(|open| open.is(&medication.id, dose.due));
+        let remembered = self.remembered(medication);
+        if known
+            || remembered.recent.contains(&Millis(dose.due))
+            || edit::is_served(plan, medication, remembered, dose.due)
+        {
+            return;
+        }
+        if dose.window_ends <= now {
+            match expired.iter_mut().find(|(id, amount, _)| *id == medication.id && *amount == dose.amount) {
+                Some((_, _, due)) => due.push(Millis(dose.due)),
+                None => expired.push((
+                    medication.id.clone(),
+                    dose.amount.to_owned(),
+                    vec![Millis(dose.due)],
+                )),
+            }
+        } else {
+            remembered.recent.push(Millis(dose.due));
+            self.state.doses.push(OpenDose {
+                medication: medication.id.clone(),
+                amount: dose.amount.to_owned(),
+                due: dose.due,
+                window_ends: dose.window_ends,
+                on_time_until: dose.on_time_until,
+                critical: medication.critical,
+                sending: Sending::default(),
+            });
+        }
+        self.doses_due += 1;
+    }
+
+    /// A check-in's instant has come: it is opened, or closed unasked when its window has passed.
+    fn check_in_due(
+        &mut self,
+        check_in: &CheckIn,
+        scheduled: ScheduledCheckIn,
+        overdue: ExpiredReason,
+    ) {
+        let known =
+            |open: &OpenCheckIn| open.check_in == check_in.id && open.due == scheduled.due;
+        if self.state.check_ins.iter().any(known) {
+            return;
+        }
+        if scheduled.window_ends <= self.now {
+            self.journal.push(Entry::CheckInClosed {
+                check_in: check_in.id.clone(),
+                due: Millis(scheduled.due),
+                asked: None,
+                reason: Some(overdue),
+                cancelled: false,
+            });
+        } else {
+            self.state.check_ins.push(OpenCheckIn {
+                check_in: check_in.id.clone(),
+                due: scheduled.due,
+                window_ends: scheduled.window_ends,
+                sending: Sending::default(),
+            });
+        }
+    }
+
+    /// What is remembered of a medication, from now on if nothing was.
+    fn remembered(&mut self, medication: &Medication) -> &mut MedicationState {
+        let states = &mut self.state.medications;
+        let index = states.iter().position(|state| state.id == medication.id).unwrap_or_else(|| {
+            states.push(MedicationState {
+                id: medication.id.clone(),
+                since: self.now,
+                recent: Vec::new(),
+                served: None,
+            });
+            states.len() - 1
+        });
+        &mut states[index]
+    }
+
+    /// It is known what became of a message: every dose and check-in that it names learns it, in
+    /// whatever state it is.
+    fn settle(&mut self, plan: &ResolvedPlan, message: MessageId, settlement: Settlement) {
+        self.state.unsettled.retain(|unsettled| unsettled.id != message);
+        let mut about = Vec::new();
+        let doses = self.state.doses.iter_mut().map(|dose| (&dose.medication, dose.due, &mut dose.sending));
+        let check_ins = self
+            .state
+            .check_ins
+            .iter_mut()
+            .map(|check_in| (&check_in.check_in, check_in.due, &mut check_in.sending));
+        for (id, due, sending) in
+            doses.chain(check_ins).filter(|(_, _, sending)| sending.prompt == Some(message))
+        {
+            about.push(About { id: id.clone(), due: Millis(due) });
+            sending.settle(message, settlement);
+        }
+        match settlement {
+            Settlement::Accepted(at) => {
+                self.state.unreachable_since = None;
+                self.journal.push(Entry::Accepted { message, at: Millis(at), about });
+            }
+            Settlement::InDoubt => {
+                self.journal.push(Entry::NotAccepted { message, reason: None, about });
+            }
+            Settlement::NotSent(reason) => {
+                self.journal.push(Entry::NotAccepted { message, reason: Some(reason), about });
+                self.prompt_again(plan);
+            }
+            Settlement::Undeliverable(reason) => {
+                if reason == ExpiredReason::Unreachable {
+                    self.state.unreachable_since.get_or_insert(self.now);
+                }
+                self.journal.push(Entry::NotAccepted { message, reason: Some(reason), about });
+                self.close_undeliverable(reason);
+            }
+        }
+    }
+
+    /// Closes what can be closed now: windows that have ended and whose messages are settled.
+    fn close_due(&mut self) {
+        let now = self.now;
+        let closed: Vec<_> = self
+            .state
+            .doses
+            .extract_if(.., |dose| closes_at(dose.window_ends, &dose.sending) <= now)
+            .collect();
+        for dose in closed {
+            self.close_dose(dose);
+        }
+        let closed: Vec<_> = self
+            .state
+            .check_ins
+            .extract_if(.., |it| closes_at(it.window_ends, &it.sending) <= now)
+            .collect();
+        for check_in in closed {
+            self.close_check_in(check_in, false);
+        }
+    }
+
+    /// No further try can help: what was not reminded of is closed at once, so that the doctor
+    /// learns it while there is still time.
+    fn close_undeliverable(&mut self, reason: ExpiredReason) {
+        let hopeless = |sending: &Sending| {
+            sending.prompt.is_none()
+                && sending.accepted_at.is_none()
+                && !sending.in_doubt
+                && sending.failure == Some(reason)
+        };
+        let closed: Vec<_> =
+            self.state.doses.extract_if(.., |dose| hopeless(&dose.sending)).collect();
+        for dose in closed {
+            self.close_dose(dose);
+        }
+        let closed: Vec<_> =
+            self.state.check_ins.extract_if(.., |it| hopeless(&it.sending)).collect();
+        for check_in in closed {
+            self.close_check_in(check_in, false);
+        }
+    }
+
+    /// The window has closed without an answer: missed if the reminder was accepted, else
+    /// expired, with the reason.
+    fn close_dose(&mut self, dose: OpenDose) {
+        let (state, reason) = match dose.sending.accepted_at {
+            Some(_) => (DoseState::Missed, None),
+            None => (DoseState::Expired, Some(dose.sending.reason_not_sent())),
+        };
+        if state == DoseState::Expired && !dose.sending.in_doubt {
+            // It was not reminded of: it does not count for the day of an edit.
+            let due = Millis(dose.due);
+            for remembered in &mut self.state.medications {
+                if remembered.id == dose.medication {
+                    remembered.recent.retain(|recent| *recent != due);
+                }
+            }
+        }
+        self.journal.push(Entry::DoseClosed(dose.close(state, reason)));
+    }
+
+    fn close_check_in(&mut self, check_in: OpenCheckIn, cancelled: bool) {
+        let sending = check_in.sending;
+        let reason =
+            (!cancelled && sending.accepted_at.is_none()).then(|| sending.reason_not_sent());
+        self.journal.push(Entry::CheckInClosed {
+            check_in: check_in.check_in,
+            due: Millis(check_in.due),
+            asked: sending.accepted_at.map(Millis),
+            reason,
+            cancelled,
+        });
+    }
+}
+
+impl OpenDose {
+    fn is(&self, medication: &str, due: Timestamp) -> bool {
+        self.due == due && self.medication == medication
+    }
+
+    fn close(self, state: DoseState, reason: Option<ExpiredReason>) -> ClosedDose {
+        ClosedDose {
+            medication: self.medication,
+            amount: self.amount,
+            due: Millis(self.due),
+            state,
+            reason,
+            reminded: self.sending.accepted_at.map(Millis),
+            in_doubt: self.sending.in_doubt,
+            messages: self.sending.messages,
+        }
+    }
+}
+
+impl Sending {
+    fn settle(&mut self, message: MessageId, settlement: Settlement) {
+        self.prompt = None;
+        match settlement {
+            Settlement::Accepted(at) => {
+                self.accepted_at.get_or_insert(at);
+                self.messages.push(message);
+            }
+            Settlement::InDoubt => {
+                self.in_doubt = true;
+                self.messages.push(message);
+            }
+            Settlement::NotSent(reason) | Settlement::Undeliverable(reason) => {
+                self.failure = Some(reason);
+            }
+        }
+    }
+
+    /// Why nothing was accepted. A message in doubt was tried while the API did not answer.
+    fn reason_not_sent(&self) -> ExpiredReason {
+        self.failure.unwrap_or(ExpiredReason::ApiDown)
+    }
+}
+
+/// When a dose or check-in is closed if nothing else happens: at the end of its window, but not
+/// before its message is settled.
+fn closes_at(window_ends: Timestamp, sending: &Sending) -> Timestamp {
+    match sending.prompt {
+        None => window_ends,
+        Some(_) => window_ends.saturating_add(SETTLE_GRACE).unwrap_or(Timestamp::MAX),
+    }
+}
+
+/// The first instant that the store can tell from `cursor`.
+fn after(cursor: Timestamp) -> Timestamp {
+    cursor.saturating_add(SignedDuration::from_millis(1)).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests;
