@@ -6,5 +6,6 @@
 pub mod diagnostic;
 pub mod reader;
 mod resolved;
+mod tmp_stub;
 
 pub use resolved::*;
