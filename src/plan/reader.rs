@@ -1,1 +1,990 @@
 //! TOML read with the place of every value.
+//!
+//! A thin layer over [`toml::de::DeTable`]: values come out typed and with their span; whatever
+//! does not fit is noted in [`Findings`] with what was expected and how to write it, and reading
+//! goes on, so that one run shows all that is wrong.
+//!
+//! ```
+//! use dosed::plan::diagnostic::Source;
+//! use dosed::plan::reader::{Document, Keys};
+//!
+//! const KEYS: Keys = Keys::new(&["name", "at"]);
+//!
+//! let source = Source::new("a.toml", "name = 7\nat = 08:00\nnmae = \"x\"");
+//! let document = Document::parse(&source);
+//! let root = document.root().expect("the syntax is right");
+//! root.check_keys(&KEYS);
+//! assert_eq!(root.text("name"), None);
+//! assert_eq!(root.get("at").unwrap().text_or_time().unwrap().into_inner(), "08:00");
+//! let places: Vec<String> = document.finish().iter().map(|found| found.place()).collect();
+//! assert_eq!(places, ["a.toml:1:8", "a.toml:3:1"]);
+//! ```
+
+use super::diagnostic::{Diagnostic, Source};
+use jiff::civil;
+pub use serde_spanned::Spanned;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
+use toml::de::{DeTable, DeValue};
+
+/// Findings kept of one text; the rest is counted, not listed.
+const FINDINGS_MAX: usize = 100;
+
+/// What was found while a text was read.
+///
+/// Shared by all values of a document, hence the inner mutability.
+#[derive(Debug)]
+pub struct Findings {
+    source: Arc<Source>,
+    list: RefCell<Vec<Diagnostic>>,
+    left_out: Cell<usize>,
+}
+
+impl Findings {
+    /// None yet.
+    #[must_use]
+    pub fn new(source: &Arc<Source>) -> Self {
+        Self {
+            source: Arc::clone(source),
+            list: RefCell::new(Vec::new()),
+            left_out: Cell::new(0),
+        }
+    }
+
+    /// The text that is read.
+    #[must_use]
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// Notes a refusal.
+    pub fn error(&self, span: Range<usize>, message: impl Into<String>) {
+        self.push(Diagnostic::error(&self.source, span, message));
+    }
+
+    /// Notes a refusal and what would be right.
+    pub fn error_with_help(
+        &self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.push(Diagnostic::error(&self.source, span, message).with_help(help));
+    }
+
+    /// Notes a doubt.
+    pub fn warning(&self, span: Range<usize>, message: impl Into<String>) {
+        self.push(Diagnostic::warning(&self.source, span, message));
+    }
+
+    /// Notes a finding.
+    pub fn push(&self, diagnostic: Diagnostic) {
+        let mut list = self.list.borrow_mut();
+        // An error is never left out in favour of warnings: it decides whether the text stands.
+        if list.len() >= FINDINGS_MAX && list.iter().any(Diagnostic::is_error) {
+            self.left_out.set(self.left_out.get() + 1);
+        } else {
+            list.push(diagnostic);
+        }
+    }
+
+    /// True once something was refused.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.list.borrow().iter().any(Diagnostic::is_error)
+    }
+
+    /// All of them, in the order of the text.
+    #[must_use]
+    pub fn into_list(self) -> Vec<Diagnostic> {
+        let mut list = self.list.into_inner();
+        list.sort_by_cached_key(Diagnostic::sort_key);
+        let left_out = self.left_out.get();
+        if left_out > 0 {
+            let end = self.source.text().len();
+            list.push(Diagnostic::error(
+                &self.source,
+                end..end,
+                format!("{left_out} more findings are not shown"),
+            ));
+        }
+        list
+    }
+}
+
+/// A TOML text, parsed.
+#[derive(Debug)]
+pub struct Document<'s> {
+    /// `None` where the syntax is wrong: what a recovering parser makes of such a text is not
+    /// what its writer meant.
+    tree: Option<Spanned<DeTable<'s>>>,
+    findings: Findings,
+}
+
+impl<'s> Document<'s> {
+    /// Parses the text; syntax errors are findings, at most one a line.
+    #[must_use]
+    pub fn parse(source: &'s Arc<Source>) -> Self {
+        let findings = Findings::new(source);
+        let (tree, errors) = DeTable::parse_recoverable(source.text());
+        let mut lines = HashSet::new();
+        for error in &errors {
+            let span = error.span().unwrap_or(0..0);
+            // One slip often makes the parser stumble again on the same line.
+            if lines.len() < FINDINGS_MAX && lines.insert(source.position(span.start).line) {
+                findings.push(syntax_error(source, span, error.message()));
+            }
+        }
+        Self {
+            tree: errors.is_empty().then_some(tree),
+            findings,
+        }
+    }
+
+    /// The top level; `None` when the syntax is wrong.
+    #[must_use]
+    pub fn root(&self) -> Option<Table<'_>> {
+        let tree = self.tree.as_ref()?;
+        Some(Table {
+            findings: &self.findings,
+            entries: tree.get_ref(),
+            span: tree.span(),
+        })
+    }
+
+    /// What was found so far, and a place for more.
+    #[must_use]
+    pub fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    /// All that was found, in the order of the text.
+    #[must_use]
+    pub fn finish(self) -> Vec<Diagnostic> {
+        self.findings.into_list()
+    }
+}
+
+/// The parser's words with what helps a person who is no programmer.
+fn syntax_error(source: &Arc<Source>, span: Range<usize>, message: &str) -> Diagnostic {
+    let line = source.line_at(span.start);
+    let slice = source.slice(span.clone());
+    let message = if message == "duplicate key" && !slice.is_empty() {
+        format!(
+            "`{}` is given twice",
+            slice.trim_matches(['"', '\'', '[', ']'])
+        )
+    } else if message.contains("must be quoted") && slice.trim().is_empty() {
+        "the value is missing".to_owned()
+    } else {
+        message.to_owned()
+    };
+    let diagnostic = Diagnostic::error(source, span, message);
+    // Input methods for Chinese put these where TOML wants its ASCII twin.
+    let twins = [
+        ('“', '"'),
+        ('”', '"'),
+        ('＂', '"'),
+        ('‘', '\''),
+        ('’', '\''),
+        ('＝', '='),
+        ('［', '['),
+        ('］', ']'),
+        ('【', '['),
+        ('】', ']'),
+        ('＃', '#'),
+    ];
+    if let Some((wide, ascii)) = twins.into_iter().find(|(wide, _)| line.contains(*wide)) {
+        return diagnostic.with_help(format!("write `{ascii}` instead of `{wide}`"));
+    }
+    if diagnostic.message().contains("must be quoted") {
+        let value = line.split_once('=').map_or("", |(_, value)| value);
+        let value = value.split('#').next().unwrap_or_default().trim();
+        if !value.is_empty() && !value.contains(['"', '\\']) {
+            return diagnostic.with_help(format!("write it in quotes: \"{value}\""));
+        }
+    }
+    diagnostic
+}
+
+/// The keys a table may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Keys {
+    /// Keys that are read.
+    pub known: &'static [&'static str],
+    /// Keys of the grammar that this release refuses by name.
+    pub not_yet: &'static [&'static str],
+}
+
+impl Keys {
+    /// Keys all of which are read.
+    #[must_use]
+    pub const fn new(known: &'static [&'static str]) -> Self {
+        Self {
+            known,
+            not_yet: &[],
+        }
+    }
+
+    /// The same with keys that are refused by name.
+    #[must_use]
+    pub const fn with_not_yet(self, not_yet: &'static [&'static str]) -> Self {
+        Self { not_yet, ..self }
+    }
+}
+
+/// The candidate that is most like the word.
+#[must_use]
+pub fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+    let word = word.to_lowercase();
+    candidates.iter().copied().min_by(|a, b| {
+        let distance = |other: &str| {
+            (
+                strsim::damerau_levenshtein(&word, other) as f64,
+                -strsim::jaro_winkler(&word, other),
+            )
+        };
+        distance(a)
+            .partial_cmp(&distance(b))
+            .unwrap_or(std::cmp::Ordering::Equal)
+    })
+}
+
+/// A table: `[header]`, `{ inline }`, or the top level.
+#[derive(Clone, Debug)]
+pub struct Table<'a> {
+    findings: &'a Findings,
+    entries: &'a DeTable<'a>,
+    span: Range<usize>,
+}
+
+impl<'a> Table<'a> {
+    /// The header, the braces of an inline table, or the empty start of the text.
+    #[must_use]
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    /// Where findings are noted.
+    #[must_use]
+    pub fn findings(&self) -> &'a Findings {
+        self.findings
+    }
+
+    /// True without any entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Notes every key that is not in the list, with the nearest that is.
+    pub fn check_keys(&self, keys: &Keys) {
+        for entry in self.entries() {
+            let key = entry.key();
+            if keys.known.contains(&key) {
+                continue;
+            }
+            if keys.not_yet.contains(&key) {
+                self.findings
+                    .error(entry.key_span(), format!("`{key}` is not supported yet"));
+                continue;
+            }
+            let message = match nearest(key, keys.known) {
+                Some(nearest) => {
+                    format!("unknown key `{key}`; the nearest known one is `{nearest}`")
+                }
+                None => format!("unknown key `{key}`"),
+            };
+            let help = format!("known here: {}", keys.known.join(", "));
+            self.findings
+                .error_with_help(entry.key_span(), message, help);
+        }
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Value<'a>> {
+        let (key, inner) = self.entries.get_key_value(key)?;
+        Some(Value {
+            findings: self.findings,
+            key,
+            inner,
+            in_list: false,
+        })
+    }
+
+    /// All entries in the order of the text.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Value<'a>> {
+        let mut entries: Vec<Value<'a>> = self
+            .entries
+            .iter()
+            .map(|(key, inner)| Value {
+                findings: self.findings,
+                key,
+                inner,
+                in_list: false,
+            })
+            .collect();
+        entries.sort_by_key(|entry| entry.key.span().start);
+        entries
+    }
+
+    /// [`Value::text`] of a key that may be absent.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<Spanned<&'a str>> {
+        self.get(key)?.text()
+    }
+
+    /// [`Value::text`] of a key that must be there and not be blank.
+    ///
+    /// `example` is a line that would be right, e.g. `name = "王秀兰"`.
+    #[must_use]
+    pub fn required_text(&self, key: &str, example: &str) -> Option<Spanned<&'a str>> {
+        let Some(value) = self.get(key) else {
+            self.missing(key, example);
+            return None;
+        };
+        let text = value.text()?;
+        if text.get_ref().trim().is_empty() {
+            self.findings.error_with_help(
+                text.span(),
+                format!("`{key}` is empty"),
+                format!("write: {example}"),
+            );
+            return None;
+        }
+        Some(text)
+    }
+
+    /// Notes that a key must be there.
+    pub fn missing(&self, key: &str, example: &str) {
+        self.findings.error_with_help(
+            self.span(),
+            format!("`{key}` is missing"),
+            format!("write: {example}"),
+        );
+    }
+
+    /// [`Value::boolean`] of a key that may be absent.
+    #[must_use]
+    pub fn boolean(&self, key: &str) -> Option<bool> {
+        self.get(key)?.boolean()
+    }
+
+    /// [`Value::integer`] of a key that may be absent.
+    #[must_use]
+    pub fn integer(&self, key: &str, range: RangeInclusive<i64>) -> Option<i64> {
+        self.get(key)?.integer(range)
+    }
+
+    /// [`Value::table`] of a key that may be absent, its keys checked.
+    #[must_use]
+    pub fn table(&self, key: &str, keys: &Keys) -> Option<Table<'a>> {
+        let table = self.get(key)?.table()?;
+        table.check_keys(keys);
+        Some(table)
+    }
+
+    /// The tables `[[key]]`, in order, the keys of each checked; empty where there is none.
+    #[must_use]
+    pub fn tables(&self, key: &str, keys: &Keys) -> Vec<Table<'a>> {
+        let Some(value) = self.get(key) else {
+            return Vec::new();
+        };
+        let DeValue::Array(array) = value.inner.get_ref() else {
+            let help = format!("write [[{key}]] with two brackets above each");
+            self.findings.error_with_help(
+                value.place(),
+                format!("`{key}` must be a list of tables, not {}", value.kind()),
+                help,
+            );
+            return Vec::new();
+        };
+        let tables = array
+            .iter()
+            .filter_map(|element| value.element(element).table());
+        tables.inspect(|table| table.check_keys(keys)).collect()
+    }
+}
+
+/// A date, or a date with a time, in no particular zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalDate {
+    /// `2026-03-02`
+    Date(civil::Date),
+    /// `2026-03-02T06:00:00`
+    DateTime(civil::DateTime),
+}
+
+/// A value with the key it belongs to; an element of a list belongs to the list's key.
+#[derive(Clone, Debug)]
+pub struct Value<'a> {
+    findings: &'a Findings,
+    key: &'a Spanned<toml::de::DeString<'a>>,
+    inner: &'a Spanned<DeValue<'a>>,
+    in_list: bool,
+}
+
+impl<'a> Value<'a> {
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &'a str {
+        self.key.get_ref()
+    }
+
+    /// Where the key stands.
+    #[must_use]
+    pub fn key_span(&self) -> Range<usize> {
+        self.key.span()
+    }
+
+    /// Where the value stands.
+    #[must_use]
+    pub fn span(&self) -> Range<usize> {
+        self.inner.span()
+    }
+
+    /// The value as it is written, quotes included.
+    #[must_use]
+    pub fn written(&self) -> &'a str {
+        self.findings.source.slice(self.span())
+    }
+
+    /// What it is, in words: "a number".
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.inner.get_ref() {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) | DeValue::Float(_) => "a number",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(stamp) => match (stamp.date, stamp.time) {
+                (Some(_), Some(_)) => "a date with a time",
+                (Some(_), None) => "a date",
+                (None, _) => "a time",
+            },
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        }
+    }
+
+    /// Notes that something else was expected. `expected` goes on "must be", e.g. "a text in
+    /// quotes"; `example` is a value that would be right, as it is to be written.
+    pub fn expected(&self, expected: &str, example: Option<&str>) {
+        let what = if self.in_list { "each entry of " } else { "" };
+        let message = format!(
+            "{what}`{}` must be {expected}, not {}",
+            self.key(),
+            self.kind()
+        );
+        let finding = Diagnostic::error(&self.findings.source, self.place(), message);
+        self.findings.push(match example {
+            Some(example) if self.in_list => finding.with_help(format!("write: {example}")),
+            Some(example) => finding.with_help(format!("write: {} = {example}", self.key())),
+            None => finding,
+        });
+    }
+
+    /// Notes a refusal of this value.
+    pub fn error(&self, message: impl Into<String>) {
+        self.findings.error(self.place(), message);
+    }
+
+    /// Notes a refusal of this value and what would be right.
+    pub fn error_with_help(&self, message: impl Into<String>, help: impl Into<String>) {
+        self.findings.error_with_help(self.place(), message, help);
+    }
+
+    /// A text in quotes.
+    #[must_use]
+    pub fn text(&self) -> Option<Spanned<&'a str>> {
+        match self.inner.get_ref() {
+            DeValue::String(text) => Some(Spanned::new(self.span(), text)),
+            DeValue::Array(_) | DeValue::Table(_) => {
+                self.expected("a text in quotes", None);
+                None
+            }
+            DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_) => {
+                self.expected("a text in quotes", Some(&format!("\"{}\"", self.written())));
+                None
+            }
+        }
+    }
+
+    /// A text in quotes, or a bare local time (`08:00`) as if it stood in quotes.
+    #[must_use]
+    pub fn text_or_time(&self) -> Option<Spanned<&'a str>> {
+        match self.inner.get_ref() {
+            DeValue::Datetime(stamp) if stamp.date.is_none() => {
+                Some(Spanned::new(self.span(), self.written()))
+            }
+            _ => self.text(),
+        }
+    }
+
+    /// `true` or `false`.
+    #[must_use]
+    pub fn boolean(&self) -> Option<bool> {
+        let example = match self.inner.get_ref() {
+            DeValue::Boolean(value) => return Some(*value),
+            DeValue::String(text)
+                if matches!(&*text.to_lowercase(), "false" | "no" | "否" | "不") =>
+            {
+                "false"
+            }
+            _ => "true",
+        };
+        self.expected("true or false", Some(example));
+        None
+    }
+
+    /// A whole number in a closed range.
+    #[must_use]
+    pub fn integer(&self, range: RangeInclusive<i64>) -> Option<i64> {
+        let (min, max) = (*range.start(), *range.end());
+        let DeValue::Integer(integer) = self.inner.get_ref() else {
+            let unquoted = self
+                .written()
+                .trim_matches(['"', '\''])
+                .trim()
+                .parse::<i64>();
+            let example = unquoted.ok().filter(|number| range.contains(number));
+            let example = example.map(|number| number.to_string());
+            self.expected("a whole number", example.as_deref());
+            return None;
+        };
+        let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            let bounds = if max == i64::MAX {
+                format!("at least {min}")
+            } else {
+                format!("from {min} to {max}")
+            };
+            self.error(format!(
+                "`{}` must be {bounds}, not {}",
+                self.key(),
+                self.written()
+            ));
+        }
+        number
+    }
+
+    /// A local date or a local date-time, neither in quotes nor with an offset.
+    #[must_use]
+    pub fn local_date(&self) -> Option<LocalDate> {
+        let DeValue::Datetime(stamp) = self.inner.get_ref() else {
+            let unquoted = self.written().trim_matches(['"', '\'']).trim();
+            let is_stamp = unquoted
+                .parse::<toml::value::Datetime>()
+                .is_ok_and(|stamp| stamp.date.is_some() && stamp.offset.is_none());
+            let example = if is_stamp { unquoted } else { "2026-03-02" };
+            self.expected("a date without quotes", Some(example));
+            return None;
+        };
+        let Some(date) = stamp.date else {
+            self.expected("a date", Some("2026-03-02"));
+            return None;
+        };
+        let year = i16::try_from(date.year).ok();
+        let local = year.and_then(|year| {
+            let date = civil::Date::new(year, date.month as i8, date.day as i8).ok()?;
+            let Some(time) = stamp.time else {
+                return Some(LocalDate::Date(date));
+            };
+            let time = civil::Time::new(
+                time.hour as i8,
+                time.minute as i8,
+                time.second.unwrap_or_default() as i8,
+                time.nanosecond.unwrap_or_default() as i32,
+            );
+            Some(LocalDate::DateTime(date.to_datetime(time.ok()?)))
+        });
+        if stamp.offset.is_some() {
+            let bare = toml::value::Datetime {
+                offset: None,
+                ..*stamp
+            };
+            self.error_with_help(
+                format!(
+                    "`{}` must not have an offset: it is in the patient's time zone",
+                    self.key()
+                ),
+                format!("write: {} = {bare}", self.key()),
+            );
+            return None;
+        }
+        if local.is_none() {
+            self.error(format!(
+                "{} is not a date and time of the calendar",
+                self.written()
+            ));
+        }
+        local
+    }
+
+    /// A local date without a time.
+    #[must_use]
+    pub fn date(&self) -> Option<civil::Date> {
+        match self.local_date()? {
+            LocalDate::Date(date) => Some(date),
+            LocalDate::DateTime(stamp) => {
+                self.expected("a date without a time", Some(&stamp.date().to_string()));
+                None
+            }
+        }
+    }
+
+    /// A local date-time.
+    #[must_use]
+    pub fn date_time(&self) -> Option<civil::DateTime> {
+        match self.local_date()? {
+            LocalDate::DateTime(stamp) => Some(stamp),
+            LocalDate::Date(date) => {
+                self.expected("a date with a time", Some(&format!("{date}T08:00:00")));
+                None
+            }
+        }
+    }
+
+    /// True for a list.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        matches!(self.inner.get_ref(), DeValue::Array(_))
+    }
+
+    /// True for a table.
+    #[must_use]
+    pub fn is_table(&self) -> bool {
+        matches!(self.inner.get_ref(), DeValue::Table(_))
+    }
+
+    /// The entries of a list.
+    #[must_use]
+    pub fn list(&self) -> Option<Vec<Value<'a>>> {
+        let DeValue::Array(array) = self.inner.get_ref() else {
+            self.expected("a list", Some(&format!("[{}]", self.written())));
+            return None;
+        };
+        Some(array.iter().map(|element| self.element(element)).collect())
+    }
+
+    /// The entries of a list, or the single value.
+    #[must_use]
+    pub fn one_or_many(&self) -> Vec<Value<'a>> {
+        match self.inner.get_ref() {
+            DeValue::Array(array) => array.iter().map(|element| self.element(element)).collect(),
+            _ => vec![self.clone()],
+        }
+    }
+
+    /// A table, its keys not checked.
+    #[must_use]
+    pub fn table(&self) -> Option<Table<'a>> {
+        match self.inner.get_ref() {
+            DeValue::Table(entries) => Some(Table {
+                findings: self.findings,
+                entries,
+                span: self.span(),
+            }),
+            DeValue::Array(_) if self.written().starts_with("[[") && !self.in_list => {
+                let help = format!("write [{}] with one bracket", self.key());
+                self.error_with_help(format!("`{}` can be there only once", self.key()), help);
+                None
+            }
+            _ => {
+                self.expected("a table", None);
+                None
+            }
+        }
+    }
+
+    fn element(&self, inner: &'a Spanned<DeValue<'a>>) -> Value<'a> {
+        Value {
+            inner,
+            in_list: true,
+            ..self.clone()
+        }
+    }
+
+    /// The value's place; the key's where the value has none of its own.
+    fn place(&self) -> Range<usize> {
+        if self.span().is_empty() {
+            self.key_span()
+        } else {
+            self.span()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Reads `text` and gives all findings as `LINE:COL message | help`.
+    fn findings(text: &str, read: impl FnOnce(Table<'_>)) -> Vec<String> {
+        let source = Source::new("t", text);
+        let document = Document::parse(&source);
+        if let Some(root) = document.root() {
+            read(root);
+        }
+        let show = |found: &Diagnostic| {
+            let at = found.position();
+            let help = found
+                .help()
+                .map(|help| format!(" | {help}"))
+                .unwrap_or_default();
+            format!("{}:{} {}{help}", at.line, at.column, found.message())
+        };
+        document.finish().iter().map(show).collect()
+    }
+
+    #[test]
+    fn several_syntax_errors_are_found_in_one_run() {
+        let found = findings(
+            "a = 1\nb = oops\nd = 2026-02-30\n[c\n[e]\na =\n[e]\n",
+            |_| panic!("a text with wrong syntax has no values"),
+        );
+        assert_eq!(
+            found,
+            [
+                "2:5 string values must be quoted, expected literal string | \
+                 write it in quotes: \"oops\"",
+                "3:5 invalid date, expected day between 01 and 28",
+                "4:3 unclosed table, expected `]`",
+                "6:4 the value is missing",
+                "7:2 `e` is given twice",
+            ]
+        );
+    }
+
+    #[test]
+    fn syntax_errors_help_those_who_type_chinese() {
+        for (text, help) in [
+            ("name = “王秀兰”", "write `\"` instead of `“`"),
+            ("name ＝ \"王秀兰\"", "write `=` instead of `＝`"),
+            ("【day】", "write `[` instead of `【`"),
+            ("at = morning # 早上", "write it in quotes: \"morning\""),
+        ] {
+            let found = findings(text, |_| ());
+            assert!(found[0].ends_with(help), "{text}: {found:#?}");
+        }
+        let found = findings("id = 1\nid = 2", |_| ());
+        assert_eq!(found, ["2:1 `id` is given twice"]);
+    }
+
+    #[test]
+    fn unknown_keys_name_the_nearest_known_one() {
+        const KEYS: Keys = Keys::new(&["name", "medication", "check_in"]).with_not_yet(&["steps"]);
+        let found = findings("nmae = 1\nsteps = 2\n[[medicaton]]\n[Check_In]\n", |root| {
+            root.check_keys(&KEYS);
+        });
+        let known = "known here: name, medication, check_in";
+        assert_eq!(
+            found,
+            [
+                &format!("1:1 unknown key `nmae`; the nearest known one is `name` | {known}"),
+                "2:1 `steps` is not supported yet",
+                &format!(
+                    "3:3 unknown key `medicaton`; the nearest known one is `medication` | {known}"
+                ),
+                &format!(
+                    "4:2 unknown key `Check_In`; the nearest known one is `check_in` | {known}"
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn wrong_types_say_what_was_expected_and_how_to_write_it() {
+        type Read = fn(&Value<'_>) -> bool;
+        let text: Read = |value| value.text().is_some();
+        let boolean: Read = |value| value.boolean().is_some();
+        let integer: Read = |value| value.integer(1..=90).is_some();
+        let date: Read = |value| value.date().is_some();
+        let date_time: Read = |value| value.date_time().is_some();
+        let list: Read = |value| value.list().is_some();
+        let table: Read = |value| value.table().is_some();
+        for (line, read, expected) in [
+            (
+                "k = 2",
+                text,
+                "1:5 `k` must be a text in quotes, not a number | write: k = \"2\"",
+            ),
+            (
+                "k = ['a']",
+                text,
+                "1:5 `k` must be a text in quotes, not a list",
+            ),
+            (
+                "k = 'yes'",
+                boolean,
+                "1:5 `k` must be true or false, not a text | write: k = true",
+            ),
+            (
+                "k = '否'",
+                boolean,
+                "1:5 `k` must be true or false, not a text | write: k = false",
+            ),
+            (
+                "k = '10'",
+                integer,
+                "1:5 `k` must be a whole number, not a text | write: k = 10",
+            ),
+            (
+                "k = 1.5",
+                integer,
+                "1:5 `k` must be a whole number, not a number",
+            ),
+            ("k = 91", integer, "1:5 `k` must be from 1 to 90, not 91"),
+            (
+                "k = 99999999999999999999",
+                integer,
+                "1:5 `k` must be from 1 to 90, not 99999999999999999999",
+            ),
+            (
+                "k = '2026-03-02'",
+                date,
+                "1:5 `k` must be a date without quotes, not a text | write: k = 2026-03-02",
+            ),
+            (
+                "k = 2026-03-02T08:00:00",
+                date,
+                "1:5 `k` must be a date without a time, not a date with a time | write: k = 2026-03-02",
+            ),
+            (
+                "k = 2026-03-02",
+                date_time,
+                "1:5 `k` must be a date with a time, not a date | write: k = 2026-03-02T08:00:00",
+            ),
+            (
+                "k = 2026-03-02T08:00:00+08:00",
+                date_time,
+                "1:5 `k` must not have an offset: it is in the patient's time zone | write: k = 2026-03-02T08:00:00",
+            ),
+            (
+                "k = 2026-03-02T08:00:60",
+                date_time,
+                "1:5 2026-03-02T08:00:60 is not a date and time of the calendar",
+            ),
+            (
+                "k = 'x'",
+                list,
+                "1:5 `k` must be a list, not a text | write: k = ['x']",
+            ),
+            ("k = 'x'", table, "1:5 `k` must be a table, not a text"),
+            (
+                "[[k]]",
+                table,
+                "1:1 `k` can be there only once | write [k] with one bracket",
+            ),
+        ] {
+            let found = findings(line, |root| {
+                assert!(!read(&root.get("k").unwrap()), "{line}");
+            });
+            assert_eq!(found, [expected], "{line}");
+        }
+    }
+
+    #[test]
+    fn entries_of_a_list_are_refused_each_at_its_place() {
+        let found = findings("k = ['a', 2,\n 08:00]", |root| {
+            let texts: Vec<_> = root
+                .get("k")
+                .unwrap()
+                .one_or_many()
+                .iter()
+                .map(|value| value.text_or_time().map(Spanned::into_inner))
+                .collect();
+            assert_eq!(texts, [Some("a"), None, Some("08:00")]);
+        });
+        assert_eq!(
+            found,
+            ["1:11 each entry of `k` must be a text in quotes, not a number | write: \"2\""]
+        );
+    }
+
+    #[test]
+    fn right_values_are_read_without_findings() {
+        let text = "t = \"x\"\nb = true\ni = 0x1F\nd = 2026-03-02\ndt = 2026-03-02 06:30:00\n\
+                    one = 8\nempty = ''\n[[m]]\nname = 'a'\n[[m]]\nname = 'b'\n";
+        let found = findings(text, |root| {
+            assert_eq!(root.text("t").unwrap().into_inner(), "x");
+            assert_eq!(root.boolean("b"), Some(true));
+            assert_eq!(root.integer("i", 0..=100), Some(31));
+            assert_eq!(root.get("d").unwrap().date(), Some(civil::date(2026, 3, 2)));
+            let stamp = civil::date(2026, 3, 2).at(6, 30, 0, 0);
+            assert_eq!(
+                root.get("dt").unwrap().local_date(),
+                Some(LocalDate::DateTime(stamp))
+            );
+            assert_eq!(root.get("one").unwrap().one_or_many().len(), 1);
+            let tables = root.tables("m", &Keys::new(&["name"]));
+            let names: Vec<_> = tables
+                .iter()
+                .map(|t| t.text("name").unwrap().into_inner())
+                .collect();
+            assert_eq!(names, ["a", "b"]);
+            assert_eq!(root.text("absent"), None);
+            assert!(root.tables("absent", &Keys::new(&[])).is_empty());
+            let order: Vec<&str> = root.entries().iter().map(Value::key).collect();
+            assert_eq!(order, ["t", "b", "i", "d", "dt", "one", "empty", "m"]);
+        });
+        assert!(found.is_empty(), "{found:#?}");
+    }
+
+    #[test]
+    fn missing_and_blank_texts_are_refused_with_an_example() {
+        let found = findings("blank = ' '\n[[m]]\n[n]", |root| {
+            assert!(root.required_text("blank", "blank = \"x\"").is_none());
+            for table in root.tables("m", &Keys::new(&[])) {
+                assert!(table.required_text("name", "name = \"x\"").is_none());
+            }
+            assert!(root.tables("n", &Keys::new(&[])).is_empty());
+        });
+        assert_eq!(
+            found,
+            [
+                "1:9 `blank` is empty | write: blank = \"x\"",
+                "2:1 `name` is missing | write: name = \"x\"",
+                "3:1 `n` must be a list of tables, not a table | write [[n]] with two brackets above each",
+            ]
+        );
+    }
+
+    #[test]
+    fn endless_findings_are_counted_not_listed() {
+        let found = findings(&"x\n".repeat(5_000), |_| ());
+        assert!(found.len() <= FINDINGS_MAX + 1);
+        let text: Vec<String> = (0..500).map(|n| format!("k{n} = 1\n")).collect();
+        let text = text.concat();
+        let found = findings(&text, |root| root.check_keys(&Keys::new(&["a"])));
+        assert_eq!(found.len(), FINDINGS_MAX + 1);
+        assert_eq!(found[FINDINGS_MAX], "501:1 400 more findings are not shown");
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_is_total_for_any_text(text in "([a-c.]{1,3} ?= ?|[\\[\\]{}\"',#\n\r\t :.TZ+0-9-]|王|“|true|\\PC){0,60}") {
+            let source = Source::new("t", text);
+            let document = Document::parse(&source);
+            if let Some(root) = document.root() {
+                for value in root.entries() {
+                    let _ = (value.text(), value.integer(0..=9), value.local_date(), value.table());
+                    for value in value.one_or_many() {
+                        let _ = (value.text_or_time(), value.boolean(), value.list());
+                    }
+                }
+            }
+            for found in document.finish() {
+                prop_assert!(found.render(crate::plan::diagnostic::Colour::None).starts_with("t:"));
+            }
+        }
+    }
+}
