@@ -1,9 +1,115 @@
 //! The command line: one file a subcommand.
+//!
+//! Each subcommand is an `Args` (its flags, with their help) and a `run(Args) -> Exit`. Help,
+//! manual pages and completions all come from these definitions. Data goes to stdout, everything
+//! else to stderr.
 
+pub mod check;
+pub mod demo;
+pub mod exit;
+pub mod history;
+pub mod manual;
+pub mod preview;
+pub mod reload;
+pub mod run;
+pub mod status;
+pub mod terminal;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use exit::Exit;
 use std::process::ExitCode;
+
+/// Medication reminders for a clinic's patients.
+///
+/// dosed reads what doctors prescribe from plain text files and reminds each patient of each dose
+/// on WeChat, at its time, once.
+#[derive(Debug, Parser)]
+#[command(name = "dosed", version, propagate_version = true)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 findings, 64 wrong usage, 65 bad data, 66 missing \
+                        input, 69 not reachable, 70 internal fault, 73 cannot create, 74 I/O \
+                        error, 75 store in use, 77 permission, 78 wrong configuration."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Check(check::Args),
+    Preview(preview::Args),
+    Demo(demo::Args),
+    Status(status::Args),
+    History(history::Args),
+    Reload(reload::Args),
+    Man(manual::ManArgs),
+    Completions(manual::CompletionsArgs),
+}
+
+/// The definition of the whole command line.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
 
 /// Parses the arguments and runs the subcommand.
 #[must_use]
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    match Cli::try_parse() {
+        Ok(cli) => dispatch(cli.command).into(),
+        Err(error) => {
+            // Help and version are data; a stdout or stderr that is gone leaves nobody to tell.
+            let _ = error.print();
+            if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Ok.into()
+            }
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Exit {
+    match command {
+        Command::Run(args) => run::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Preview(args) => preview::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Status(args) => status::run(args),
+        Command::History(args) => history::run(args),
+        Command::Reload(args) => reload::run(args),
+        Command::Man(args) => manual::man(&args),
+        Command::Completions(args) => manual::completions(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definition_of_the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_and_flag_is_explained() {
+        for subcommand in command().get_subcommands() {
+            assert!(
+                subcommand.get_about().is_some(),
+                "{}",
+                subcommand.get_name()
+            );
+            for argument in subcommand.get_arguments() {
+                let id = argument.get_id();
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {id}",
+                    subcommand.get_name()
+                );
+            }
+        }
+    }
 }
