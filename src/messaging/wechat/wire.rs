@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 #[derive(Serialize, Deserialize)]
 pub struct StableTokenRequest {
     /// Always `client_credential`.
+    #[serde(default)]
     pub grant_type: String,
     /// The account.
+    #[serde(default)]
     pub appid: String,
     /// Its secret.
+    #[serde(default)]
     pub secret: String,
     /// Kill the present token and issue a new one; at most 20 a day.
     #[serde(default)]
@@ -30,13 +33,16 @@ pub struct TokenReply {
 #[derive(Serialize, Deserialize)]
 pub struct TemplateSend {
     /// The recipient's openid.
+    #[serde(default)]
     pub touser: String,
     /// The template of the account.
+    #[serde(default)]
     pub template_id: String,
     /// Where a tap leads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Keyword name (without `.DATA`) to value.
+    #[serde(default)]
     pub data: BTreeMap<String, Value>,
     /// Dedupe key: the same recipient and key within 10 minutes is sent once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,6 +60,7 @@ pub struct Value {
 #[derive(Serialize, Deserialize)]
 pub struct CustomSend {
     /// The recipient's openid.
+    #[serde(default)]
     pub touser: String,
     /// `text`.
     pub msgtype: String,

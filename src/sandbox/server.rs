@@ -1,0 +1,648 @@
+//! The account behind HTTP: routes, the connection that can be cut, the answers.
+
+use super::account::{Account, Refusal, Taken};
+use super::fault::Fault;
+use super::{Attempt, Now, Options, Outcome};
+use crate::messaging::wechat::wire::{CustomSend, Reply, StableTokenRequest, TemplateSend};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+use axum::serve::{IncomingStream, Listener};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Longer bodies are refused unread.
+const BODY_BYTES: usize = 256 * 1024;
+/// Connections that have not ended by themselves by then are left to the runtime.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// What all requests share.
+pub(super) struct Shared {
+    // Held for the time of a look-up or an insertion, never across an await.
+    account: Mutex<Account>,
+    now: Now,
+    changed: watch::Sender<()>,
+    sends: AtomicU64,
+    token_requests: AtomicU64,
+    requests: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(options: Options) -> Self {
+        Self {
+            now: Arc::clone(&options.now),
+            account: Mutex::new(Account::new(options)),
+            changed: watch::Sender::new(()),
+            sends: AtomicU64::new(0),
+            token_requests: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn account(&self) -> MutexGuard<'_, Account> {
+        // A test's predicate may panic under the lock; the account is whole between its calls.
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        (self.now)()
+    }
+
+    pub(super) async fn wait_until(
+        &self,
+        mut is_met: impl FnMut(&Account) -> bool,
+        timeout: Duration,
+    ) -> bool {
+        let mut changes = self.changed.subscribe();
+        let met = async {
+            // Marked as seen before looking, so that no change falls between.
+            while !is_met(&self.account()) {
+                if changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(timeout, met).await.is_ok()
+    }
+}
+
+/// The listening half, which can be stopped and started again over the same account.
+pub(super) struct Running {
+    addr: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    pub(super) async fn start(listen: SocketAddr, shared: Arc<Shared>) -> io::Result<Running> {
+        let listener = TcpListener::bind(listen).await?;
+        let addr = listener.local_addr()?;
+        let stop = CancellationToken::new();
+        let service = routes(Serving {
+            shared,
+            stop: stop.clone(),
+        })
+        .into_make_service_with_connect_info::<Hangup>();
+        let serve = axum::serve(Door(listener), service)
+            .with_graceful_shutdown(stop.clone().cancelled_owned());
+        let task = tokio::spawn(async move {
+            // It ends by `stop` only: accept errors are retried.
+            let _ = serve.await;
+        });
+        Ok(Running { addr, stop, task })
+    }
+
+    pub(super) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    pub(super) async fn stop(mut self) {
+        self.stop.cancel();
+        if tokio::time::timeout(STOP_WITHIN, &mut self.task)
+            .await
+            .is_err()
+        {
+            self.task.abort();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// What a handler is given.
+#[derive(Clone)]
+struct Serving {
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+}
+
+fn routes(serving: Serving) -> Router {
+    Router::new()
+        .route("/cgi-bin/stable_token", posted(post(stable_token)))
+        .route("/cgi-bin/token", got(get(plain_token)))
+        .route(
+            "/cgi-bin/message/template/send",
+            posted(post(template_send)),
+        )
+        .route("/cgi-bin/message/custom/send", posted(post(custom_send)))
+        .route(
+            "/cgi-bin/template/get_all_private_template",
+            got(get(templates)),
+        )
+        .route("/cgi-bin/openapi/quota/get", posted(post(quota)))
+        .with_state(serving)
+}
+
+fn posted(route: MethodRouter<Serving>) -> MethodRouter<Serving> {
+    route.fallback(async |State(serving): State<Serving>| {
+        serving.refuse(Refusal::new(43002, "require POST method"))
+    })
+}
+
+fn got(route: MethodRouter<Serving>) -> MethodRouter<Serving> {
+    route.fallback(async |State(serving): State<Serving>| {
+        serving.refuse(Refusal::new(43001, "require GET method"))
+    })
+}
+
+async fn stable_token(
+    State(serving): State<Serving>,
+    ConnectInfo(hangup): ConnectInfo<Hangup>,
+    request: Request,
+) -> Response {
+    let body = match read(request).await {
+        Ok((_, body)) => body,
+        Err(response) => return response,
+    };
+    let parsed = parse::<StableTokenRequest>(&body);
+    let (fault, body) = serving
+        .hand_out(|account, now| parsed.and_then(|request| account.stable_token(&request, now)));
+    serving.answer(fault, &hangup, || body).await
+}
+
+async fn plain_token(
+    State(serving): State<Serving>,
+    ConnectInfo(hangup): ConnectInfo<Hangup>,
+    request: Request,
+) -> Response {
+    let query = request.uri().query();
+    let value = |name| query_value(query, name).unwrap_or("").to_owned();
+    let (grant_type, appid, secret) = (value("grant_type"), value("appid"), value("secret"));
+    let (fault, body) =
+        serving.hand_out(|account, now| account.plain_token(&grant_type, &appid, &secret, now));
+    serving.answer(fault, &hangup, || body).await
+}
+
+async fn template_send(
+    State(serving): State<Serving>,
+    ConnectInfo(hangup): ConnectInfo<Hangup>,
+    request: Request,
+) -> Response {
+    let received = serving.shared.now();
+    let (query, body) = match read(request).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    let parsed = parse::<TemplateSend>(&body);
+    let (send, fault) = match serving.admit(query.as_deref(), parsed) {
+        Ok(admitted) => admitted,
+        Err(refusal) => return serving.refuse(refusal),
+    };
+    let answer = serving.carry_out(send, fault, received);
+    serving
+        .answer(fault, &hangup, || serving.body_of(&answer))
+        .await
+}
+
+async fn custom_send(State(serving): State<Serving>, request: Request) -> Response {
+    let received = serving.shared.now();
+    let (query, body) = match read(request).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    let parsed = parse::<CustomSend>(&body);
+    let now = serving.shared.now();
+    let mut account = serving.shared.account();
+    let result = account
+        .check_token(token_in(query.as_deref()), now)
+        .and(parsed)
+        .and_then(|send| account.send_custom(send, received, now));
+    drop(account);
+    match result {
+        Ok(()) => {
+            serving.shared.changed.send_replace(());
+            json_response(serving.body_of(&Reply::default()))
+        }
+        Err(refusal) => serving.refuse(refusal),
+    }
+}
+
+async fn templates(State(serving): State<Serving>, request: Request) -> Response {
+    let now = serving.shared.now();
+    let account = serving.shared.account();
+    let listing = account
+        .check_token(token_in(request.uri().query()), now)
+        .map(|()| {
+            let templates: Vec<_> = account
+                .templates()
+                .iter()
+                .map(|template| {
+                    json!({
+                        "template_id": template.id,
+                        "title": template.title,
+                        "primary_industry": "",
+                        "deputy_industry": "",
+                        "content": template.content(),
+                        "example": "",
+                    })
+                })
+                .collect();
+            json!({ "template_list": templates }).to_string()
+        });
+    drop(account);
+    match listing {
+        Ok(body) => json_response(body),
+        Err(refusal) => serving.refuse(refusal),
+    }
+}
+
+/// Body of `POST /cgi-bin/openapi/quota/get`.
+#[derive(serde::Deserialize)]
+struct QuotaRequest {
+    cgi_path: String,
+}
+
+async fn quota(State(serving): State<Serving>, request: Request) -> Response {
+    let (query, body) = match read(request).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    let parsed = parse::<QuotaRequest>(&body);
+    let now = serving.shared.now();
+    let account = serving.shared.account();
+    let quota = account
+        .check_token(token_in(query.as_deref()), now)
+        .and(parsed)
+        .and_then(|request| {
+            if request.cgi_path == "/cgi-bin/message/template/send" {
+                Ok(account.template_quota(now))
+            } else {
+                Err(Refusal::new(76021, "cgi_path not found, please check"))
+            }
+        });
+    drop(account);
+    match quota {
+        Ok((limit, used)) => json_response(
+            json!({
+                "errcode": 0,
+                "errmsg": "ok",
+                "quota": { "daily_limit": limit, "used": used, "remain": limit.saturating_sub(used) },
+            })
+            .to_string(),
+        ),
+        Err(refusal) => serving.refuse(refusal),
+    }
+}
+
+impl Serving {
+    /// Judges the token and the body of a template send, and says which fault is due.
+    fn admit(
+        &self,
+        query: Option<&str>,
+        parsed: Result<TemplateSend, Refusal>,
+    ) -> Result<(TemplateSend, Fault), Refusal> {
+        let now = self.shared.now();
+        let mut account = self.shared.account();
+        account.check_token(token_in(query), now)?;
+        let send = parsed?;
+        let nth = self.shared.sends.fetch_add(1, Ordering::Relaxed) + 1;
+        let queued = account.queued_faults.pop_front();
+        let script = account.faults.send_script();
+        // The script runs without the lock: it may look at the sandbox.
+        drop(account);
+        let fault = match (queued, script) {
+            (Some(fault), _) => fault,
+            (None, Some(script)) => script(&send, nth),
+            (None, None) => Fault::None,
+        };
+        Ok((send, fault))
+    }
+
+    /// Does what a template send asks for, as far as the fault lets it, and remembers the try.
+    fn carry_out(&self, send: TemplateSend, fault: Fault, received: Timestamp) -> Reply {
+        let now = self.shared.now();
+        let mut account = self.shared.account();
+        account.counts.faults += u64::from(fault != Fault::None);
+        let (touser, client_msg_id) = (send.touser.clone(), send.client_msg_id.clone());
+        let (reply, outcome) = if fault.carries_out() {
+            match account.send_template(send, received, now) {
+                Ok(Taken { msgid, duplicate }) => (
+                    Reply {
+                        errcode: 0,
+                        errmsg: String::new(),
+                        msgid: Some(msgid),
+                    },
+                    if duplicate {
+                        Outcome::Duplicate
+                    } else {
+                        Outcome::Delivered
+                    },
+                ),
+                Err(refusal) => {
+                    let outcome = Outcome::Refused(refusal.code);
+                    (account.refuse(refusal), outcome)
+                }
+            }
+        } else {
+            (Reply::default(), Outcome::Ignored)
+        };
+        account.note(|| Attempt {
+            received,
+            touser,
+            client_msg_id,
+            fault,
+            outcome,
+        });
+        drop(account);
+        self.shared.changed.send_replace(());
+        reply
+    }
+
+    /// Does what a request for a token asks for, as far as the fault lets it: the fault, and the
+    /// body of the answer.
+    fn hand_out(
+        &self,
+        desk: impl FnOnce(&mut Account, Timestamp) -> Result<(Arc<str>, i64), Refusal>,
+    ) -> (Fault, String) {
+        let now = self.shared.now();
+        let nth = self.shared.token_requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let script = self.shared.account().faults.clone();
+        let fault = script.of_token(nth);
+        let mut account = self.shared.account();
+        account.counts.faults += u64::from(fault != Fault::None);
+        let body = match fault.carries_out().then(|| desk(&mut account, now)) {
+            Some(Ok((token, left))) => {
+                json!({ "access_token": &*token, "expires_in": left }).to_string()
+            }
+            Some(Err(refusal)) => self.body_of(&account.refuse(refusal)),
+            None => String::new(),
+        };
+        drop(account);
+        self.shared.changed.send_replace(());
+        (fault, body)
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Response {
+        let reply = self.shared.account().refuse(refusal);
+        self.shared.changed.send_replace(());
+        json_response(self.body_of(&reply))
+    }
+
+    /// The reply as the platform writes it: "ok" and, where it is refused, a request id at the end.
+    fn body_of(&self, reply: &Reply) -> String {
+        let errmsg = if reply.errcode == 0 {
+            "ok".to_owned()
+        } else {
+            let nth = self.shared.requests.fetch_add(1, Ordering::Relaxed);
+            let second = self.shared.now().as_second();
+            format!(
+                "{} rid: {:08x}-{:08x}-{:08x}",
+                reply.errmsg,
+                second as u32,
+                nth as u32,
+                (nth >> 32) as u32
+            )
+        };
+        let mut body = json!({ "errcode": reply.errcode, "errmsg": errmsg });
+        if let Some(msgid) = reply.msgid {
+            body["msgid"] = msgid.into();
+        }
+        body.to_string()
+    }
+
+    /// Answers as the fault wants it; `body` is what it would be without.
+    async fn answer(
+        &self,
+        fault: Fault,
+        hangup: &Hangup,
+        body: impl FnOnce() -> String,
+    ) -> Response {
+        match fault {
+            Fault::None => json_response(body()),
+            Fault::Errcode(errcode) | Fault::ErrcodeAfter(errcode) => {
+                let errmsg = "scripted".to_owned();
+                json_response(self.body_of(&Reply {
+                    errcode,
+                    errmsg,
+                    msgid: None,
+                }))
+            }
+            Fault::Http(status) | Fault::HttpAfter(status) => html_response(status),
+            Fault::Hang | Fault::HangAfter => {
+                self.stop.cancelled().await;
+                hangup.cut()
+            }
+            Fault::DropBefore | Fault::DropAfter => hangup.cut(),
+            Fault::Delay(delay) => {
+                tokio::select! {
+                    () = tokio::time::sleep(delay) => json_response(body()),
+                    () = self.stop.cancelled() => hangup.cut(),
+                }
+            }
+            Fault::Truncate => truncated(body()),
+            Fault::Garble => html_response(200),
+        }
+    }
+}
+
+/// The query and the body of a request.
+async fn read(request: Request) -> Result<(Option<String>, Bytes), Response> {
+    let (parts, body) = request.into_parts();
+    let query = parts.uri.query().map(str::to_owned);
+    match axum::body::to_bytes(body, BODY_BYTES).await {
+        Ok(body) => Ok((query, body)),
+        Err(_) => Err(html_response(413)),
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    if body.is_empty() {
+        return Err(Refusal::new(44002, "empty post data"));
+    }
+    if has_escaped_text(body) {
+        return Err(Refusal::new(
+            40033,
+            "invalid charset. please check your request, if include \\uxxxx will create fail!",
+        ));
+    }
+    serde_json::from_slice(body).map_err(|_| Refusal::new(47001, "data format error"))
+}
+
+/// Whether text stands in the body as `\uXXXX` that need not: the platform wants it as UTF-8.
+/// Control characters cannot be written otherwise and are judged as values.
+fn has_escaped_text(body: &[u8]) -> bool {
+    let mut rest = body;
+    while let Some(at) = rest.iter().position(|&b| b == b'\\') {
+        let escape = &rest[at + 1..];
+        if let [b'u', digits @ ..] = escape
+            && digits
+                .get(..4)
+                .is_some_and(|digits| !digits.starts_with(b"00"))
+        {
+            return true;
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
+}
+
+fn token_in(query: Option<&str>) -> Option<&str> {
+    query_value(query, "access_token")
+}
+
+/// The first value of that name. Nothing in these queries needs percent-encoding.
+fn query_value<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
+    query?
+        .split('&')
+        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
+fn json_response(body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json; encoding=utf-8"),
+    );
+    response
+}
+
+/// What a gateway in front of the platform says when something is amiss.
+fn html_response(status: u16) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = Response::new(Body::from(format!("<html><h1>{status}</h1></html>\n")));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    response
+}
+
+/// The head promises the whole body, half of it follows, then the connection ends.
+fn truncated(body: String) -> Response {
+    let whole = body.len();
+    let half = Bytes::from(body).slice(..whole / 2);
+    let parts = futures_util::stream::unfold(Some(half), async |half| {
+        if let Some(half) = half {
+            return Some((Ok(half), None));
+        }
+        // Yields once, so that the half is written before the error ends the connection.
+        tokio::task::yield_now().await;
+        Some((Err(io::Error::from(io::ErrorKind::ConnectionAborted)), None))
+    });
+    let mut response = json_response(Body::from_stream(parts));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, whole.into());
+    response
+}
+
+/// The listener; its connections can be cut from within a handler.
+struct Door(TcpListener);
+
+impl Listener for Door {
+    type Io = Line;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Line, SocketAddr) {
+        let (stream, addr) = Listener::accept(&mut self.0).await;
+        // Fails on a connection that is gone already; the next read says so.
+        let _ = stream.set_nodelay(true);
+        (
+            Line {
+                stream,
+                cut: Hangup::default(),
+            },
+            addr,
+        )
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+/// Cuts one connection.
+#[derive(Clone, Default)]
+struct Hangup(Arc<AtomicBool>);
+
+impl Hangup {
+    /// Marks the connection; the response returned here runs into the mark and is never seen.
+    fn cut(&self) -> Response {
+        self.0.store(true, Ordering::Relaxed);
+        Response::default()
+    }
+}
+
+impl Connected<IncomingStream<'_, Door>> for Hangup {
+    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
+        stream.io().cut.clone()
+    }
+}
+
+/// A connection that writes nothing more once it is marked.
+struct Line {
+    stream: TcpStream,
+    cut: Hangup,
+}
+
+impl Line {
+    fn check(&self) -> io::Result<()> {
+        if self.cut.0.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
