@@ -295,8 +295,7 @@ fn findings(file: &str, text: &str) -> Vec<String> {
             "{file}:1: `{room_name}` is no room of the house; use one of them, or add it to the design and to this test"
         )];
     };
-    // A file of tests only is declared under `#[cfg(test)]` in its parent.
-    if module.last().is_some_and(|last| last == "tests") {
+    if source::is_for_tests(file) {
         return Vec::new();
     }
     let mut wrong = Vec::new();

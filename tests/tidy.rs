@@ -68,6 +68,12 @@ fn findings(file: &str, text: &str, product: bool) -> Vec<String> {
     if product {
         for window in source::product(&all).windows(4) {
             let texts = [0, 1, 2, 3].map(|i| window[i].text.as_str());
+            if texts[..2] == ["mod", "tests"] {
+                wrong.push(format!(
+                    "{file}:{}: `mod tests` is shipped; put it under #[cfg(test)] instead",
+                    window[0].line
+                ));
+            }
             if texts == [".", "unwrap", "(", ")"] {
                 wrong.push(format!(
                     "{file}:{}: `unwrap()` says nothing when it fails; return an error, or expect() why it cannot fail, instead",
@@ -112,6 +118,7 @@ fn the_sources_are_tidy() {
             }
             let text = std::fs::read_to_string(&path).expect("a source file is UTF-8");
             read += 1;
+            let product = product && !source::is_for_tests(&file);
             for finding in findings(&file, &text, product) {
                 writeln!(wrong, "{finding}").expect("a String takes any text");
             }
@@ -178,6 +185,12 @@ const SAMPLES: &[(&str, bool, &str)] = &[
         "",
     ),
     ("fn f() { x.unwrap_or(1); }", true, ""),
+    (
+        "mod tests;\nfn f() {}",
+        true,
+        "f.rs:1: `mod tests` is shipped",
+    ),
+    ("#[cfg(test)]\nmod tests;\nfn f() {}", true, ""),
     ("fn 药() {}", true, "outside ASCII"),
     ("const X: &str = \"药\"; // 药", true, ""),
     ("const X: &str = \"a\u{202e}b\";", true, "U+202E"),

@@ -47,6 +47,13 @@ pub fn shown(path: &Path) -> String {
         .to_string()
 }
 
+/// Whether a file below `src/` holds tests only; the tidy test sees to it that such a module is
+/// declared under `#[cfg(test)]`.
+pub fn is_for_tests(file: &str) -> bool {
+    file.split('/')
+        .any(|part| part == "tests.rs" || part == "tests")
+}
+
 /// Splits a source text into tokens. Comments, strings and characters are left out.
 pub fn tokens(text: &str) -> Vec<Token> {
     let chars: Vec<char> = text.chars().collect();
