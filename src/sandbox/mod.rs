@@ -18,8 +18,6 @@ mod account;
 mod fault;
 mod server;
 mod template;
-#[cfg(test)]
-mod tests;
 mod token;
 
 pub use account::Act;
