@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use std::pin::Pin;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 /// A future that completes when a span of the clock's time has passed.
@@ -60,6 +61,25 @@ impl ScaledClock {
     }
 }
 
+/// A scaled clock as text: `SHOWN@REAL*SPEED` shows `SHOWN` when the machine's clock shows `REAL`
+/// (both RFC 3339) and runs `SPEED` times as fast; `*SPEED` may be left out. Two processes that
+/// are given the same text show the same time.
+impl FromStr for ScaledClock {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let malformed = || format!("`{text}` is not of the form SHOWN@REAL*SPEED");
+        let (shown, rest) = text.split_once('@').ok_or_else(malformed)?;
+        let (real, speed) = rest.split_once('*').unwrap_or((rest, "1"));
+        let shown: Timestamp = shown.parse().map_err(|_| malformed())?;
+        let real: Timestamp = real.parse().map_err(|_| malformed())?;
+        let speed: u16 = speed.parse().map_err(|_| malformed())?;
+        let gone = Timestamp::now().duration_since(real).checked_mul(i32::from(speed.max(1)));
+        let start = gone.and_then(|gone| shown.checked_add(gone).ok()).ok_or_else(malformed)?;
+        Ok(Self::new(start, speed.into()))
+    }
+}
+
 impl Clock for ScaledClock {
     fn now(&self) -> Timestamp {
         let gone = SignedDuration::try_from(self.elapsed()).unwrap_or(SignedDuration::MAX);
@@ -85,5 +105,38 @@ mod tests {
         let clock = ScaledClock::new(start, 3600);
         let (first, second) = (clock.now(), clock.now());
         assert!(start <= first && first <= second);
+    }
+
+    #[test]
+    fn a_scaled_clock_is_anchored_to_the_machines() {
+        let real = Timestamp::now();
+        let shown: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        let hour_ago = real - SignedDuration::from_hours(1);
+        for (text, at_least) in [
+            (format!("{shown}@{real}"), shown),
+            (format!("2026-03-01T08:00:00+08:00@{real}*60"), shown),
+            (format!("{shown}@{hour_ago}"), shown + SignedDuration::from_hours(1)),
+            (format!("{shown}@{hour_ago}*24"), shown + SignedDuration::from_hours(24)),
+        ] {
+            let now = text.parse::<ScaledClock>().unwrap().now();
+            let late = now.duration_since(at_least);
+            assert!(!late.is_negative() && late < SignedDuration::from_hours(1), "{text}: {now}");
+        }
+    }
+
+    #[test]
+    fn a_scaled_clock_refuses_what_it_does_not_understand() {
+        let good = "2026-03-01T00:00:00Z";
+        for text in [
+            String::new(),
+            good.to_owned(),
+            format!("{good}@"),
+            format!("{good}@{good}*"),
+            format!("{good}@{good}*-1"),
+            format!("{good}@yesterday"),
+            format!("{good}@{good}*4294967295"),
+        ] {
+            assert!(text.parse::<ScaledClock>().is_err(), "{text}");
+        }
     }
 }
