@@ -1,1 +1,72 @@
-//! (skeleton)
+//! What is remembered: redb behind the transactions that the daemon needs.
+//!
+//! The interface speaks of those transactions, in batches, and shows no type of redb, so that
+//! another storage engine can stand behind it. One thread owns the write side ([`Store`]);
+//! readers use snapshots ([`Reader`]), in this process and in others.
+//!
+//! A commit that failed has an unknown outcome: every id is deterministic, every write may be
+//! made again, and the handle is opened anew.
+
+mod apply;
+mod claim;
+mod fire;
+mod open;
+mod patient;
+mod read;
+mod records;
+mod settle;
+mod writer;
+
+pub use apply::{Applied, PlanChange, PlanEnd};
+pub use claim::Claimed;
+pub use fire::Fired;
+pub use open::{OpenError, Options, create_if_absent, open_reader};
+pub use patient::Queued;
+pub use read::{DoseLine, JournalLine, Reader};
+pub use records::{Address, Attempts, DayCounts, JournalRow, PlanHead, PlanText, SCHEMA};
+pub use settle::{Settled, Tried, TriedOutcome};
+pub use writer::{Store, Telemetry};
+
+/// Why a transaction did not happen, or may not have happened.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The storage failed. The outcome of a commit under way is unknown; the store reopens.
+    #[error("the store failed: {0}")]
+    Storage(String),
+    /// The store is closed or could not be opened again.
+    #[error("the store is closed")]
+    Closed,
+    /// A record cannot be read.
+    #[error("a record in table {table} (version {version}) cannot be read")]
+    Record {
+        /// The table.
+        table: String,
+        /// Its first byte.
+        version: u8,
+    },
+    /// A record cannot be written.
+    #[error("a record cannot be encoded")]
+    Encode,
+    /// All numbers of a kind are used up.
+    #[error("no {0} number is left")]
+    Exhausted(&'static str),
+}
+
+macro_rules! storage_error {
+    ($($source:ty),*) => {$(
+        impl From<$source> for StoreError {
+            fn from(error: $source) -> Self {
+                StoreError::Storage(error.to_string())
+            }
+        }
+    )*};
+}
+
+storage_error!(
+    redb::TransactionError,
+    redb::TableError,
+    redb::StorageError,
+    redb::CommitError,
+    redb::DatabaseError,
+    redb::SetDurabilityError
+);

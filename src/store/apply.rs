@@ -1,0 +1,281 @@
+//! Transaction 5: changed plans come into force, ended ones leave it.
+
+use super::patient::{Queued, Tables, Tally, Visit};
+use super::records::{
+    Address, CONTACT_NUMBERS, JournalRow, PATIENT_IDS, PATIENT_SLUGS,
+    PLAN_HISTORY, PLANS, PatientRecord, PlanHead, PlanRecord, PlanText, decode_head, encode,
+    journal_day,
+};
+use super::writer::Scope;
+use super::{Store, StoreError};
+use crate::engine::{Entry, ExpiredReason, Fits, Input, PatientState};
+use crate::plan::ResolvedPlan;
+use jiff::Timestamp;
+use redb::ReadableTable;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Before a plan changes, what the old one left is stepped at most this often.
+const CATCH_UP_STEPS_MAX: u32 = 1_000;
+
+/// A plan text that is to come into force.
+pub struct PlanChange {
+    /// The patient's id.
+    pub patient: String,
+    /// The plan in its resolved form.
+    pub plan: ResolvedPlan,
+    /// Hash of the resolved form and of the contact.
+    pub meaning: [u8; 32],
+    /// Hash of the source text.
+    pub source: [u8; 32],
+    /// The text and its file, for the history.
+    pub text: String,
+    /// The file.
+    pub file: String,
+    /// Where messages go, if it is known.
+    pub address: Option<Address>,
+}
+
+/// A plan that is to end.
+pub struct PlanEnd {
+    /// The patient's id.
+    pub patient: String,
+}
+
+/// What applying did.
+#[derive(Default)]
+pub struct Applied {
+    /// Plans whose meaning changed.
+    pub changed: usize,
+    /// Plans of which only the text changed.
+    pub reworded: usize,
+    /// Plans that ended.
+    pub ended: usize,
+    /// Messages put into the outbox.
+    pub queued: Vec<Queued>,
+    /// Doses and check-ins closed.
+    pub tally: Tally,
+}
+
+impl Store {
+    /// The plans in force, by the patient's id.
+    ///
+    /// # Errors
+    /// The read failed, or a record cannot be read.
+    pub async fn plan_heads(&self) -> Result<HashMap<String, PlanHead>, StoreError> {
+        self.read(|snapshot, _| {
+            let slugs = snapshot.open_table(PATIENT_SLUGS)?;
+            let mut heads = HashMap::new();
+            for row in snapshot.open_table(PLANS)?.iter()? {
+                let (number, record) = row?;
+                if let Some(slug) = slugs.get(number.value())? {
+                    heads.insert(slug.value().to_owned(), decode_head(record.value())?);
+                }
+            }
+            Ok(heads)
+        })
+        .await
+    }
+
+    /// Applies a batch of changed and ended plans in one commit. A text with the same meaning
+    /// only joins the history: nobody is stepped.
+    ///
+    /// # Errors
+    /// The transaction failed; it may be made again.
+    pub async fn apply(
+        &self,
+        now: Timestamp,
+        changes: Vec<PlanChange>,
+        ends: Vec<PlanEnd>,
+        overdue: ExpiredReason,
+        fits: Arc<dyn Fits + Send + Sync>,
+        day: u32,
+    ) -> Result<Applied, StoreError> {
+        self.write(now, move |scope| {
+            scope.effects.day = day;
+            let mut applied = Applied::default();
+            let mut tables = Tables::open(scope.transaction)?;
+            for change in changes {
+                change_plan(scope, &mut tables, &mut applied, fits.as_ref(), overdue, change)?;
+            }
+            for end in ends {
+                end_plan(scope, &mut tables, &mut applied, fits.as_ref(), overdue, &end)?;
+            }
+            scope.effects.counts.expired += applied.tally.doses_expired();
+            Ok(applied)
+        })
+        .await
+    }
+}
+
+fn change_plan(
+    scope: &mut Scope<'_>,
+    tables: &mut Tables<'_>,
+    applied: &mut Applied,
+    fits: &dyn Fits,
+    overdue: ExpiredReason,
+    change: PlanChange,
+) -> Result<(), StoreError> {
+    let number = patient_number(scope, &change.patient)?;
+    let old = tables.plan(number)?;
+    let version = match &old {
+        Some(old) => old.head.version + 1,
+        None => next_version(scope, number)?,
+    };
+    if old.as_ref().is_some_and(|old| old.head.source == change.source && old.head.meaning == change.meaning) {
+        return Ok(());
+    }
+    let text = PlanText { at: scope.now.as_millisecond(), file: change.file, text: change.text };
+    {
+        let mut history = scope.transaction.open_table(PLAN_HISTORY)?;
+        history.insert((number, version), encode(&text)?.as_slice())?;
+    }
+    let same = old.as_ref().filter(|old| old.head.meaning == change.meaning);
+    if let Some(old) = same {
+        let head = PlanHead { version, source: change.source, ..old.head.clone() };
+        let record = PlanRecord { head, plan: change.plan };
+        tables.plans.insert(number, encode(&record)?.as_slice())?;
+        if let Some(mut patient) = tables.patient(number)? {
+            let entry = Entry::PlanTextChanged { version };
+            journal(scope, tables, number, &mut patient, vec![entry])?;
+            let wake_at = patient.wake_at;
+            tables.save(number, &mut patient, wake_at)?;
+        }
+        applied.reworded += 1;
+        return Ok(());
+    }
+    let contact = match &change.address {
+        Some(address) => Some(contact_number(scope, tables, address)?),
+        None => None,
+    };
+    let record = tables.patient(number)?.unwrap_or_else(|| PatientRecord {
+        journal_next: 0,
+        wake_at: None,
+        state: PatientState::new(scope.now),
+    });
+    let old_contact = old.as_ref().and_then(|old| old.head.contact);
+    let mut visit = Visit::new(scope, fits, number, record, old_contact);
+    if let Some(old) = &old {
+        catch_up(scope, tables, &mut visit, &old.plan, overdue, &mut applied.tally)?;
+    }
+    visit.contact = contact;
+    visit.entries.push(Entry::PlanApplied { version });
+    let input = Input::PlanChanged { old: old.as_ref().map(|old| &old.plan), overdue };
+    visit.step(tables, &mut scope.effects, &change.plan, input, &mut applied.tally)?;
+    visit.finish(tables, &mut applied.queued)?;
+    let head = PlanHead { version, meaning: change.meaning, source: change.source, contact };
+    let record = PlanRecord { head, plan: change.plan };
+    tables.plans.insert(number, encode(&record)?.as_slice())?;
+    applied.changed += 1;
+    Ok(())
+}
+
+fn end_plan(
+    scope: &mut Scope<'_>,
+    tables: &mut Tables<'_>,
+    applied: &mut Applied,
+    fits: &dyn Fits,
+    overdue: ExpiredReason,
+    end: &PlanEnd,
+) -> Result<(), StoreError> {
+    let number = {
+        let ids = scope.transaction.open_table(PATIENT_IDS)?;
+        ids.get(end.patient.as_str())?.map(|row| row.value())
+    };
+    let Some(number) = number else {
+        return Ok(());
+    };
+    let (Some(plan), Some(record)) = (tables.plan(number)?, tables.patient(number)?) else {
+        return Ok(());
+    };
+    let mut visit = Visit::new(scope, fits, number, record, plan.head.contact);
+    catch_up(scope, tables, &mut visit, &plan.plan, overdue, &mut applied.tally)?;
+    visit.entries.push(Entry::PlanEnded);
+    let input = Input::PlanEnded { overdue };
+    visit.step(tables, &mut scope.effects, &plan.plan, input, &mut applied.tally)?;
+    visit.finish(tables, &mut applied.queued)?;
+    tables.plans.remove(number)?;
+    applied.ended += 1;
+    Ok(())
+}
+
+/// What fell before the edit falls under the old plan, however much of it there is.
+fn catch_up(
+    scope: &mut Scope<'_>,
+    tables: &mut Tables<'_>,
+    visit: &mut Visit<'_>,
+    plan: &ResolvedPlan,
+    overdue: ExpiredReason,
+    tally: &mut Tally,
+) -> Result<(), StoreError> {
+    for _ in 0..CATCH_UP_STEPS_MAX {
+        if visit.wake_at.is_none_or(|wake_at| wake_at > scope.now) {
+            return Ok(());
+        }
+        visit.step(tables, &mut scope.effects, plan, Input::Wake { overdue }, tally)?;
+    }
+    Ok(())
+}
+
+fn journal(
+    scope: &Scope<'_>,
+    tables: &mut Tables<'_>,
+    number: u32,
+    patient: &mut PatientRecord,
+    entries: Vec<Entry>,
+) -> Result<(), StoreError> {
+    let row = JournalRow { at: scope.now.as_millisecond(), entries };
+    let key = (journal_day(scope.now), number, patient.journal_next);
+    tables.journal.insert(key, encode(&row)?.as_slice())?;
+    patient.journal_next += 1;
+    Ok(())
+}
+
+/// The number of a patient's id, given out when it is first seen and never again.
+fn patient_number(scope: &Scope<'_>, patient: &str) -> Result<u32, StoreError> {
+    let mut ids = scope.transaction.open_table(PATIENT_IDS)?;
+    if let Some(row) = ids.get(patient)? {
+        return Ok(row.value());
+    }
+    let mut slugs = scope.transaction.open_table(PATIENT_SLUGS)?;
+    let number = match slugs.last()? {
+        Some((last, _)) => {
+            last.value().checked_add(1).ok_or(StoreError::Exhausted("patient"))?
+        }
+        None => 1,
+    };
+    slugs.insert(number, patient)?;
+    ids.insert(patient, number)?;
+    Ok(number)
+}
+
+fn contact_number(
+    scope: &Scope<'_>,
+    tables: &mut Tables<'_>,
+    address: &Address,
+) -> Result<u32, StoreError> {
+    let mut numbers = scope.transaction.open_table(CONTACT_NUMBERS)?;
+    let key = address.index_key();
+    if let Some(row) = numbers.get(key.as_str())? {
+        return Ok(row.value());
+    }
+    let number = match tables.contacts.last()? {
+        Some((last, _)) => {
+            last.value().checked_add(1).ok_or(StoreError::Exhausted("contact"))?
+        }
+        None => 1,
+    };
+    tables.contacts.insert(number, encode(address)?.as_slice())?;
+    numbers.insert(key.as_str(), number)?;
+    Ok(number)
+}
+
+/// The version after the last one of a patient whose plan had ended, or the first.
+fn next_version(scope: &Scope<'_>, number: u32) -> Result<u32, StoreError> {
+    let history = scope.transaction.open_table(PLAN_HISTORY)?;
+    let last = history.range((number, 0)..=(number, u32::MAX))?.next_back();
+    Ok(match last {
+        Some(row) => row?.0.value().1 + 1,
+        None => 1,
+    })
+}

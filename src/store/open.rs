@@ -1,0 +1,277 @@
+//! Opening: atomically created, refused when newer, shared with readers of other processes.
+
+use super::records::{
+    ATTEMPTS, CONTACT_NUMBERS, CONTACTS, DAYS, JOURNAL, META, OUTBOX, OUTBOX_LATER, PATIENT_IDS,
+    PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA, WAKES,
+};
+use super::{Reader, StoreError};
+use redb::{
+    Builder, ConcurrencyMode, Database, DatabaseError, ReadableDatabase, WriteTransaction,
+};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How to open a store.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The file.
+    pub path: PathBuf,
+    /// Size of redb's page cache in bytes.
+    pub cache_bytes: usize,
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it open for writing.
+    #[error("{0}: another dosed has this store open")]
+    Locked(PathBuf),
+    /// Its tables come from a newer release.
+    #[error("{path}: the store has schema {found}; this release reads up to {SCHEMA}: run the release that wrote it, or a newer one")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+    },
+    /// No permission.
+    #[error("{0}: no permission to open the store")]
+    Permission(PathBuf),
+    /// There is none.
+    #[error("{0}: no such store; it is made by the first `dosed run`")]
+    Missing(PathBuf),
+    /// Anything else.
+    #[error("{path}: the store cannot be opened: {why}")]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What the storage says.
+        why: String,
+    },
+}
+
+/// How long a writer that has just ended may keep its lock.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+fn builder(options: &Options) -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(options.cache_bytes);
+    builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
+    builder
+}
+
+/// Starts a write transaction as this store wants each: two-phase, with the allocator's state
+/// saved so that a repair after a kill is quick.
+pub(super) fn begin_write(database: &Database) -> Result<WriteTransaction, StoreError> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    transaction.set_two_phase_commit(true);
+    Ok(transaction)
+}
+
+/// Makes the store if the file does not exist: under a temporary name, schema committed, synced,
+/// renamed without replacing, directory synced. A kill at any point leaves either no store or a
+/// whole one.
+///
+/// # Errors
+/// The directory cannot be written.
+pub fn create_if_absent(options: &Options) -> Result<(), OpenError> {
+    let path = &options.path;
+    if path.exists() {
+        return Ok(());
+    }
+    let failed = |why: String| OpenError::Failed { path: path.clone(), why };
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().ok_or_else(|| failed("it names no file".to_owned()))?;
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".creating-{}", std::process::id()));
+    let temporary = directory.join(temporary);
+    let io_failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::PermissionDenied => OpenError::Permission(path.clone()),
+        _ => failed(error.to_string()),
+    };
+    let made = make(options, &temporary, directory, path);
+    if made.is_err() {
+        // Best effort: the name holds this process's id and is truncated when it is used again.
+        let _ = fs::remove_file(&temporary);
+    }
+    match made {
+        Ok(()) => Ok(()),
+        Err(MakeError::Io(error)) => Err(io_failed(error)),
+        Err(MakeError::Store(error)) => Err(failed(error.to_string())),
+    }
+}
+
+enum MakeError {
+    Io(io::Error),
+    Store(StoreError),
+}
+
+impl From<io::Error> for MakeError {
+    fn from(error: io::Error) -> Self {
+        MakeError::Io(error)
+    }
+}
+
+impl From<StoreError> for MakeError {
+    fn from(error: StoreError) -> Self {
+        MakeError::Store(error)
+    }
+}
+
+fn make(
+    options: &Options,
+    temporary: &Path,
+    directory: &Path,
+    path: &Path,
+) -> Result<(), MakeError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(temporary)?;
+    let database =
+        builder(options).create_file(file).map_err(StoreError::from)?;
+    write_schema(&database)?;
+    drop(database);
+    File::open(temporary)?.sync_all()?;
+    match rustix::fs::renameat_with(
+        rustix::fs::CWD,
+        temporary,
+        rustix::fs::CWD,
+        path,
+        rustix::fs::RenameFlags::NOREPLACE,
+    ) {
+        Ok(()) => {}
+        // Another process was quicker: its store is as good as ours.
+        Err(rustix::io::Errno::EXIST) => fs::remove_file(temporary)?,
+        // A file system without the flag: a hard link does not replace either.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+            match fs::hard_link(temporary, path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(error.into());
+                }
+                _ => fs::remove_file(temporary)?,
+            }
+        }
+        Err(errno) => return Err(io::Error::from(errno).into()),
+    }
+    File::open(directory)?.sync_all()?;
+    Ok(())
+}
+
+/// Makes all tables and the rows that every store has.
+pub(super) fn write_schema(database: &Database) -> Result<(), StoreError> {
+    let transaction = begin_write(database)?;
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert("schema", SCHEMA.to_le_bytes().as_slice())?;
+        let key = random_bytes().map_err(|error| StoreError::Storage(error.to_string()))?;
+        meta.insert("id_key", key.as_slice())?;
+        transaction.open_table(PATIENT_IDS)?;
+        transaction.open_table(PATIENT_SLUGS)?;
+        transaction.open_table(PLANS)?;
+        transaction.open_table(PLAN_HISTORY)?;
+        transaction.open_table(PATIENTS)?;
+        transaction.open_table(WAKES)?;
+        transaction.open_table(OUTBOX)?;
+        transaction.open_table(OUTBOX_LATER)?;
+        transaction.open_table(ATTEMPTS)?;
+        transaction.open_table(JOURNAL)?;
+        transaction.open_table(CONTACTS)?;
+        transaction.open_table(CONTACT_NUMBERS)?;
+        transaction.open_table(DAYS)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn random_bytes() -> io::Result<[u8; 32]> {
+    use std::io::Read;
+    let mut bytes = [0; 32];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens an existing store for writing, waiting a little for a writer that is just ending.
+pub(super) fn open_writer(options: &Options) -> Result<Database, OpenError> {
+    let path = &options.path;
+    let began = Instant::now();
+    let database = loop {
+        match builder(options).open(path) {
+            Ok(database) => break database,
+            Err(DatabaseError::DatabaseAlreadyOpen) if began.elapsed() < LOCK_PATIENCE => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(error) => return Err(open_error(path, error)),
+        }
+    };
+    check_schema(path, &database)?;
+    Ok(database)
+}
+
+/// Opens a store for reading, beside a daemon or without one. After a kill the file wants a
+/// repair first: that needs the permission to write.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open_reader(options: &Options) -> Result<Reader, OpenError> {
+    let path = &options.path;
+    let opened = match builder(options).open_read_only(path) {
+        Err(DatabaseError::RepairAborted) => {
+            match builder(options).open(path) {
+                Ok(database) => drop(database),
+                // A daemon has begun to repair it itself: then it is enough to look again.
+                Err(DatabaseError::DatabaseAlreadyOpen) => {}
+                Err(error) => return Err(open_error(path, error)),
+            }
+            builder(options).open_read_only(path)
+        }
+        other => other,
+    };
+    let database = opened.map_err(|error| open_error(path, error))?;
+    check_schema(path, &database)?;
+    Ok(Reader::of_file(database))
+}
+
+fn check_schema(path: &Path, database: &impl ReadableDatabase) -> Result<(), OpenError> {
+    let failed = |why: String| OpenError::Failed { path: path.to_path_buf(), why };
+    let read = || -> Result<Option<[u8; 4]>, StoreError> {
+        let meta = database.begin_read()?.open_table(META)?;
+        Ok(meta.get("schema")?.and_then(|row| row.value().try_into().ok()))
+    };
+    match read().map_err(|error| failed(error.to_string()))?.map(u32::from_le_bytes) {
+        Some(found) if found > SCHEMA => {
+            Err(OpenError::Newer { path: path.to_path_buf(), found })
+        }
+        Some(_) => Ok(()),
+        None => Err(failed("it is a redb file, but not a store of dosed".to_owned())),
+    }
+}
+
+fn open_error(path: &Path, error: DatabaseError) -> OpenError {
+    let path = path.to_path_buf();
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => OpenError::Locked(path),
+        DatabaseError::Storage(redb::StorageError::Io(error))
+            if error.kind() == io::ErrorKind::PermissionDenied =>
+        {
+            OpenError::Permission(path)
+        }
+        DatabaseError::Storage(redb::StorageError::Io(error))
+            if error.kind() == io::ErrorKind::NotFound =>
+        {
+            OpenError::Missing(path)
+        }
+        other => OpenError::Failed { path, why: other.to_string() },
+    }
+}

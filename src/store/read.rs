@@ -1,0 +1,274 @@
+//! Reading: history and names, from a snapshot, beside the daemon or without it.
+
+use super::StoreError;
+use super::records::{
+    JOURNAL, JournalRow, META, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PatientRecord, decode,
+};
+use crate::engine::{ClosedDose, DoseState, Entry, ExpiredReason, IdKey, MessageId};
+use jiff::Timestamp;
+use redb::{ReadTransaction, ReadableDatabase, ReadableTable};
+use std::collections::HashMap;
+
+/// Snapshots of a store, for reports.
+pub struct Reader {
+    database: redb::ReadOnlyDatabase,
+}
+
+/// One dose, as `dosed history` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoseLine {
+    /// The patient's id.
+    pub patient: String,
+    /// The medication's id.
+    pub medication: String,
+    /// The scheduled instant.
+    pub due: Timestamp,
+    /// `take`.
+    pub amount: String,
+    /// Its state, the last one where it was corrected.
+    pub state: DoseState,
+    /// Why it expired.
+    pub reason: Option<ExpiredReason>,
+    /// When the API took the first reminder.
+    pub reminded: Option<Timestamp>,
+    /// A reminder was sent and no answer was read.
+    pub in_doubt: bool,
+    /// Messages about it that were accepted or are in doubt.
+    pub messages: Vec<MessageId>,
+}
+
+/// One journal entry with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalLine {
+    /// The patient's id.
+    pub patient: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// What it says.
+    pub entry: Entry,
+}
+
+impl Reader {
+    pub(super) fn of_file(database: redb::ReadOnlyDatabase) -> Self {
+        Self { database }
+    }
+
+    /// The doses due in the half-open range, ordered by instant, patient and medication: the
+    /// closed ones from the journal, the open ones from the patients' states.
+    ///
+    /// # Errors
+    /// The read failed, or a record cannot be read.
+    pub fn doses(
+        &self,
+        patient: Option<&str>,
+        from: Timestamp,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<DoseLine>, StoreError> {
+        let snapshot = self.database.begin_read()?;
+        let names = Names::read(&snapshot, patient)?;
+        let mut doses: HashMap<(u32, String, Timestamp), DoseLine> = HashMap::new();
+        let within = |due: Timestamp| from <= due && due < until;
+        each_entry(&snapshot, &names, |number, name, _, entry| {
+            for dose in closed_doses(entry) {
+                if within(dose.due.0) {
+                    let key = (number, dose.medication.clone(), dose.due.0);
+                    doses.insert(key, DoseLine::closed(name, dose));
+                }
+            }
+        })?;
+        let patients = snapshot.open_table(PATIENTS)?;
+        for row in patients.iter()? {
+            let (number, record) = row?;
+            let Some(name) = names.of(number.value()) else {
+                continue;
+            };
+            let record: PatientRecord = decode(&PATIENTS, record.value())?;
+            for dose in record.state.doses {
+                // Stepped ahead of its instant it is only planned.
+                if within(dose.due) && dose.due <= now {
+                    let key = (number.value(), dose.medication.clone(), dose.due);
+                    doses.entry(key).or_insert_with(|| DoseLine {
+                        patient: name.to_owned(),
+                        medication: dose.medication,
+                        due: dose.due,
+                        amount: dose.amount,
+                        state: DoseState::Open,
+                        reason: None,
+                        reminded: dose.sending.accepted_at,
+                        in_doubt: dose.sending.in_doubt,
+                        messages: dose.sending.messages,
+                    });
+                }
+            }
+        }
+        let mut lines: Vec<DoseLine> = doses.into_values().collect();
+        lines.sort_unstable_by(|a, b| {
+            (a.due, &a.patient, &a.medication).cmp(&(b.due, &b.patient, &b.medication))
+        });
+        Ok(lines)
+    }
+
+    /// The raw entries written in the half-open range, in the order of writing by patient and
+    /// day.
+    ///
+    /// # Errors
+    /// The read failed, or a record cannot be read.
+    pub fn journal(
+        &self,
+        patient: Option<&str>,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<JournalLine>, StoreError> {
+        let snapshot = self.database.begin_read()?;
+        let names = Names::read(&snapshot, patient)?;
+        let mut lines = Vec::new();
+        each_entry(&snapshot, &names, |_, name, at, entry| {
+            if from <= at && at < until {
+                lines.push(JournalLine { patient: name.to_owned(), at, entry });
+            }
+        })?;
+        lines.sort_by_key(|line| line.at);
+        Ok(lines)
+    }
+
+    /// True if a patient of this id was ever applied.
+    ///
+    /// # Errors
+    /// The read failed.
+    pub fn knows(&self, patient: &str) -> Result<bool, StoreError> {
+        let snapshot = self.database.begin_read()?;
+        Ok(snapshot.open_table(PATIENT_IDS)?.get(patient)?.is_some())
+    }
+
+    /// The id of the patient with this pseudonym.
+    ///
+    /// # Errors
+    /// The read failed.
+    pub fn who(&self, wanted: &str) -> Result<Option<String>, StoreError> {
+        let snapshot = self.database.begin_read()?;
+        let ids = id_key(&snapshot)?;
+        for row in snapshot.open_table(PATIENT_SLUGS)?.iter()? {
+            let (number, slug) = row?;
+            if pseudonym(&ids, number.value()) == wanted {
+                return Ok(Some(slug.value().to_owned()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where the daemon that ran last on this store listens, as it left it (JSON).
+    ///
+    /// # Errors
+    /// The read failed.
+    pub fn endpoints(&self) -> Result<Option<String>, StoreError> {
+        let snapshot = self.database.begin_read()?;
+        let meta = snapshot.open_table(META)?;
+        let row = meta.get(super::writer::ENDPOINTS)?;
+        Ok(row.and_then(|row| String::from_utf8(row.value().to_vec()).ok()))
+    }
+}
+
+impl DoseLine {
+    fn closed(patient: &str, dose: ClosedDose) -> Self {
+        Self {
+            patient: patient.to_owned(),
+            medication: dose.medication,
+            due: dose.due.0,
+            amount: dose.amount,
+            state: dose.state,
+            reason: dose.reason,
+            reminded: dose.reminded.map(|at| at.0),
+            in_doubt: dose.in_doubt,
+            messages: dose.messages,
+        }
+    }
+}
+
+/// The closing states that an entry holds; a run of expired doses is spelled out.
+fn closed_doses(entry: Entry) -> Vec<ClosedDose> {
+    match entry {
+        Entry::DoseClosed(dose) => vec![dose],
+        Entry::DosesExpired { medication, amount, due, reason } => due
+            .into_iter()
+            .map(|due| ClosedDose {
+                medication: medication.clone(),
+                amount: amount.clone(),
+                due,
+                state: DoseState::Expired,
+                reason: Some(reason),
+                reminded: None,
+                in_doubt: false,
+                messages: Vec::new(),
+            })
+            .collect(),
+        Entry::PlanApplied { .. }
+        | Entry::PlanTextChanged { .. }
+        | Entry::PlanEnded
+        | Entry::Accepted { .. }
+        | Entry::NotAccepted { .. }
+        | Entry::CheckInClosed { .. } => Vec::new(),
+    }
+}
+
+/// The ids of one patient or of all.
+struct Names(HashMap<u32, String>);
+
+impl Names {
+    fn read(snapshot: &ReadTransaction, patient: Option<&str>) -> Result<Self, StoreError> {
+        let mut names = HashMap::new();
+        if let Some(patient) = patient {
+            if let Some(row) = snapshot.open_table(PATIENT_IDS)?.get(patient)? {
+                names.insert(row.value(), patient.to_owned());
+            }
+        } else {
+            for row in snapshot.open_table(PATIENT_SLUGS)?.iter()? {
+                let (number, slug) = row?;
+                names.insert(number.value(), slug.value().to_owned());
+            }
+        }
+        Ok(Self(names))
+    }
+
+    fn of(&self, number: u32) -> Option<&str> {
+        self.0.get(&number).map(String::as_str)
+    }
+}
+
+fn each_entry(
+    snapshot: &ReadTransaction,
+    names: &Names,
+    mut visit: impl FnMut(u32, &str, Timestamp, Entry),
+) -> Result<(), StoreError> {
+    let journal = snapshot.open_table(JOURNAL)?;
+    for row in journal.iter()? {
+        let (key, row) = row?;
+        let (_, number, _) = key.value();
+        let Some(name) = names.of(number) else {
+            continue;
+        };
+        let row: JournalRow = decode(&JOURNAL, row.value())?;
+        let at = Timestamp::from_millisecond(row.at).unwrap_or(Timestamp::UNIX_EPOCH);
+        for entry in row.entries {
+            visit(number, name, at, entry);
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn id_key(snapshot: &ReadTransaction) -> Result<IdKey, StoreError> {
+    let meta = snapshot.open_table(META)?;
+    let row = meta.get("id_key")?;
+    let bytes = row.and_then(|row| <[u8; 32]>::try_from(row.value()).ok());
+    bytes
+        .map(|bytes| IdKey::new(&bytes))
+        .ok_or_else(|| StoreError::Record { table: "meta".to_owned(), version: 0 })
+}
+
+/// `p-` and eight letters and digits of a keyed hash over the patient's number.
+pub(super) fn pseudonym(ids: &IdKey, patient: u32) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let hash = ids.hash([&b"pseudonym"[..], &patient.to_le_bytes()]);
+    let digits = hash[..8].iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)]));
+    "p-".chars().chain(digits).collect()
+}

@@ -1,0 +1,198 @@
+//! Tables and records. Every record carries the version of its format as its first byte.
+
+use super::StoreError;
+use crate::engine::{Entry, ExpiredReason, Message, OutboxRef, PatientState};
+use crate::plan::ResolvedPlan;
+use jiff::Timestamp;
+use redb::{TableDefinition, TableHandle};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// Version of the set of tables. A store with a higher one is refused.
+pub const SCHEMA: u32 = 1;
+
+/// Version of each record's format, its first byte.
+const RECORD: u8 = 1;
+
+pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+pub(super) const PATIENT_IDS: TableDefinition<&str, u32> = TableDefinition::new("patient_ids");
+pub(super) const PATIENT_SLUGS: TableDefinition<u32, &str> = TableDefinition::new("patient_slugs");
+pub(super) const PLANS: TableDefinition<u32, &[u8]> = TableDefinition::new("plans");
+pub(super) const PLAN_HISTORY: TableDefinition<(u32, u32), &[u8]> =
+    TableDefinition::new("plan_history");
+pub(super) const PATIENTS: TableDefinition<u32, &[u8]> = TableDefinition::new("patients");
+pub(super) const WAKES: TableDefinition<(i64, u32), ()> = TableDefinition::new("wakes");
+pub(super) const OUTBOX: TableDefinition<OutboxKey, &[u8]> = TableDefinition::new("outbox");
+pub(super) const OUTBOX_LATER: TableDefinition<(i64, &[u8; 16]), &[u8]> =
+    TableDefinition::new("outbox_later");
+pub(super) const ATTEMPTS: TableDefinition<u64, &[u8]> = TableDefinition::new("attempts");
+pub(super) const JOURNAL: TableDefinition<(u32, u32, u32), &[u8]> =
+    TableDefinition::new("journal");
+pub(super) const CONTACTS: TableDefinition<u32, &[u8]> = TableDefinition::new("contacts");
+pub(super) const CONTACT_NUMBERS: TableDefinition<&str, u32> =
+    TableDefinition::new("contact_numbers");
+pub(super) const DAYS: TableDefinition<u32, &[u8]> = TableDefinition::new("days");
+
+/// Key of the outbox: class, deadline in ms, message id.
+pub(super) type OutboxKey = (u8, i64, &'static [u8; 16]);
+
+/// The outbox key of a message.
+pub(super) fn outbox_key(key: &OutboxRef) -> (u8, i64, &[u8; 16]) {
+    (key.class as u8, key.deadline.as_millisecond(), &key.id.0)
+}
+
+/// A plan in force: what a reload compares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanHead {
+    /// Number of this version in the plan history, from 1.
+    pub version: u32,
+    /// Hash of the resolved form and of the contact.
+    pub meaning: [u8; 32],
+    /// Hash of the source text.
+    pub source: [u8; 32],
+    /// Number of the contact to which messages go.
+    pub contact: Option<u32>,
+}
+
+/// A plan in force, whole.
+#[derive(Serialize, Deserialize)]
+pub(super) struct PlanRecord {
+    pub head: PlanHead,
+    pub plan: ResolvedPlan,
+}
+
+/// A text that was in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanText {
+    /// When it came into force, ms.
+    pub at: i64,
+    /// The file it was read from.
+    pub file: String,
+    /// The text; of an inline patient, its part of the configuration.
+    pub text: String,
+}
+
+/// A patient's state with the places that name it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct PatientRecord {
+    /// Number of the next journal row.
+    pub journal_next: u32,
+    /// The patient's row in `wakes`.
+    pub wake_at: Option<i64>,
+    pub state: PatientState,
+}
+
+/// A message in the outbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OutboxRecord {
+    pub patient: u32,
+    pub contact: u32,
+    pub message: Message,
+}
+
+/// What is known of the tries of a message that has not been settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempts {
+    /// Tries so far.
+    pub count: u16,
+    /// When the first try with an unknown outcome was made, ms.
+    pub first_unknown: Option<i64>,
+    /// Tries that were refused for a cause that is only believed after several.
+    pub refusals: u8,
+    /// Why the last try failed.
+    pub failure: Option<ExpiredReason>,
+}
+
+/// A message whose next try waits.
+#[derive(Serialize, Deserialize)]
+pub(super) struct LaterRecord {
+    pub key: OutboxRef,
+    pub attempts: Attempts,
+}
+
+/// A group of messages that were claimed together.
+#[derive(Serialize, Deserialize)]
+pub(super) struct AttemptsRecord {
+    /// When the group was claimed, ms.
+    pub started: i64,
+    pub messages: Vec<(OutboxRef, Attempts)>,
+}
+
+/// One journal row: what one transaction remembered of one patient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalRow {
+    /// When, ms.
+    pub at: i64,
+    /// In order.
+    pub entries: Vec<Entry>,
+}
+
+/// An address on a channel.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Address {
+    /// `wechat` or `console`.
+    pub channel: String,
+    /// The openid; for the console the patient's id.
+    pub address: String,
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Address({}, …)", self.channel)
+    }
+}
+
+impl Address {
+    pub(super) fn index_key(&self) -> String {
+        format!("{}:{}", self.channel, self.address)
+    }
+}
+
+/// What happened on one day of the clinic, for the summary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayCounts {
+    /// Doses that became due.
+    pub due: u64,
+    /// Doses whose reminder was accepted.
+    pub reminded: u64,
+    /// Doses that expired.
+    pub expired: u64,
+    /// Messages that ended in doubt.
+    pub in_doubt: u64,
+}
+
+/// Serialises a record behind its version.
+pub(super) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
+    postcard::to_extend(record, vec![RECORD]).map_err(|_| StoreError::Encode)
+}
+
+/// Reads a record of this release's version, or says which table holds another.
+pub(super) fn decode<T: DeserializeOwned>(
+    table: &impl TableHandle,
+    bytes: &[u8],
+) -> Result<T, StoreError> {
+    match bytes.split_first() {
+        Some((&RECORD, rest)) => postcard::from_bytes(rest)
+            .map_err(|_| StoreError::Record { table: table.name().to_owned(), version: RECORD }),
+        Some((&version, _)) => {
+            Err(StoreError::Record { table: table.name().to_owned(), version })
+        }
+        None => Err(StoreError::Record { table: table.name().to_owned(), version: 0 }),
+    }
+}
+
+/// The head of a plan record, without decoding the plan.
+pub(super) fn decode_head(bytes: &[u8]) -> Result<PlanHead, StoreError> {
+    let broken = |version| StoreError::Record { table: "plans".to_owned(), version };
+    match bytes.split_first() {
+        Some((&RECORD, rest)) => {
+            postcard::take_from_bytes(rest).map(|(head, _)| head).map_err(|_| broken(RECORD))
+        }
+        Some((&version, _)) => Err(broken(version)),
+        None => Err(broken(0)),
+    }
+}
+
+/// The journal's day of an instant: days since 1970 in UTC.
+pub(super) fn journal_day(at: Timestamp) -> u32 {
+    u32::try_from(at.as_second().div_euclid(86_400)).unwrap_or(0)
+}

@@ -1,0 +1,218 @@
+//! Transaction 3: what came of tries.
+
+use super::patient::{Queued, Tables, Tally, Visit};
+use super::records::{
+    ATTEMPTS, Attempts, JournalRow, LaterRecord, OUTBOX, OutboxRecord, decode, encode,
+    journal_day, outbox_key,
+};
+use super::writer::Scope;
+use super::{Store, StoreError};
+use crate::engine::{About, Body, Entry, Fits, Input, Millis, OutboxRef, Settlement};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What came of one try.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried {
+    /// The message.
+    pub key: OutboxRef,
+    /// The patient's number.
+    pub patient: u32,
+    /// What is to be done about it.
+    pub outcome: TriedOutcome,
+}
+
+/// What is to be done about a message that was tried, or whose time is over.
+#[derive(Clone, Copy, Debug)]
+pub enum TriedOutcome {
+    /// It is over.
+    Final(Settlement),
+    /// It is tried again, not before this instant.
+    Later(Timestamp, Attempts),
+}
+
+/// What settling did.
+#[derive(Default)]
+pub struct Settled {
+    /// Messages that the settling itself put into the outbox.
+    pub queued: Vec<Queued>,
+    /// Doses and check-ins closed.
+    pub tally: Tally,
+}
+
+impl Store {
+    /// Settles a batch: removes messages from the outbox or puts them off, steps their patients,
+    /// journals. One commit.
+    ///
+    /// # Errors
+    /// The transaction failed; it may be made again: what is settled already is left alone.
+    pub async fn settle(
+        &self,
+        now: Timestamp,
+        batch: Vec<Tried>,
+        fits: Arc<dyn Fits + Send + Sync>,
+        day: u32,
+    ) -> Result<Settled, StoreError> {
+        self.write(now, move |scope| {
+            scope.effects.day = day;
+            let mut settled = Settled::default();
+            let mut tables = Tables::open(scope.transaction)?;
+            // By patient: each record is read and written once.
+            let mut finals: BTreeMap<u32, Vec<(OutboxRecord, Settlement)>> = BTreeMap::new();
+            for tried in batch {
+                release(scope, &tried.key);
+                match tried.outcome {
+                    TriedOutcome::Later(not_before, attempts) => {
+                        put_off(scope, &mut tables, &tried.key, not_before, attempts)?;
+                    }
+                    TriedOutcome::Final(settlement) => {
+                        if let Some(record) = remove(scope, &mut tables, &tried.key)? {
+                            count(scope, &record, settlement);
+                            finals.entry(record.patient).or_default().push((record, settlement));
+                        }
+                    }
+                }
+            }
+            for (patient, messages) in finals {
+                settle_patient(scope, &mut tables, &mut settled, fits.as_ref(), patient, messages)?;
+            }
+            drop(tables);
+            end_groups(scope)?;
+            scope.effects.counts.expired += settled.tally.doses_expired();
+            Ok(settled)
+        })
+        .await
+    }
+}
+
+fn release(scope: &mut Scope<'_>, key: &OutboxRef) {
+    if scope.memory.claimed.contains_key(&key.id) {
+        scope.effects.released.push(key.id);
+    }
+}
+
+/// Takes a message out of the outbox; `None` when it is not there any more.
+fn remove(
+    scope: &mut Scope<'_>,
+    tables: &mut Tables<'_>,
+    key: &OutboxRef,
+) -> Result<Option<OutboxRecord>, StoreError> {
+    if let Some((not_before, _)) = scope.memory.later.get(&key.id) {
+        tables.later.remove((*not_before, &key.id.0))?;
+        scope.effects.not_later.push(key.id);
+    }
+    let Some(row) = tables.outbox.remove(outbox_key(key))? else {
+        return Ok(None);
+    };
+    scope.effects.depth[key.class as usize] -= 1;
+    decode(&OUTBOX, row.value()).map(Some)
+}
+
+fn put_off(
+    scope: &mut Scope<'_>,
+    tables: &mut Tables<'_>,
+    key: &OutboxRef,
+    not_before: Timestamp,
+    attempts: Attempts,
+) -> Result<(), StoreError> {
+    use redb::ReadableTable;
+    if tables.outbox.get(outbox_key(key))?.is_none() {
+        return Ok(());
+    }
+    if let Some((old, _)) = scope.memory.later.get(&key.id) {
+        tables.later.remove((*old, &key.id.0))?;
+    }
+    let ms = not_before.as_millisecond();
+    let record = encode(&LaterRecord { key: *key, attempts })?;
+    tables.later.insert((ms, &key.id.0), record.as_slice())?;
+    scope.effects.later.push((key.id, ms, attempts));
+    Ok(())
+}
+
+fn count(scope: &mut Scope<'_>, record: &OutboxRecord, settlement: Settlement) {
+    let doses = match &record.message.body {
+        Body::Dose(lines) => lines.len() as u64,
+        Body::CheckIn(_) | Body::Appointment(_) | Body::Notice(_) | Body::Alert(_) => 0,
+    };
+    match settlement {
+        Settlement::Accepted(_) => scope.effects.counts.reminded += doses,
+        Settlement::InDoubt => scope.effects.counts.in_doubt += 1,
+        Settlement::NotSent(_) | Settlement::Undeliverable(_) => {}
+    }
+}
+
+fn settle_patient(
+    scope: &mut Scope<'_>,
+    tables: &mut Tables<'_>,
+    settled: &mut Settled,
+    fits: &dyn Fits,
+    patient: u32,
+    messages: Vec<(OutboxRecord, Settlement)>,
+) -> Result<(), StoreError> {
+    let Some(mut record) = tables.patient(patient)? else {
+        return Ok(());
+    };
+    let Some(plan) = tables.plan(patient)? else {
+        // The plan has ended; what still comes back is remembered all the same.
+        let entries = messages.iter().map(|(record, settlement)| without_plan(record, *settlement));
+        let row = JournalRow { at: scope.now.as_millisecond(), entries: entries.collect() };
+        let key = (journal_day(scope.now), patient, record.journal_next);
+        tables.journal.insert(key, encode(&row)?.as_slice())?;
+        record.journal_next += 1;
+        for (message, _) in &messages {
+            record.state.unsettled.retain(|key| key.id != message.message.key.id);
+        }
+        let wake_at = record.wake_at;
+        return tables.save(patient, &mut record, wake_at);
+    };
+    let mut visit = Visit::new(scope, fits, patient, record, plan.head.contact);
+    for (message, settlement) in messages {
+        let input = Input::Settled { message: message.message.key.id, settlement };
+        visit.step(tables, &mut scope.effects, &plan.plan, input, &mut settled.tally)?;
+    }
+    visit.finish(tables, &mut settled.queued)
+}
+
+fn without_plan(record: &OutboxRecord, settlement: Settlement) -> Entry {
+    let message = record.message.key.id;
+    let about = match &record.message.body {
+        Body::Dose(lines) => lines
+            .iter()
+            .map(|line| About { id: line.medication.clone(), due: Millis(line.due) })
+            .collect(),
+        Body::CheckIn(question) => {
+            vec![About { id: question.check_in.clone(), due: Millis(question.due) }]
+        }
+        Body::Appointment(_) | Body::Notice(_) | Body::Alert(_) => Vec::new(),
+    };
+    match settlement {
+        Settlement::Accepted(at) => Entry::Accepted { message, at: Millis(at), about },
+        Settlement::InDoubt => Entry::NotAccepted { message, reason: None, about },
+        Settlement::NotSent(reason) | Settlement::Undeliverable(reason) => {
+            Entry::NotAccepted { message, reason: Some(reason), about }
+        }
+    }
+}
+
+/// Removes the rows of groups of which nothing is left.
+fn end_groups(scope: &mut Scope<'_>) -> Result<(), StoreError> {
+    let mut open: BTreeMap<u64, usize> = BTreeMap::new();
+    for id in &scope.effects.released {
+        if let Some(claim) = scope.memory.claimed.get(id) {
+            let left = open
+                .entry(claim.group)
+                .or_insert_with(|| scope.memory.groups.get(&claim.group).copied().unwrap_or(0));
+            *left = left.saturating_sub(1);
+        }
+    }
+    let mut attempts = scope.transaction.open_table(ATTEMPTS)?;
+    for (group, left) in open {
+        if left == 0 {
+            attempts.remove(group)?;
+            scope.effects.ended_groups.push(group);
+        }
+    }
+    Ok(())
+}
+

@@ -1,0 +1,430 @@
+//! The write side: one thread, one transaction at a time.
+
+use super::open::{begin_write, open_writer};
+use super::patient::Effects;
+use super::records::{
+    ATTEMPTS, Attempts, AttemptsRecord, DAYS, DayCounts, LaterRecord, META, OUTBOX, OUTBOX_LATER,
+    decode, encode, outbox_key,
+};
+use super::{OpenError, Options, StoreError};
+use crate::engine::{IdKey, MessageId, OutboxRef};
+use jiff::Timestamp;
+use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+/// Failures to open the store again after which the daemon should end and be restarted.
+const REOPEN_FAILURES_MAX: u64 = 3;
+
+/// What the write side says of itself; read by health and metrics at any time.
+pub struct Telemetry {
+    /// Called after each commit: whether it succeeded, and how long it took.
+    observe_commit: Box<dyn Fn(bool, Duration) + Send + Sync>,
+    last_commit: AtomicI64,
+    writable: AtomicBool,
+    reopens: AtomicU64,
+    reopen_failures: AtomicU64,
+    depth: [AtomicI64; 5],
+}
+
+impl Telemetry {
+    /// `observe_commit` is called after each commit with its success and duration.
+    #[must_use]
+    pub fn new(observe_commit: impl Fn(bool, Duration) + Send + Sync + 'static) -> Self {
+        Self {
+            observe_commit: Box::new(observe_commit),
+            last_commit: AtomicI64::new(0),
+            writable: AtomicBool::new(true),
+            reopens: AtomicU64::new(0),
+            reopen_failures: AtomicU64::new(0),
+            depth: Default::default(),
+        }
+    }
+
+    /// When the last commit succeeded, by the clock handed to the transaction.
+    #[must_use]
+    pub fn last_commit(&self) -> Option<Timestamp> {
+        match self.last_commit.load(Ordering::Relaxed) {
+            0 => None,
+            ms => Timestamp::from_millisecond(ms).ok(),
+        }
+    }
+
+    /// False from a storage error until a commit succeeds again.
+    #[must_use]
+    pub fn writable(&self) -> bool {
+        self.writable.load(Ordering::Relaxed)
+    }
+
+    /// How often the store was opened again after a storage error.
+    #[must_use]
+    pub fn reopens(&self) -> u64 {
+        self.reopens.load(Ordering::Relaxed)
+    }
+
+    /// True when the store could not be opened again several times: end and be restarted.
+    #[must_use]
+    pub fn lost(&self) -> bool {
+        self.reopen_failures.load(Ordering::Relaxed) >= REOPEN_FAILURES_MAX
+    }
+
+    /// Messages in the outbox of each class, in the order of [`crate::engine::Class::ALL`].
+    #[must_use]
+    pub fn outbox_depth(&self) -> [u64; 5] {
+        std::array::from_fn(|class| {
+            u64::try_from(self.depth[class].load(Ordering::Relaxed)).unwrap_or(0)
+        })
+    }
+}
+
+type Job = Box<dyn FnOnce(&mut Writer) + Send>;
+
+/// The handle on the write side; cheap to clone. The thread ends, and the file is closed, when
+/// the last handle is gone.
+#[derive(Clone)]
+pub struct Store {
+    jobs: mpsc::Sender<Job>,
+    telemetry: Arc<Telemetry>,
+    ids: IdKey,
+}
+
+impl Store {
+    /// Opens the store, making it if there is none, and starts its thread. Blocks.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(options: &Options, telemetry: Arc<Telemetry>) -> Result<Self, OpenError> {
+        super::create_if_absent(options)?;
+        let database = open_writer(options)?;
+        let failed = |error: StoreError| OpenError::Failed {
+            path: options.path.clone(),
+            why: error.to_string(),
+        };
+        let ids = read_id_key(&database).map_err(failed)?;
+        let mut writer = Writer {
+            options: options.clone(),
+            database: Some(database),
+            memory: Memory::default(),
+            ids: ids.clone(),
+            telemetry: Arc::clone(&telemetry),
+        };
+        writer.remember().map_err(failed)?;
+        let (jobs, queue) = mpsc::channel::<Job>();
+        std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || {
+                for job in queue {
+                    job(&mut writer);
+                }
+            })
+            .map_err(|error| failed(StoreError::Storage(error.to_string())))?;
+        Ok(Self { jobs, telemetry, ids })
+    }
+
+    /// What the write side says of itself.
+    #[must_use]
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
+    }
+
+    /// The short name under which a patient appears outside the clinic's own reports.
+    #[must_use]
+    pub fn pseudonym(&self, patient: u32) -> String {
+        super::read::pseudonym(&self.ids, patient)
+    }
+
+    /// Runs `job` as one write transaction at `now` and waits for its commit.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        now: Timestamp,
+        job: impl FnOnce(&mut Scope<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(move |writer| writer.transact(now, job)).await
+    }
+
+    /// Runs `job` on a snapshot.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&redb::ReadTransaction, &Memory) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(move |writer| {
+            let snapshot = writer.database()?.begin_read()?;
+            job(&snapshot, &writer.memory)
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, result) = tokio::sync::oneshot::channel();
+        self.jobs
+            .send(Box::new(move |writer| {
+                // Nobody listens any more when the daemon is ending: the commit stands.
+                let _ = answer.send(job(writer));
+            }))
+            .map_err(|_| StoreError::Closed)?;
+        result.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// What the write side keeps in memory beside the file; read from it on each opening.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// Messages claimed for sending and not settled: their group and what was tried before.
+    pub claimed: HashMap<MessageId, Claim>,
+    /// How many messages of each group are not settled yet.
+    pub groups: HashMap<u64, usize>,
+    /// Messages whose next try waits: until when, and what was tried.
+    pub later: HashMap<MessageId, (i64, Attempts)>,
+    /// Number of the next group.
+    pub next_group: u64,
+}
+
+/// A claim on one message.
+#[derive(Clone, Copy)]
+pub(super) struct Claim {
+    pub group: u64,
+    pub attempts: Attempts,
+}
+
+/// One write transaction under way.
+pub(super) struct Scope<'t> {
+    pub transaction: &'t WriteTransaction,
+    pub memory: &'t Memory,
+    pub ids: &'t IdKey,
+    pub now: Timestamp,
+    pub effects: Effects,
+}
+
+pub(super) struct Writer {
+    options: Options,
+    database: Option<Database>,
+    memory: Memory,
+    ids: IdKey,
+    telemetry: Arc<Telemetry>,
+}
+
+impl Writer {
+    /// The open database; opened again when the last handle saw a storage error.
+    fn database(&mut self) -> Result<&Database, StoreError> {
+        if self.database.is_none() {
+            match open_writer(&self.options) {
+                Ok(database) => {
+                    self.database = Some(database);
+                    if let Err(error) = self.remember() {
+                        self.database = None;
+                        self.telemetry.reopen_failures.fetch_add(1, Ordering::Relaxed);
+                        return Err(error);
+                    }
+                    self.telemetry.reopens.fetch_add(1, Ordering::Relaxed);
+                    self.telemetry.reopen_failures.store(0, Ordering::Relaxed);
+                }
+                Err(error) => {
+                    self.telemetry.reopen_failures.fetch_add(1, Ordering::Relaxed);
+                    return Err(StoreError::Storage(error.to_string()));
+                }
+            }
+        }
+        self.database.as_ref().ok_or(StoreError::Closed)
+    }
+
+    fn transact<T>(
+        &mut self,
+        now: Timestamp,
+        job: impl FnOnce(&mut Scope<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let result = self.try_transact(now, job);
+        if let Err(StoreError::Storage(_)) = &result {
+            // A handle that has seen a storage error answers nothing else: open it anew.
+            self.telemetry.writable.store(false, Ordering::Relaxed);
+            self.database = None;
+        }
+        result
+    }
+
+    fn try_transact<T>(
+        &mut self,
+        now: Timestamp,
+        job: impl FnOnce(&mut Scope<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.database()?;
+        let database = self.database.as_ref().ok_or(StoreError::Closed)?;
+        let transaction = begin_write(database)?;
+        let mut scope = Scope {
+            transaction: &transaction,
+            memory: &self.memory,
+            ids: &self.ids,
+            now,
+            effects: Effects::default(),
+        };
+        let made = job(&mut scope)?;
+        let effects = scope.effects;
+        effects.write_counts(&transaction)?;
+        let began = Instant::now();
+        let committed = transaction.commit();
+        (self.telemetry.observe_commit)(committed.is_ok(), began.elapsed());
+        committed?;
+        self.telemetry.last_commit.store(now.as_millisecond(), Ordering::Relaxed);
+        self.telemetry.writable.store(true, Ordering::Relaxed);
+        for (class, change) in effects.depth.iter().enumerate() {
+            self.telemetry.depth[class].fetch_add(*change, Ordering::Relaxed);
+        }
+        self.memory.apply(effects);
+        Ok(made)
+    }
+
+    /// Reads what is kept in memory from the file.
+    fn remember(&mut self) -> Result<(), StoreError> {
+        let database = self.database.as_ref().ok_or(StoreError::Closed)?;
+        let snapshot = database.begin_read()?;
+        let outbox = snapshot.open_table(OUTBOX)?;
+        let mut memory = Memory::default();
+        for row in snapshot.open_table(ATTEMPTS)?.iter()? {
+            let (group, record) = row?;
+            let group = group.value();
+            let record: AttemptsRecord = decode(&ATTEMPTS, record.value())?;
+            memory.next_group = memory.next_group.max(group + 1);
+            memory.groups.entry(group).or_insert(0);
+            for (key, mut attempts) in record.messages {
+                // Settled before the end of the last process: the row is gone.
+                if outbox.get(outbox_key(&key))?.is_some() {
+                    attempts.count = attempts.count.saturating_add(1);
+                    attempts.first_unknown.get_or_insert(record.started);
+                    memory.claimed.insert(key.id, Claim { group, attempts });
+                }
+            }
+        }
+        for row in snapshot.open_table(OUTBOX_LATER)?.iter()? {
+            let (key, record) = row?;
+            let record: LaterRecord = decode(&OUTBOX_LATER, record.value())?;
+            // Its claim was released by the transaction that wrote this row.
+            memory.claimed.remove(&record.key.id);
+            memory.later.insert(record.key.id, (key.value().0, record.attempts));
+        }
+        for claim in memory.claimed.values() {
+            if let Some(open) = memory.groups.get_mut(&claim.group) {
+                *open += 1;
+            }
+        }
+        let mut depth = [0; 5];
+        for row in outbox.iter()? {
+            let (key, _) = row?;
+            if let Some(count) = depth.get_mut(usize::from(key.value().0)) {
+                *count += 1;
+            }
+        }
+        for (class, count) in depth.into_iter().enumerate() {
+            self.telemetry.depth[class].store(count, Ordering::Relaxed);
+        }
+        self.memory = memory;
+        Ok(())
+    }
+}
+
+impl Memory {
+    fn apply(&mut self, effects: Effects) {
+        for (id, claim) in effects.claimed {
+            *self.groups.entry(claim.group).or_insert(0) += 1;
+            self.next_group = self.next_group.max(claim.group + 1);
+            self.claimed.insert(id, claim);
+        }
+        for id in effects.released {
+            if let Some(claim) = self.claimed.remove(&id)
+                && let Some(open) = self.groups.get_mut(&claim.group)
+            {
+                *open = open.saturating_sub(1);
+            }
+        }
+        for group in effects.ended_groups {
+            self.groups.remove(&group);
+        }
+        for id in effects.not_later {
+            self.later.remove(&id);
+        }
+        for (id, not_before, attempts) in effects.later {
+            self.later.insert(id, (not_before, attempts));
+        }
+    }
+}
+
+impl Effects {
+    /// Adds what this transaction counted to the row of its day.
+    fn write_counts(&self, transaction: &WriteTransaction) -> Result<(), StoreError> {
+        if self.counts == DayCounts::default() {
+            return Ok(());
+        }
+        let mut days = transaction.open_table(DAYS)?;
+        let mut counts: DayCounts = match days.get(self.day)? {
+            Some(row) => decode(&DAYS, row.value())?,
+            None => DayCounts::default(),
+        };
+        counts.due += self.counts.due;
+        counts.reminded += self.counts.reminded;
+        counts.expired += self.counts.expired;
+        counts.in_doubt += self.counts.in_doubt;
+        days.insert(self.day, encode(&counts)?.as_slice())?;
+        Ok(())
+    }
+}
+
+fn read_id_key(database: &Database) -> Result<IdKey, StoreError> {
+    let snapshot = database.begin_read()?;
+    super::read::id_key(&snapshot)
+}
+
+/// The row of `meta` under which the daemon leaves where it listens.
+pub(super) const ENDPOINTS: &str = "endpoints";
+
+impl Store {
+    /// Notes the clock as seen, and where the daemon listens (JSON), for tools on this machine.
+    ///
+    /// # Errors
+    /// The transaction failed.
+    pub async fn note_running(
+        &self,
+        now: Timestamp,
+        endpoints: Option<String>,
+    ) -> Result<(), StoreError> {
+        self.write(now, move |scope| {
+            let mut meta = scope.transaction.open_table(META)?;
+            meta.insert("last_seen", now.as_millisecond().to_le_bytes().as_slice())?;
+            if let Some(endpoints) = endpoints {
+                meta.insert(ENDPOINTS, endpoints.as_bytes())?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The clock that a daemon saw last on this store.
+    ///
+    /// # Errors
+    /// The read failed.
+    pub async fn last_seen(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|snapshot, _| {
+            let meta = snapshot.open_table(META)?;
+            let row = meta.get("last_seen")?.and_then(|row| row.value().try_into().ok());
+            Ok(row.and_then(|ms| Timestamp::from_millisecond(i64::from_le_bytes(ms)).ok()))
+        })
+        .await
+    }
+
+    /// The counts of one day of the clinic.
+    ///
+    /// # Errors
+    /// The read failed.
+    pub async fn day_counts(&self, day: u32) -> Result<DayCounts, StoreError> {
+        self.read(move |snapshot, _| match snapshot.open_table(DAYS)?.get(day)? {
+            Some(row) => decode(&DAYS, row.value()),
+            None => Ok(DayCounts::default()),
+        })
+        .await
+    }
+}
+
+/// A key with what it is known by, for lists of claims.
+pub(super) type ClaimedKey = (OutboxRef, Attempts);
