@@ -57,7 +57,11 @@ impl ScaledClock {
     /// A `speed` of 0 is taken as 1.
     #[must_use]
     pub fn new(start: Timestamp, speed: u32) -> Self {
-        Self { start, began: Instant::now(), speed: speed.max(1) }
+        Self {
+            start,
+            began: Instant::now(),
+            speed: speed.max(1),
+        }
     }
 }
 

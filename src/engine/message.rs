@@ -92,8 +92,13 @@ pub enum Class {
 
 impl Class {
     /// All classes, first the most urgent.
-    pub const ALL: [Class; 5] =
-        [Class::Critical, Class::Dose, Class::Nudge, Class::CheckIn, Class::Notice];
+    pub const ALL: [Class; 5] = [
+        Class::Critical,
+        Class::Dose,
+        Class::Nudge,
+        Class::CheckIn,
+        Class::Notice,
+    ];
 
     /// The name in JSON, metrics and docs.
     #[must_use]

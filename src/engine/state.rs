@@ -69,7 +69,9 @@ pub struct ServedSlots {
 
 /// An instant kept as milliseconds since 1970, for lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Millis(#[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")] pub Timestamp);
+pub struct Millis(
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")] pub Timestamp,
+);
 
 /// A dose whose instant has come (or is about to) and which is not closed yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,8 @@
 
 use super::{
     About, ClosedDose, Context, Decision, DoseState, Entry, ExpiredReason, Input, MedicationState,
-    Message, MessageId, Millis, OpenCheckIn, OpenDose, OutboxRef, PatientState, Sending, Settlement,
+    Message, MessageId, Millis, OpenCheckIn, OpenDose, OutboxRef, PatientState, Sending,
+    Settlement,
 };
 use crate::plan::{CheckIn, Medication, ResolvedPlan, ScheduledCheckIn, ScheduledDose};
 use jiff::{SignedDuration, Timestamp};
@@ -50,7 +51,10 @@ pub fn step(
             turn.end_plan(plan, overdue);
             None
         }
-        Input::Settled { message, settlement } => {
+        Input::Settled {
+            message,
+            settlement,
+        } => {
             turn.settle(plan, message, settlement);
             turn.close_due();
             turn.next_due(plan)
@@ -85,13 +89,21 @@ impl<'a> Turn<'a> {
 
     fn decide(self, next_due: Option<Timestamp>) -> Decision {
         let ahead = next_due.map(|due| due.saturating_sub(LOOK_AHEAD).unwrap_or(due));
-        let closing = self.state.doses.iter().map(|dose| closes_at(dose.window_ends, &dose.sending));
+        let closing = self
+            .state
+            .doses
+            .iter()
+            .map(|dose| closes_at(dose.window_ends, &dose.sending));
         let closing_check_ins = self
             .state
             .check_ins
             .iter()
             .map(|check_in| closes_at(check_in.window_ends, &check_in.sending));
-        let wake_at = ahead.into_iter().chain(closing).chain(closing_check_ins).min();
+        let wake_at = ahead
+            .into_iter()
+            .chain(closing)
+            .chain(closing_check_ins)
+            .min();
         Decision {
             state: self.state,
             messages: self.messages,
@@ -105,12 +117,15 @@ impl<'a> Turn<'a> {
     /// The next instant at which something of the plan falls, after the cursor.
     fn next_due(&self, plan: &ResolvedPlan) -> Option<Timestamp> {
         let from = after(self.state.cursor);
-        let doses = plan
-            .medications
-            .iter()
-            .filter_map(|medication| plan.doses_from(medication, from).next().map(|dose| dose.due));
+        let doses = plan.medications.iter().filter_map(|medication| {
+            plan.doses_from(medication, from)
+                .next()
+                .map(|dose| dose.due)
+        });
         let check_ins = plan.check_ins.iter().filter_map(|check_in| {
-            plan.check_ins_from(check_in, from).next().map(|check_in| check_in.due)
+            plan.check_ins_from(check_in, from)
+                .next()
+                .map(|check_in| check_in.due)
         });
         doses.chain(check_ins).min()
     }
@@ -140,9 +155,15 @@ impl<'a> Turn<'a> {
         let mut decided = 0;
         let mut reached = horizon;
         let next = loop {
-            let next_dose = doses.iter_mut().filter_map(|(_, it)| it.peek().map(|dose| dose.due));
+            let next_dose = doses
+                .iter_mut()
+                .filter_map(|(_, it)| it.peek().map(|dose| dose.due));
             let next = next_dose
-                .chain(check_ins.iter_mut().filter_map(|(_, it)| it.peek().map(|it| it.due)))
+                .chain(
+                    check_ins
+                        .iter_mut()
+                        .filter_map(|(_, it)| it.peek().map(|it| it.due)),
+                )
                 .min();
             let Some(due) = next.filter(|due| *due <= horizon) else {
                 break next;
@@ -171,9 +192,17 @@ impl<'a> Turn<'a> {
             reached = horizon;
         }
         self.state.cursor = self.state.cursor.max(reached);
-        self.journal.extend(expired.into_iter().map(|(medication, amount, due)| {
-            Entry::DosesExpired { medication, amount, due, reason: overdue }
-        }));
+        self.journal
+            .extend(
+                expired
+                    .into_iter()
+                    .map(|(medication, amount, due)| Entry::DosesExpired {
+                        medication,
+                        amount,
+                        due,
+                        reason: overdue,
+                    }),
+            );
         let horizon = self.now.saturating_sub(RECENT).unwrap_or(Timestamp::MIN);
         for medication in &mut self.state.medications {
             medication.recent.retain(|due| due.0 > horizon);
@@ -192,7 +221,11 @@ impl<'a> Turn<'a> {
         expired: &mut Vec<(String, String, Vec<Millis>)>,
     ) {
         let now = self.now;
-        let known = self.state.doses.iter().any(|open| open.is(&medication.id, dose.due));
+        let known = self
+            .state
+            .doses
+            .iter()
+            .any(|open| open.is(&medication.id, dose.due));
         let remembered = self.remembered(medication);
         if known
             || remembered.recent.contains(&Millis(dose.due))
@@ -201,7 +234,10 @@ impl<'a> Turn<'a> {
             return;
         }
         if dose.window_ends <= now {
-            match expired.iter_mut().find(|(id, amount, _)| *id == medication.id && *amount == dose.amount) {
+            match expired
+                .iter_mut()
+                .find(|(id, amount, _)| *id == medication.id && *amount == dose.amount)
+            {
                 Some((_, _, due)) => due.push(Millis(dose.due)),
                 None => expired.push((
                     medication.id.clone(),
@@ -231,8 +267,7 @@ impl<'a> Turn<'a> {
         scheduled: ScheduledCheckIn,
         overdue: ExpiredReason,
     ) {
-        let known =
-            |open: &OpenCheckIn| open.check_in == check_in.id && open.due == scheduled.due;
+        let known = |open: &OpenCheckIn| open.check_in == check_in.id && open.due == scheduled.due;
         if self.state.check_ins.iter().any(known) {
             return;
         }
@@ -257,52 +292,81 @@ impl<'a> Turn<'a> {
     /// What is remembered of a medication, from now on if nothing was.
     fn remembered(&mut self, medication: &Medication) -> &mut MedicationState {
         let states = &mut self.state.medications;
-        let index = states.iter().position(|state| state.id == medication.id).unwrap_or_else(|| {
-            states.push(MedicationState {
-                id: medication.id.clone(),
-                since: self.now,
-                recent: Vec::new(),
-                served: None,
+        let index = states
+            .iter()
+            .position(|state| state.id == medication.id)
+            .unwrap_or_else(|| {
+                states.push(MedicationState {
+                    id: medication.id.clone(),
+                    since: self.now,
+                    recent: Vec::new(),
+                    served: None,
+                });
+                states.len() - 1
             });
-            states.len() - 1
-        });
         &mut states[index]
     }
 
     /// It is known what became of a message: every dose and check-in that it names learns it, in
     /// whatever state it is.
     fn settle(&mut self, plan: &ResolvedPlan, message: MessageId, settlement: Settlement) {
-        self.state.unsettled.retain(|unsettled| unsettled.id != message);
+        self.state
+            .unsettled
+            .retain(|unsettled| unsettled.id != message);
         let mut about = Vec::new();
-        let doses = self.state.doses.iter_mut().map(|dose| (&dose.medication, dose.due, &mut dose.sending));
+        let doses = self
+            .state
+            .doses
+            .iter_mut()
+            .map(|dose| (&dose.medication, dose.due, &mut dose.sending));
         let check_ins = self
             .state
             .check_ins
             .iter_mut()
             .map(|check_in| (&check_in.check_in, check_in.due, &mut check_in.sending));
-        for (id, due, sending) in
-            doses.chain(check_ins).filter(|(_, _, sending)| sending.prompt == Some(message))
+        for (id, due, sending) in doses
+            .chain(check_ins)
+            .filter(|(_, _, sending)| sending.prompt == Some(message))
         {
-            about.push(About { id: id.clone(), due: Millis(due) });
+            about.push(About {
+                id: id.clone(),
+                due: Millis(due),
+            });
             sending.settle(message, settlement);
         }
         match settlement {
             Settlement::Accepted(at) => {
                 self.state.unreachable_since = None;
-                self.journal.push(Entry::Accepted { message, at: Millis(at), about });
+                self.journal.push(Entry::Accepted {
+                    message,
+                    at: Millis(at),
+                    about,
+                });
             }
             Settlement::InDoubt => {
-                self.journal.push(Entry::NotAccepted { message, reason: None, about });
+                self.journal.push(Entry::NotAccepted {
+                    message,
+                    reason: None,
+                    about,
+                });
             }
             Settlement::NotSent(reason) => {
-                self.journal.push(Entry::NotAccepted { message, reason: Some(reason), about });
+                self.journal.push(Entry::NotAccepted {
+                    message,
+                    reason: Some(reason),
+                    about,
+                });
                 self.prompt_again(plan);
             }
             Settlement::Undeliverable(reason) => {
                 if reason == ExpiredReason::Unreachable {
                     self.state.unreachable_since.get_or_insert(self.now);
                 }
-                self.journal.push(Entry::NotAccepted { message, reason: Some(reason), about });
+                self.journal.push(Entry::NotAccepted {
+                    message,
+                    reason: Some(reason),
+                    about,
+                });
                 self.close_undeliverable(reason);
             }
         }
@@ -338,13 +402,19 @@ impl<'a> Turn<'a> {
                 && !sending.in_doubt
                 && sending.failure == Some(reason)
         };
-        let closed: Vec<_> =
-            self.state.doses.extract_if(.., |dose| hopeless(&dose.sending)).collect();
+        let closed: Vec<_> = self
+            .state
+            .doses
+            .extract_if(.., |dose| hopeless(&dose.sending))
+            .collect();
         for dose in closed {
             self.close_dose(dose);
         }
-        let closed: Vec<_> =
-            self.state.check_ins.extract_if(.., |it| hopeless(&it.sending)).collect();
+        let closed: Vec<_> = self
+            .state
+            .check_ins
+            .extract_if(.., |it| hopeless(&it.sending))
+            .collect();
         for check_in in closed {
             self.close_check_in(check_in, false);
         }
@@ -366,7 +436,8 @@ impl<'a> Turn<'a> {
                 }
             }
         }
-        self.journal.push(Entry::DoseClosed(dose.close(state, reason)));
+        self.journal
+            .push(Entry::DoseClosed(dose.close(state, reason)));
     }
 
     fn close_check_in(&mut self, check_in: OpenCheckIn, cancelled: bool) {
@@ -431,13 +502,17 @@ impl Sending {
 fn closes_at(window_ends: Timestamp, sending: &Sending) -> Timestamp {
     match sending.prompt {
         None => window_ends,
-        Some(_) => window_ends.saturating_add(SETTLE_GRACE).unwrap_or(Timestamp::MAX),
+        Some(_) => window_ends
+            .saturating_add(SETTLE_GRACE)
+            .unwrap_or(Timestamp::MAX),
     }
 }
 
 /// The first instant that the store can tell from `cursor`.
 fn after(cursor: Timestamp) -> Timestamp {
-    cursor.saturating_add(SignedDuration::from_millis(1)).unwrap_or(Timestamp::MAX)
+    cursor
+        .saturating_add(SignedDuration::from_millis(1))
+        .unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

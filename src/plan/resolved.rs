@@ -16,7 +16,10 @@ impl Zone {
     /// # Errors
     /// The name is not in the database.
     pub fn get(name: &str) -> Result<Self, jiff::Error> {
-        Ok(Self { zone: TimeZone::get(name)?, name: name.into() })
+        Ok(Self {
+            zone: TimeZone::get(name)?,
+            name: name.into(),
+        })
     }
 
     /// The IANA name, e.g. `Asia/Shanghai`.
@@ -95,7 +98,10 @@ impl QuietHours {
         } else {
             local.date()
         };
-        zone.time_zone().to_ambiguous_timestamp(date.to_datetime(self.until)).compatible().ok()
+        zone.time_zone()
+            .to_ambiguous_timestamp(date.to_datetime(self.until))
+            .compatible()
+            .ok()
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::patient::{Queued, Tables, Tally, Visit};
 use super::records::{
-    Address, CONTACT_NUMBERS, JournalRow, PATIENT_IDS, PATIENT_SLUGS,
-    PLAN_HISTORY, PLANS, PatientRecord, PlanHead, PlanRecord, PlanText, decode_head, encode,
-    journal_day,
+    Address, CONTACT_NUMBERS, JournalRow, PATIENT_IDS, PATIENT_SLUGS, PLAN_HISTORY, PLANS,
+    PatientRecord, PlanHead, PlanRecord, PlanText, decode_head, encode, journal_day,
 };
 use super::writer::Scope;
 use super::{Store, StoreError};
@@ -96,10 +95,24 @@ impl Store {
             let mut applied = Applied::default();
             let mut tables = Tables::open(scope.transaction)?;
             for change in changes {
-                change_plan(scope, &mut tables, &mut applied, fits.as_ref(), overdue, change)?;
+                change_plan(
+                    scope,
+                    &mut tables,
+                    &mut applied,
+                    fits.as_ref(),
+                    overdue,
+                    change,
+                )?;
             }
             for end in ends {
-                end_plan(scope, &mut tables, &mut applied, fits.as_ref(), overdue, &end)?;
+                end_plan(
+                    scope,
+                    &mut tables,
+                    &mut applied,
+                    fits.as_ref(),
+                    overdue,
+                    &end,
+                )?;
             }
             scope.effects.counts.expired += applied.tally.doses_expired();
             Ok(applied)
@@ -122,18 +135,34 @@ fn change_plan(
         Some(old) => old.head.version + 1,
         None => next_version(scope, number)?,
     };
-    if old.as_ref().is_some_and(|old| old.head.source == change.source && old.head.meaning == change.meaning) {
+    if old
+        .as_ref()
+        .is_some_and(|old| old.head.source == change.source && old.head.meaning == change.meaning)
+    {
         return Ok(());
     }
-    let text = PlanText { at: scope.now.as_millisecond(), file: change.file, text: change.text };
+    let text = PlanText {
+        at: scope.now.as_millisecond(),
+        file: change.file,
+        text: change.text,
+    };
     {
         let mut history = scope.transaction.open_table(PLAN_HISTORY)?;
         history.insert((number, version), encode(&text)?.as_slice())?;
     }
-    let same = old.as_ref().filter(|old| old.head.meaning == change.meaning);
+    let same = old
+        .as_ref()
+        .filter(|old| old.head.meaning == change.meaning);
     if let Some(old) = same {
-        let head = PlanHead { version, source: change.source, ..old.head.clone() };
-        let record = PlanRecord { head, plan: change.plan };
+        let head = PlanHead {
+            version,
+            source: change.source,
+            ..old.head.clone()
+        };
+        let record = PlanRecord {
+            head,
+            plan: change.plan,
+        };
         tables.plans.insert(number, encode(&record)?.as_slice())?;
         if let Some(mut patient) = tables.patient(number)? {
             let entry = Entry::PlanTextChanged { version };
@@ -156,15 +185,39 @@ fn change_plan(
     let old_contact = old.as_ref().and_then(|old| old.head.contact);
     let mut visit = Visit::new(scope, fits, number, record, old_contact);
     if let Some(old) = &old {
-        catch_up(scope, tables, &mut visit, &old.plan, overdue, &mut applied.tally)?;
+        catch_up(
+            scope,
+            tables,
+            &mut visit,
+            &old.plan,
+            overdue,
+            &mut applied.tally,
+        )?;
     }
     visit.contact = contact;
     visit.entries.push(Entry::PlanApplied { version });
-    let input = Input::PlanChanged { old: old.as_ref().map(|old| &old.plan), overdue };
-    visit.step(tables, &mut scope.effects, &change.plan, input, &mut applied.tally)?;
+    let input = Input::PlanChanged {
+        old: old.as_ref().map(|old| &old.plan),
+        overdue,
+    };
+    visit.step(
+        tables,
+        &mut scope.effects,
+        &change.plan,
+        input,
+        &mut applied.tally,
+    )?;
     visit.finish(tables, &mut applied.queued)?;
-    let head = PlanHead { version, meaning: change.meaning, source: change.source, contact };
-    let record = PlanRecord { head, plan: change.plan };
+    let head = PlanHead {
+        version,
+        meaning: change.meaning,
+        source: change.source,
+        contact,
+    };
+    let record = PlanRecord {
+        head,
+        plan: change.plan,
+    };
     tables.plans.insert(number, encode(&record)?.as_slice())?;
     applied.changed += 1;
     Ok(())
@@ -189,10 +242,23 @@ fn end_plan(
         return Ok(());
     };
     let mut visit = Visit::new(scope, fits, number, record, plan.head.contact);
-    catch_up(scope, tables, &mut visit, &plan.plan, overdue, &mut applied.tally)?;
+    catch_up(
+        scope,
+        tables,
+        &mut visit,
+        &plan.plan,
+        overdue,
+        &mut applied.tally,
+    )?;
     visit.entries.push(Entry::PlanEnded);
     let input = Input::PlanEnded { overdue };
-    visit.step(tables, &mut scope.effects, &plan.plan, input, &mut applied.tally)?;
+    visit.step(
+        tables,
+        &mut scope.effects,
+        &plan.plan,
+        input,
+        &mut applied.tally,
+    )?;
     visit.finish(tables, &mut applied.queued)?;
     tables.plans.remove(number)?;
     applied.ended += 1;
@@ -212,7 +278,13 @@ fn catch_up(
         if visit.wake_at.is_none_or(|wake_at| wake_at > scope.now) {
             return Ok(());
         }
-        visit.step(tables, &mut scope.effects, plan, Input::Wake { overdue }, tally)?;
+        visit.step(
+            tables,
+            &mut scope.effects,
+            plan,
+            Input::Wake { overdue },
+            tally,
+        )?;
     }
     Ok(())
 }
@@ -224,7 +296,10 @@ fn journal(
     patient: &mut PatientRecord,
     entries: Vec<Entry>,
 ) -> Result<(), StoreError> {
-    let row = JournalRow { at: scope.now.as_millisecond(), entries };
+    let row = JournalRow {
+        at: scope.now.as_millisecond(),
+        entries,
+    };
     let key = (journal_day(scope.now), number, patient.journal_next);
     tables.journal.insert(key, encode(&row)?.as_slice())?;
     patient.journal_next += 1;
@@ -239,9 +314,10 @@ fn patient_number(scope: &Scope<'_>, patient: &str) -> Result<u32, StoreError> {
     }
     let mut slugs = scope.transaction.open_table(PATIENT_SLUGS)?;
     let number = match slugs.last()? {
-        Some((last, _)) => {
-            last.value().checked_add(1).ok_or(StoreError::Exhausted("patient"))?
-        }
+        Some((last, _)) => last
+            .value()
+            .checked_add(1)
+            .ok_or(StoreError::Exhausted("patient"))?,
         None => 1,
     };
     slugs.insert(number, patient)?;
@@ -260,12 +336,15 @@ fn contact_number(
         return Ok(row.value());
     }
     let number = match tables.contacts.last()? {
-        Some((last, _)) => {
-            last.value().checked_add(1).ok_or(StoreError::Exhausted("contact"))?
-        }
+        Some((last, _)) => last
+            .value()
+            .checked_add(1)
+            .ok_or(StoreError::Exhausted("contact"))?,
         None => 1,
     };
-    tables.contacts.insert(number, encode(address)?.as_slice())?;
+    tables
+        .contacts
+        .insert(number, encode(address)?.as_slice())?;
     numbers.insert(key.as_str(), number)?;
     Ok(number)
 }

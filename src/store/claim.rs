@@ -10,6 +10,7 @@ use super::{Store, StoreError};
 use crate::engine::{MessageId, OutboxRef};
 use crate::store::Address;
 use jiff::Timestamp;
+use redb::ReadableTable;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -37,7 +38,9 @@ impl Store {
             let mut messages = Vec::with_capacity(wanted.len());
             let mut ids = HashSet::with_capacity(wanted.len());
             for (key, attempts) in wanted {
-                if outbox.get(outbox_key(&key))?.is_none() || scope.memory.claimed.contains_key(&key.id) {
+                if outbox.get(outbox_key(&key))?.is_none()
+                    || scope.memory.claimed.contains_key(&key.id)
+                {
                     continue;
                 }
                 if let Some((not_before, _)) = scope.memory.later.get(&key.id) {
@@ -45,11 +48,17 @@ impl Store {
                     scope.effects.not_later.push(key.id);
                 }
                 ids.insert(key.id);
-                scope.effects.claimed.push((key.id, Claim { group, attempts }));
+                scope
+                    .effects
+                    .claimed
+                    .push((key.id, Claim { group, attempts }));
                 messages.push((key, attempts));
             }
             if !messages.is_empty() {
-                let record = AttemptsRecord { started: now.as_millisecond(), messages };
+                let record = AttemptsRecord {
+                    started: now.as_millisecond(),
+                    messages,
+                };
                 let mut attempts = scope.transaction.open_table(ATTEMPTS)?;
                 attempts.insert(group, encode(&record)?.as_slice())?;
             }

@@ -48,7 +48,11 @@ impl Store {
             let mut tables = Tables::open(scope.transaction)?;
             let mut fired = Fired::default();
             let mut due = Vec::new();
-            for row in tables.wakes.range(..=(now.as_millisecond(), u32::MAX))?.take(limit) {
+            for row in tables
+                .wakes
+                .range(..=(now.as_millisecond(), u32::MAX))?
+                .take(limit)
+            {
                 due.push(row?.0.value());
             }
             // In the order of the patients' keys, so that rows of neighbours are met together.
@@ -103,7 +107,7 @@ impl Store {
         self.read(|snapshot, _| {
             let wakes = snapshot.open_table(WAKES)?;
             let first = wakes.first()?;
-            let first = first.and_then(|(key, ())| Timestamp::from_millisecond(key.value().0).ok());
+            let first = first.and_then(|(key, _)| Timestamp::from_millisecond(key.value().0).ok());
             Ok((first, wakes.len()?))
         })
         .await

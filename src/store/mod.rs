@@ -21,7 +21,7 @@ pub use apply::{Applied, PlanChange, PlanEnd};
 pub use claim::Claimed;
 pub use fire::Fired;
 pub use open::{OpenError, Options, create_if_absent, open_reader};
-pub use patient::Queued;
+pub use patient::{Queued, Tally};
 pub use read::{DoseLine, JournalLine, Reader};
 pub use records::{Address, Attempts, DayCounts, JournalRow, PlanHead, PlanText, SCHEMA};
 pub use settle::{Settled, Tried, TriedOutcome};

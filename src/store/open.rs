@@ -5,9 +5,7 @@ use super::records::{
     PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA, WAKES,
 };
 use super::{Reader, StoreError};
-use redb::{
-    Builder, ConcurrencyMode, Database, DatabaseError, ReadableDatabase, WriteTransaction,
-};
+use redb::{Builder, ConcurrencyMode, Database, DatabaseError, ReadableDatabase, WriteTransaction};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -30,7 +28,9 @@ pub enum OpenError {
     #[error("{0}: another dosed has this store open")]
     Locked(PathBuf),
     /// Its tables come from a newer release.
-    #[error("{path}: the store has schema {found}; this release reads up to {SCHEMA}: run the release that wrote it, or a newer one")]
+    #[error(
+        "{path}: the store has schema {found}; this release reads up to {SCHEMA}: run the release that wrote it, or a newer one"
+    )]
     Newer {
         /// The file.
         path: PathBuf,
@@ -83,12 +83,17 @@ pub fn create_if_absent(options: &Options) -> Result<(), OpenError> {
     if path.exists() {
         return Ok(());
     }
-    let failed = |why: String| OpenError::Failed { path: path.clone(), why };
+    let failed = |why: String| OpenError::Failed {
+        path: path.clone(),
+        why,
+    };
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let name = path.file_name().ok_or_else(|| failed("it names no file".to_owned()))?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| failed("it names no file".to_owned()))?;
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);
     temporary.push(format!(".creating-{}", std::process::id()));
@@ -139,8 +144,10 @@ fn make(
         .truncate(true)
         .mode(0o600)
         .open(temporary)?;
-    let database =
-        builder(options).create_file(file).map_err(StoreError::from)?;
+    let backend = redb::backends::FileBackend::new(file).map_err(StoreError::from)?;
+    let database = builder(options)
+        .create_with_backend(backend)
+        .map_err(StoreError::from)?;
     write_schema(&database)?;
     drop(database);
     File::open(temporary)?.sync_all()?;
@@ -244,17 +251,28 @@ pub fn open_reader(options: &Options) -> Result<Reader, OpenError> {
 }
 
 fn check_schema(path: &Path, database: &impl ReadableDatabase) -> Result<(), OpenError> {
-    let failed = |why: String| OpenError::Failed { path: path.to_path_buf(), why };
+    let failed = |why: String| OpenError::Failed {
+        path: path.to_path_buf(),
+        why,
+    };
     let read = || -> Result<Option<[u8; 4]>, StoreError> {
         let meta = database.begin_read()?.open_table(META)?;
-        Ok(meta.get("schema")?.and_then(|row| row.value().try_into().ok()))
+        Ok(meta
+            .get("schema")?
+            .and_then(|row| row.value().try_into().ok()))
     };
-    match read().map_err(|error| failed(error.to_string()))?.map(u32::from_le_bytes) {
-        Some(found) if found > SCHEMA => {
-            Err(OpenError::Newer { path: path.to_path_buf(), found })
-        }
+    match read()
+        .map_err(|error| failed(error.to_string()))?
+        .map(u32::from_le_bytes)
+    {
+        Some(found) if found > SCHEMA => Err(OpenError::Newer {
+            path: path.to_path_buf(),
+            found,
+        }),
         Some(_) => Ok(()),
-        None => Err(failed("it is a redb file, but not a store of dosed".to_owned())),
+        None => Err(failed(
+            "it is a redb file, but not a store of dosed".to_owned(),
+        )),
     }
 }
 
@@ -272,6 +290,9 @@ fn open_error(path: &Path, error: DatabaseError) -> OpenError {
         {
             OpenError::Missing(path)
         }
-        other => OpenError::Failed { path, why: other.to_string() },
+        other => OpenError::Failed {
+            path,
+            why: other.to_string(),
+        },
     }
 }

@@ -62,7 +62,9 @@ impl Tally {
             Entry::DosesExpired { due, reason, .. } => {
                 self.dose(DoseState::Expired, Some(*reason), due.len() as u64);
             }
-            Entry::CheckInClosed { cancelled: true, .. } => self.check_ins[2] += 1,
+            Entry::CheckInClosed {
+                cancelled: true, ..
+            } => self.check_ins[2] += 1,
             Entry::CheckInClosed { asked: Some(_), .. } => self.check_ins[0] += 1,
             Entry::CheckInClosed { .. } => self.check_ins[1] += 1,
             Entry::PlanApplied { .. }
@@ -118,15 +120,24 @@ impl<'t> Tables<'t> {
     }
 
     pub fn plan(&self, patient: u32) -> Result<Option<PlanRecord>, StoreError> {
-        self.plans.get(patient)?.map(|row| decode(&PLANS, row.value())).transpose()
+        self.plans
+            .get(patient)?
+            .map(|row| decode(&PLANS, row.value()))
+            .transpose()
     }
 
     pub fn patient(&self, patient: u32) -> Result<Option<PatientRecord>, StoreError> {
-        self.patients.get(patient)?.map(|row| decode(&PATIENTS, row.value())).transpose()
+        self.patients
+            .get(patient)?
+            .map(|row| decode(&PATIENTS, row.value()))
+            .transpose()
     }
 
     pub fn address(&self, contact: u32) -> Result<Option<Address>, StoreError> {
-        self.contacts.get(contact)?.map(|row| decode(&CONTACTS, row.value())).transpose()
+        self.contacts
+            .get(contact)?
+            .map(|row| decode(&CONTACTS, row.value()))
+            .transpose()
     }
 
     /// Writes a patient's record and moves the row in the wake queue.
@@ -172,7 +183,9 @@ impl<'v> Visit<'v> {
         record: PatientRecord,
         contact: Option<u32>,
     ) -> Self {
-        let wake_at = record.wake_at.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let wake_at = record
+            .wake_at
+            .and_then(|ms| Timestamp::from_millisecond(ms).ok());
         Self {
             number,
             record,
@@ -215,7 +228,14 @@ impl<'v> Visit<'v> {
         let before = self.record.state.unreachable_since.is_some();
         let state = std::mem::replace(&mut self.record.state, PatientState::new(self.now));
         let decision = engine::step(&context, plan, state, input, self.now);
-        let Decision { state, messages, withdraw, journal, wake_at, doses_due } = decision;
+        let Decision {
+            state,
+            messages,
+            withdraw,
+            journal,
+            wake_at,
+            doses_due,
+        } = decision;
         tally.unreachable += i64::from(state.unreachable_since.is_some()) - i64::from(before);
         self.record.state = state;
         self.wake_at = wake_at;
@@ -232,7 +252,11 @@ impl<'v> Visit<'v> {
         }
         for message in messages {
             if let Some(contact) = self.contact {
-                let record = OutboxRecord { patient: self.number, contact, message };
+                let record = OutboxRecord {
+                    patient: self.number,
+                    contact,
+                    message,
+                };
                 let bytes = encode(&record)?;
                 let key = outbox_key(&record.message.key);
                 if tables.outbox.insert(key, bytes.as_slice())?.is_none() {
@@ -255,7 +279,10 @@ impl<'v> Visit<'v> {
         queued: &mut Vec<Queued>,
     ) -> Result<(), StoreError> {
         if !self.entries.is_empty() {
-            let row = JournalRow { at: self.now.as_millisecond(), entries: self.entries };
+            let row = JournalRow {
+                at: self.now.as_millisecond(),
+                entries: self.entries,
+            };
             let key = (journal_day(self.now), self.number, self.record.journal_next);
             tables.journal.insert(key, encode(&row)?.as_slice())?;
             self.record.journal_next += 1;

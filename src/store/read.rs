@@ -125,7 +125,11 @@ impl Reader {
         let mut lines = Vec::new();
         each_entry(&snapshot, &names, |_, name, at, entry| {
             if from <= at && at < until {
-                lines.push(JournalLine { patient: name.to_owned(), at, entry });
+                lines.push(JournalLine {
+                    patient: name.to_owned(),
+                    at,
+                    entry,
+                });
             }
         })?;
         lines.sort_by_key(|line| line.at);
@@ -189,7 +193,12 @@ impl DoseLine {
 fn closed_doses(entry: Entry) -> Vec<ClosedDose> {
     match entry {
         Entry::DoseClosed(dose) => vec![dose],
-        Entry::DosesExpired { medication, amount, due, reason } => due
+        Entry::DosesExpired {
+            medication,
+            amount,
+            due,
+            reason,
+        } => due
             .into_iter()
             .map(|due| ClosedDose {
                 medication: medication.clone(),
@@ -262,13 +271,18 @@ pub(super) fn id_key(snapshot: &ReadTransaction) -> Result<IdKey, StoreError> {
     let bytes = row.and_then(|row| <[u8; 32]>::try_from(row.value()).ok());
     bytes
         .map(|bytes| IdKey::new(&bytes))
-        .ok_or_else(|| StoreError::Record { table: "meta".to_owned(), version: 0 })
+        .ok_or_else(|| StoreError::Record {
+            table: "meta".to_owned(),
+            version: 0,
+        })
 }
 
 /// `p-` and eight letters and digits of a keyed hash over the patient's number.
 pub(super) fn pseudonym(ids: &IdKey, patient: u32) -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let hash = ids.hash([&b"pseudonym"[..], &patient.to_le_bytes()]);
-    let digits = hash[..8].iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)]));
+    let digits = hash[..8]
+        .iter()
+        .map(|byte| char::from(LETTERS[usize::from(byte & 31)]));
     "p-".chars().chain(digits).collect()
 }

@@ -25,8 +25,7 @@ pub(super) const OUTBOX: TableDefinition<OutboxKey, &[u8]> = TableDefinition::ne
 pub(super) const OUTBOX_LATER: TableDefinition<(i64, &[u8; 16]), &[u8]> =
     TableDefinition::new("outbox_later");
 pub(super) const ATTEMPTS: TableDefinition<u64, &[u8]> = TableDefinition::new("attempts");
-pub(super) const JOURNAL: TableDefinition<(u32, u32, u32), &[u8]> =
-    TableDefinition::new("journal");
+pub(super) const JOURNAL: TableDefinition<(u32, u32, u32), &[u8]> = TableDefinition::new("journal");
 pub(super) const CONTACTS: TableDefinition<u32, &[u8]> = TableDefinition::new("contacts");
 pub(super) const CONTACT_NUMBERS: TableDefinition<&str, u32> =
     TableDefinition::new("contact_numbers");
@@ -171,22 +170,31 @@ pub(super) fn decode<T: DeserializeOwned>(
     bytes: &[u8],
 ) -> Result<T, StoreError> {
     match bytes.split_first() {
-        Some((&RECORD, rest)) => postcard::from_bytes(rest)
-            .map_err(|_| StoreError::Record { table: table.name().to_owned(), version: RECORD }),
-        Some((&version, _)) => {
-            Err(StoreError::Record { table: table.name().to_owned(), version })
-        }
-        None => Err(StoreError::Record { table: table.name().to_owned(), version: 0 }),
+        Some((&RECORD, rest)) => postcard::from_bytes(rest).map_err(|_| StoreError::Record {
+            table: table.name().to_owned(),
+            version: RECORD,
+        }),
+        Some((&version, _)) => Err(StoreError::Record {
+            table: table.name().to_owned(),
+            version,
+        }),
+        None => Err(StoreError::Record {
+            table: table.name().to_owned(),
+            version: 0,
+        }),
     }
 }
 
 /// The head of a plan record, without decoding the plan.
 pub(super) fn decode_head(bytes: &[u8]) -> Result<PlanHead, StoreError> {
-    let broken = |version| StoreError::Record { table: "plans".to_owned(), version };
+    let broken = |version| StoreError::Record {
+        table: "plans".to_owned(),
+        version,
+    };
     match bytes.split_first() {
-        Some((&RECORD, rest)) => {
-            postcard::take_from_bytes(rest).map(|(head, _)| head).map_err(|_| broken(RECORD))
-        }
+        Some((&RECORD, rest)) => postcard::take_from_bytes(rest)
+            .map(|(head, _)| head)
+            .map_err(|_| broken(RECORD)),
         Some((&version, _)) => Err(broken(version)),
         None => Err(broken(0)),
     }

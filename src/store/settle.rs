@@ -2,8 +2,8 @@
 
 use super::patient::{Queued, Tables, Tally, Visit};
 use super::records::{
-    ATTEMPTS, Attempts, JournalRow, LaterRecord, OUTBOX, OutboxRecord, decode, encode,
-    journal_day, outbox_key,
+    ATTEMPTS, Attempts, JournalRow, LaterRecord, OUTBOX, OutboxRecord, decode, encode, journal_day,
+    outbox_key,
 };
 use super::writer::Scope;
 use super::{Store, StoreError};
@@ -69,13 +69,23 @@ impl Store {
                     TriedOutcome::Final(settlement) => {
                         if let Some(record) = remove(scope, &mut tables, &tried.key)? {
                             count(scope, &record, settlement);
-                            finals.entry(record.patient).or_default().push((record, settlement));
+                            finals
+                                .entry(record.patient)
+                                .or_default()
+                                .push((record, settlement));
                         }
                     }
                 }
             }
             for (patient, messages) in finals {
-                settle_patient(scope, &mut tables, &mut settled, fits.as_ref(), patient, messages)?;
+                settle_patient(
+                    scope,
+                    &mut tables,
+                    &mut settled,
+                    fits.as_ref(),
+                    patient,
+                    messages,
+                )?;
             }
             drop(tables);
             end_groups(scope)?;
@@ -124,7 +134,10 @@ fn put_off(
         tables.later.remove((*old, &key.id.0))?;
     }
     let ms = not_before.as_millisecond();
-    let record = encode(&LaterRecord { key: *key, attempts })?;
+    let record = encode(&LaterRecord {
+        key: *key,
+        attempts,
+    })?;
     tables.later.insert((ms, &key.id.0), record.as_slice())?;
     scope.effects.later.push((key.id, ms, attempts));
     Ok(())
@@ -155,21 +168,38 @@ fn settle_patient(
     };
     let Some(plan) = tables.plan(patient)? else {
         // The plan has ended; what still comes back is remembered all the same.
-        let entries = messages.iter().map(|(record, settlement)| without_plan(record, *settlement));
-        let row = JournalRow { at: scope.now.as_millisecond(), entries: entries.collect() };
+        let entries = messages
+            .iter()
+            .map(|(record, settlement)| without_plan(record, *settlement));
+        let row = JournalRow {
+            at: scope.now.as_millisecond(),
+            entries: entries.collect(),
+        };
         let key = (journal_day(scope.now), patient, record.journal_next);
         tables.journal.insert(key, encode(&row)?.as_slice())?;
         record.journal_next += 1;
         for (message, _) in &messages {
-            record.state.unsettled.retain(|key| key.id != message.message.key.id);
+            record
+                .state
+                .unsettled
+                .retain(|key| key.id != message.message.key.id);
         }
         let wake_at = record.wake_at;
         return tables.save(patient, &mut record, wake_at);
     };
     let mut visit = Visit::new(scope, fits, patient, record, plan.head.contact);
     for (message, settlement) in messages {
-        let input = Input::Settled { message: message.message.key.id, settlement };
-        visit.step(tables, &mut scope.effects, &plan.plan, input, &mut settled.tally)?;
+        let input = Input::Settled {
+            message: message.message.key.id,
+            settlement,
+        };
+        visit.step(
+            tables,
+            &mut scope.effects,
+            &plan.plan,
+            input,
+            &mut settled.tally,
+        )?;
     }
     visit.finish(tables, &mut settled.queued)
 }
@@ -179,19 +209,35 @@ fn without_plan(record: &OutboxRecord, settlement: Settlement) -> Entry {
     let about = match &record.message.body {
         Body::Dose(lines) => lines
             .iter()
-            .map(|line| About { id: line.medication.clone(), due: Millis(line.due) })
+            .map(|line| About {
+                id: line.medication.clone(),
+                due: Millis(line.due),
+            })
             .collect(),
         Body::CheckIn(question) => {
-            vec![About { id: question.check_in.clone(), due: Millis(question.due) }]
+            vec![About {
+                id: question.check_in.clone(),
+                due: Millis(question.due),
+            }]
         }
         Body::Appointment(_) | Body::Notice(_) | Body::Alert(_) => Vec::new(),
     };
     match settlement {
-        Settlement::Accepted(at) => Entry::Accepted { message, at: Millis(at), about },
-        Settlement::InDoubt => Entry::NotAccepted { message, reason: None, about },
-        Settlement::NotSent(reason) | Settlement::Undeliverable(reason) => {
-            Entry::NotAccepted { message, reason: Some(reason), about }
-        }
+        Settlement::Accepted(at) => Entry::Accepted {
+            message,
+            at: Millis(at),
+            about,
+        },
+        Settlement::InDoubt => Entry::NotAccepted {
+            message,
+            reason: None,
+            about,
+        },
+        Settlement::NotSent(reason) | Settlement::Undeliverable(reason) => Entry::NotAccepted {
+            message,
+            reason: Some(reason),
+            about,
+        },
     }
 }
 
@@ -215,4 +261,3 @@ fn end_groups(scope: &mut Scope<'_>) -> Result<(), StoreError> {
     }
     Ok(())
 }
-

@@ -7,7 +7,7 @@ use super::records::{
     decode, encode, outbox_key,
 };
 use super::{OpenError, Options, StoreError};
-use crate::engine::{IdKey, MessageId, OutboxRef};
+use crate::engine::{IdKey, MessageId};
 use jiff::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 use std::collections::HashMap;
@@ -120,7 +120,11 @@ impl Store {
                 }
             })
             .map_err(|error| failed(StoreError::Storage(error.to_string())))?;
-        Ok(Self { jobs, telemetry, ids })
+        Ok(Self {
+            jobs,
+            telemetry,
+            ids,
+        })
     }
 
     /// What the write side says of itself.
@@ -217,14 +221,18 @@ impl Writer {
                     self.database = Some(database);
                     if let Err(error) = self.remember() {
                         self.database = None;
-                        self.telemetry.reopen_failures.fetch_add(1, Ordering::Relaxed);
+                        self.telemetry
+                            .reopen_failures
+                            .fetch_add(1, Ordering::Relaxed);
                         return Err(error);
                     }
                     self.telemetry.reopens.fetch_add(1, Ordering::Relaxed);
                     self.telemetry.reopen_failures.store(0, Ordering::Relaxed);
                 }
                 Err(error) => {
-                    self.telemetry.reopen_failures.fetch_add(1, Ordering::Relaxed);
+                    self.telemetry
+                        .reopen_failures
+                        .fetch_add(1, Ordering::Relaxed);
                     return Err(StoreError::Storage(error.to_string()));
                 }
             }
@@ -268,7 +276,9 @@ impl Writer {
         let committed = transaction.commit();
         (self.telemetry.observe_commit)(committed.is_ok(), began.elapsed());
         committed?;
-        self.telemetry.last_commit.store(now.as_millisecond(), Ordering::Relaxed);
+        self.telemetry
+            .last_commit
+            .store(now.as_millisecond(), Ordering::Relaxed);
         self.telemetry.writable.store(true, Ordering::Relaxed);
         for (class, change) in effects.depth.iter().enumerate() {
             self.telemetry.depth[class].fetch_add(*change, Ordering::Relaxed);
@@ -303,7 +313,9 @@ impl Writer {
             let record: LaterRecord = decode(&OUTBOX_LATER, record.value())?;
             // Its claim was released by the transaction that wrote this row.
             memory.claimed.remove(&record.key.id);
-            memory.later.insert(record.key.id, (key.value().0, record.attempts));
+            memory
+                .later
+                .insert(record.key.id, (key.value().0, record.attempts));
         }
         for claim in memory.claimed.values() {
             if let Some(open) = memory.groups.get_mut(&claim.group) {
@@ -407,7 +419,9 @@ impl Store {
     pub async fn last_seen(&self) -> Result<Option<Timestamp>, StoreError> {
         self.read(|snapshot, _| {
             let meta = snapshot.open_table(META)?;
-            let row = meta.get("last_seen")?.and_then(|row| row.value().try_into().ok());
+            let row = meta
+                .get("last_seen")?
+                .and_then(|row| row.value().try_into().ok());
             Ok(row.and_then(|ms| Timestamp::from_millisecond(i64::from_le_bytes(ms)).ok()))
         })
         .await
@@ -418,13 +432,12 @@ impl Store {
     /// # Errors
     /// The read failed.
     pub async fn day_counts(&self, day: u32) -> Result<DayCounts, StoreError> {
-        self.read(move |snapshot, _| match snapshot.open_table(DAYS)?.get(day)? {
-            Some(row) => decode(&DAYS, row.value()),
-            None => Ok(DayCounts::default()),
-        })
+        self.read(
+            move |snapshot, _| match snapshot.open_table(DAYS)?.get(day)? {
+                Some(row) => decode(&DAYS, row.value()),
+                None => Ok(DayCounts::default()),
+            },
+        )
         .await
     }
 }
-
-/// A key with what it is known by, for lists of claims.
-pub(super) type ClaimedKey = (OutboxRef, Attempts);

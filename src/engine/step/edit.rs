@@ -87,11 +87,18 @@ impl Turn<'_> {
         check_in_gone: impl Fn(&str) -> bool,
     ) {
         for dose in self.remove_doses(|dose| medication_gone(&dose.medication)) {
-            self.journal.push(Entry::DoseClosed(dose.close(DoseState::Cancelled, None)));
+            self.journal
+                .push(Entry::DoseClosed(dose.close(DoseState::Cancelled, None)));
         }
-        let cancelled: Vec<_> =
-            self.state.check_ins.extract_if(.., |it| check_in_gone(&it.check_in)).collect();
-        let prompts: Vec<_> = cancelled.iter().filter_map(|it| it.sending.prompt).collect();
+        let cancelled: Vec<_> = self
+            .state
+            .check_ins
+            .extract_if(.., |it| check_in_gone(&it.check_in))
+            .collect();
+        let prompts: Vec<_> = cancelled
+            .iter()
+            .filter_map(|it| it.sending.prompt)
+            .collect();
         self.withdraw_messages(&prompts);
         for check_in in cancelled {
             self.close_check_in(check_in, true);

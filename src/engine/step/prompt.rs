@@ -46,7 +46,11 @@ impl Turn<'_> {
             let group: Vec<usize> = wanted
                 .extract_if(.., |index| {
                     let due = self.state.doses[*index].due;
-                    if overdue { due <= self.now } else { due == instant }
+                    if overdue {
+                        due <= self.now
+                    } else {
+                        due == instant
+                    }
                 })
                 .collect();
             self.prompt_group(plan, &group);
@@ -65,7 +69,9 @@ impl Turn<'_> {
         while let Some(first) = rest.first() {
             let medication = self.state.doses[*first].medication.clone();
             let same: Vec<usize> = rest
-                .extract_if(.., |index| self.state.doses[*index].medication == medication)
+                .extract_if(.., |index| {
+                    self.state.doses[*index].medication == medication
+                })
                 .collect();
             let body = Body::Dose(same.iter().map(|index| self.line(plan, *index)).collect());
             if same.len() == 1 || self.context.fits.fits(&addressee(plan), &body) {
@@ -84,7 +90,9 @@ impl Turn<'_> {
         let medication = plan.medications.iter().find(|it| it.id == dose.medication);
         DoseLine {
             medication: dose.medication.clone(),
-            label: medication.map_or(dose.medication.as_str(), |it| it.label()).to_owned(),
+            label: medication
+                .map_or(dose.medication.as_str(), |it| it.label())
+                .to_owned(),
             amount: dose.amount.clone(),
             due: dose.due,
             on_time_until: dose.on_time_until,
@@ -95,20 +103,34 @@ impl Turn<'_> {
     /// Puts one reminder into the outbox and notes it at its doses. `group` is not empty.
     fn issue_doses(&mut self, plan: &ResolvedPlan, group: &[usize], body: Body) {
         let doses = || group.iter().map(|index| &self.state.doses[*index]);
-        let (Some(deadline), Some(due)) =
-            (doses().map(|dose| dose.window_ends).min(), doses().map(|dose| dose.due).min())
-        else {
+        let (Some(deadline), Some(due)) = (
+            doses().map(|dose| dose.window_ends).min(),
+            doses().map(|dose| dose.due).min(),
+        ) else {
             return;
         };
-        let class =
-            if doses().any(|dose| dose.critical) { Class::Critical } else { Class::Dose };
+        let class = if doses().any(|dose| dose.critical) {
+            Class::Critical
+        } else {
+            Class::Dose
+        };
         let issued = doses().map(|dose| dose.sending.issued).max().unwrap_or(0);
         let names = doses().map(|dose| (dose.medication.as_str(), dose.due));
         let id = self.message_id(b"dose", issued, names);
         for index in group {
             self.state.doses[*index].sending.issue(id);
         }
-        self.issue(plan, OutboxRef { class, deadline, id }, due, due, body);
+        self.issue(
+            plan,
+            OutboxRef {
+                class,
+                deadline,
+                id,
+            },
+            due,
+            due,
+            body,
+        );
     }
 
     /// Puts prompts of the open check-ins from index `first` on that need one into the outbox.
@@ -132,16 +154,26 @@ impl Turn<'_> {
                 .quiet_hours
                 .and_then(|quiet| quiet.end_after(earliest, &plan.zone))
                 .unwrap_or(due);
-            let id = self.message_id(b"check_in", issued, [(check_in.id.as_str(), due)].into_iter());
+            let id = self.message_id(
+                b"check_in",
+                issued,
+                [(check_in.id.as_str(), due)].into_iter(),
+            );
             let body = Body::CheckIn(Question {
                 check_in: check_in.id.clone(),
                 ask: check_in.ask.clone(),
                 answer: check_in.answer.clone(),
                 due,
-                on_time_until: due.saturating_add(CHECK_IN_ON_TIME).unwrap_or(Timestamp::MAX),
+                on_time_until: due
+                    .saturating_add(CHECK_IN_ON_TIME)
+                    .unwrap_or(Timestamp::MAX),
             });
             self.state.check_ins[index].sending.issue(id);
-            let key = OutboxRef { class: Class::CheckIn, deadline, id };
+            let key = OutboxRef {
+                class: Class::CheckIn,
+                deadline,
+                id,
+            };
             self.issue(plan, key, not_before, due, body);
         }
     }
@@ -155,7 +187,13 @@ impl Turn<'_> {
         body: Body,
     ) {
         self.state.unsettled.push(key);
-        self.messages.push(Message { key, not_before, due, addressee: addressee(plan), body });
+        self.messages.push(Message {
+            key,
+            not_before,
+            due,
+            addressee: addressee(plan),
+            body,
+        });
     }
 
     fn message_id<'b>(
@@ -171,7 +209,11 @@ impl Turn<'_> {
             about.extend_from_slice(&due.as_millisecond().to_le_bytes());
         }
         let patient = self.context.patient.to_le_bytes();
-        MessageId(self.context.ids.hash([&patient[..], kind, &[issued], &about]))
+        MessageId(
+            self.context
+                .ids
+                .hash([&patient[..], kind, &[issued], &about]),
+        )
     }
 
     /// Takes back the messages in `ids` that have not been claimed. Doses and check-ins that
@@ -202,8 +244,10 @@ impl Turn<'_> {
     /// Doses that shared a message with one of them are prompted again by the caller.
     pub(super) fn remove_doses(&mut self, gone: impl Fn(&OpenDose) -> bool) -> Vec<OpenDose> {
         let removed: Vec<OpenDose> = self.state.doses.extract_if(.., |dose| gone(dose)).collect();
-        let prompts: Vec<MessageId> =
-            removed.iter().filter_map(|dose| dose.sending.prompt).collect();
+        let prompts: Vec<MessageId> = removed
+            .iter()
+            .filter_map(|dose| dose.sending.prompt)
+            .collect();
         self.withdraw_messages(&prompts);
         removed
     }
@@ -222,5 +266,9 @@ impl Sending {
 }
 
 fn addressee(plan: &ResolvedPlan) -> Addressee {
-    Addressee { name: plan.name.clone(), language: plan.language, zone: plan.zone.clone() }
+    Addressee {
+        name: plan.name.clone(),
+        language: plan.language,
+        zone: plan.zone.clone(),
+    }
 }
