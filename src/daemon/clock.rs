@@ -78,8 +78,12 @@ impl FromStr for ScaledClock {
         let shown: Timestamp = shown.parse().map_err(|_| malformed())?;
         let real: Timestamp = real.parse().map_err(|_| malformed())?;
         let speed: u16 = speed.parse().map_err(|_| malformed())?;
-        let gone = Timestamp::now().duration_since(real).checked_mul(i32::from(speed.max(1)));
-        let start = gone.and_then(|gone| shown.checked_add(gone).ok()).ok_or_else(malformed)?;
+        let gone = Timestamp::now()
+            .duration_since(real)
+            .checked_mul(i32::from(speed.max(1)));
+        let start = gone
+            .and_then(|gone| shown.checked_add(gone).ok())
+            .ok_or_else(malformed)?;
         Ok(Self::new(start, speed.into()))
     }
 }
@@ -119,12 +123,21 @@ mod tests {
         for (text, at_least) in [
             (format!("{shown}@{real}"), shown),
             (format!("2026-03-01T08:00:00+08:00@{real}*60"), shown),
-            (format!("{shown}@{hour_ago}"), shown + SignedDuration::from_hours(1)),
-            (format!("{shown}@{hour_ago}*24"), shown + SignedDuration::from_hours(24)),
+            (
+                format!("{shown}@{hour_ago}"),
+                shown + SignedDuration::from_hours(1),
+            ),
+            (
+                format!("{shown}@{hour_ago}*24"),
+                shown + SignedDuration::from_hours(24),
+            ),
         ] {
             let now = text.parse::<ScaledClock>().unwrap().now();
             let late = now.duration_since(at_least);
-            assert!(!late.is_negative() && late < SignedDuration::from_hours(1), "{text}: {now}");
+            assert!(
+                !late.is_negative() && late < SignedDuration::from_hours(1),
+                "{text}: {now}"
+            );
         }
     }
 

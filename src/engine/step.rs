@@ -241,7 +241,7 @@ impl<'a> Turn<'a> {
                 Some((_, _, due)) => due.push(Millis(dose.due)),
                 None => expired.push((
                     medication.id.clone(),
-                    dose.amount.to_owned(),
+                    dose.amount.to_string(),
                     vec![Millis(dose.due)],
                 )),
             }
@@ -249,7 +249,7 @@ impl<'a> Turn<'a> {
             remembered.recent.push(Millis(dose.due));
             self.state.doses.push(OpenDose {
                 medication: medication.id.clone(),
-                amount: dose.amount.to_owned(),
+                amount: dose.amount.to_string(),
                 due: dose.due,
                 window_ends: dose.window_ends,
                 on_time_until: dose.on_time_until,

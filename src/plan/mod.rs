@@ -3,9 +3,26 @@
 //!
 //! Nothing here reads a clock, a file or the network: text and instants come in as arguments.
 
+mod day;
 pub mod diagnostic;
+mod patient_id;
 pub mod reader;
 mod resolved;
-mod tmp_stub;
+mod scheduled;
 
+pub use day::{Day, DayWord};
+pub use patient_id::{PatientId, PatientIdError};
 pub use resolved::*;
+
+/// What a plan inherits where its text is silent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Defaults {
+    /// The clinic's zone.
+    pub zone: Zone,
+    /// The clinic's language.
+    pub language: Language,
+    /// The clinic's quiet hours.
+    pub quiet_hours: Option<QuietHours>,
+    /// The clinic's words of the day.
+    pub day: Day,
+}

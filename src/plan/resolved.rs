@@ -1,60 +1,9 @@
 //! The plan in its resolved form: the patient's text plus all that it inherits from the clinic.
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+pub use crate::recurrence::Zone;
+use jiff::{SignedDuration, Timestamp, civil};
 use serde::{Deserialize, Serialize};
-
-/// An IANA time zone, kept and compared by its name.
-#[derive(Clone, Debug)]
-pub struct Zone {
-    name: Box<str>,
-    zone: TimeZone,
-}
-
-impl Zone {
-    /// Looks the zone up in the time zone database.
-    ///
-    /// # Errors
-    /// The name is not in the database.
-    pub fn get(name: &str) -> Result<Self, jiff::Error> {
-        Ok(Self {
-            zone: TimeZone::get(name)?,
-            name: name.into(),
-        })
-    }
-
-    /// The IANA name, e.g. `Asia/Shanghai`.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The zone's rules.
-    #[must_use]
-    pub fn time_zone(&self) -> &TimeZone {
-        &self.zone
-    }
-}
-
-impl PartialEq for Zone {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Zone {}
-
-impl Serialize for Zone {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.name.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Zone {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        Zone::get(&name).map_err(serde::de::Error::custom)
-    }
-}
+use std::borrow::Cow;
 
 /// The language in which a patient is addressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -123,6 +72,14 @@ pub struct ResolvedPlan {
     pub medications: Vec<Medication>,
     /// In the order of the file.
     pub check_ins: Vec<CheckIn>,
+    /// Date of birth.
+    pub born: Option<civil::Date>,
+    /// In the order of the file.
+    pub caregivers: Vec<Caregiver>,
+    /// In the order of the file.
+    pub appointments: Vec<Appointment>,
+    /// Spans in another zone, ascending, without overlap (P11).
+    pub away: Vec<Away>,
 }
 
 /// One item of the plan with its schedule and dose (FHIR MedicationRequest).
@@ -140,8 +97,113 @@ pub struct Medication {
     pub note: Option<String>,
     /// When which amount is due.
     pub schedule: crate::recurrence::Schedule,
+    /// The amounts to which the schedule points, in the doctor's words; empty for "as directed".
+    pub amounts: Vec<String>,
+    /// Taken when needed: nothing is ever due, the guards hold for what the patient reports.
+    pub as_needed: Option<AsNeeded>,
     /// `window` as written; else P8 decides from the gaps.
     pub window: Option<SignedDuration>,
+    /// `nudge` as written, ascending; else P9 decides.
+    pub nudge: Option<Vec<SignedDuration>>,
+    /// What the patient had at home.
+    pub stock: Option<Stock>,
+    /// When a refill is due.
+    pub refill_when: Option<Refill>,
+    /// The doctor's own words for a dose that was forgotten.
+    pub if_missed: Option<String>,
+}
+
+/// What guards a medication that is taken when needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsNeeded {
+    /// For what, in the doctor's words.
+    pub reason: String,
+    /// No more than so many.
+    pub at_most: Option<AtMost>,
+    /// The shortest time between two.
+    pub apart: Option<SignedDuration>,
+}
+
+/// A ceiling on doses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtMost {
+    /// So many doses.
+    pub doses: u32,
+    /// In any span of this length; `None`: in a local calendar day.
+    pub within: Option<SignedDuration>,
+}
+
+/// What the patient had at home at the beginning of a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stock {
+    /// How much, in thousandths of the unit.
+    pub thousandths: i64,
+    /// The unit as written, e.g. `tablets`; empty if none was.
+    pub unit: String,
+    /// On which day it was counted.
+    pub on: civil::Date,
+}
+
+/// When the patient or the clinic is told of a refill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refill {
+    /// The stock lasts for so many days, or fewer.
+    pub days_left: u32,
+}
+
+/// Somebody who is told or asked in the patient's place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caregiver {
+    /// `id`, else the name.
+    pub id: String,
+    /// As texts use it.
+    pub name: String,
+    /// What they are to the patient, in the doctor's words.
+    pub relation: String,
+    /// The contact's openid as the plan's text names it.
+    pub wechat: Option<String>,
+    /// What they are told of.
+    pub tell: Tell,
+    /// Whether they may answer for the patient.
+    pub answers: bool,
+}
+
+/// What a caregiver is told of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tell {
+    /// Nothing.
+    Never,
+    /// Doses without an answer when their window closed.
+    #[default]
+    Missed,
+    /// The same, of critical medications only.
+    Critical,
+    /// Each dose, when it is due.
+    EveryDose,
+}
+
+/// A visit with its reminders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Appointment {
+    /// What for.
+    pub what: String,
+    /// When.
+    pub at: Timestamp,
+    /// When the patient is reminded of it; ascending, before `at`.
+    pub remind: Vec<Timestamp>,
+    /// The doctor's words.
+    pub note: Option<String>,
+}
+
+/// A span in another zone (P11).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Away {
+    /// The first day.
+    pub from: civil::Date,
+    /// The last day.
+    pub until: civil::Date,
+    /// The zone of these days.
+    pub zone: Zone,
 }
 
 /// A question to the patient on a schedule, with a typed answer.
@@ -155,15 +217,54 @@ pub struct CheckIn {
     pub answer: AnswerType,
     /// When it is asked.
     pub schedule: crate::recurrence::Schedule,
+    /// Answers that a person must look at.
+    pub alert_if: Vec<AlertIf>,
+    /// Silence for so long after the question must be looked at.
+    pub alert_if_no_answer: Option<SignedDuration>,
+    /// Which caregivers are told of such an answer; `None`: staff only.
+    pub tell: Option<Tell>,
+}
+
+/// A condition on an answer. Numbers are in thousandths of the unit asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AlertIf {
+    /// A number above this one.
+    Over(Reading, i64),
+    /// A number below this one.
+    Under(Reading, i64),
+    /// A number below the first or above the second.
+    Outside(Reading, i64, i64),
+    /// The answer is yes.
+    Yes,
+    /// The answer is no.
+    No,
+    /// The answer is this word.
+    Is(String),
+    /// The number rose by so much or more within the time.
+    Up(Reading, i64, SignedDuration),
+    /// The number fell by so much or more within the time.
+    Down(Reading, i64, SignedDuration),
+}
+
+/// Which number of an answer is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reading {
+    /// The only one.
+    Value,
+    /// The upper of a blood pressure.
+    Upper,
+    /// The lower of a blood pressure.
+    Lower,
 }
 
 /// One scheduled taking, as a schedule gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScheduledDose<'a> {
     /// The instant at which it is due.
     pub due: Timestamp,
-    /// `take` in the doctor's words; empty for "as directed".
-    pub amount: &'a str,
+    /// `take` in the doctor's words; empty for "as directed". Two slots that fall on one instant
+    /// with different amounts are one dose that shows both (P7): only then it is not borrowed.
+    pub amount: Cow<'a, str>,
     /// End of the window: from here on no reminder for it leaves the house (P8).
     pub window_ends: Timestamp,
     /// Later than this a reminder is *late* (P8, ISMP's timely-administration guidelines).
