@@ -1,1 +1,286 @@
-//! The console channel: one line a message on stdout.
+//! The console channel: prints what patients would read, one line a message, for a first look and
+//! for development. Whoever can read standard output reads medical data.
+
+use super::wechat::template::MessageKind;
+use super::wording::{self, Stamp};
+use super::{Detail, Outcome, Outgoing, Verdict};
+use crate::engine::{Body, DoseLine};
+use crate::plan::Language;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::io::{ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// How a message is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Lines waiting to be written.
+const QUEUE: usize = 1024;
+/// A line that nobody has taken after this long counts as torn: the reader of a pipe hangs.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+struct Line {
+    text: String,
+    done: oneshot::Sender<Verdict>,
+}
+
+/// The channel. Clones share one writer.
+#[derive(Clone)]
+pub struct Console {
+    format: Format,
+    lines: mpsc::Sender<Line>,
+}
+
+impl Console {
+    /// Prints to standard output.
+    ///
+    /// # Errors
+    /// Standard output is closed, or no thread can be made.
+    pub fn new(format: Format) -> std::io::Result<Self> {
+        // A file of its own, without the standard library's buffer: that keeps what it could not
+        // write, and would print it later as if nothing had happened.
+        let output = std::fs::File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+        Self::to(output, format)
+    }
+
+    /// Prints to any writer, which must not buffer.
+    ///
+    /// # Errors
+    /// No thread can be made.
+    pub fn to(writer: impl Write + Send + 'static, format: Format) -> std::io::Result<Self> {
+        let (lines, queue) = mpsc::channel(QUEUE);
+        // A thread of its own: a pipe whose reader hangs blocks it, and neither the runtime nor
+        // the end of the process waits for it.
+        std::thread::Builder::new()
+            .name("console".to_owned())
+            .spawn(move || write_lines(writer, queue))?;
+        Ok(Self { format, lines })
+    }
+
+    /// Prints one message.
+    pub async fn send(&self, message: Outgoing<'_>) -> Verdict {
+        let text = match self.format {
+            Format::Human => human(&message),
+            Format::Json => json(&message),
+        };
+        let (done, outcome) = oneshot::channel();
+        let torn = Verdict::new(Outcome::Unknown, Detail::OutputTorn);
+        if self
+            .lines
+            .send_timeout(Line { text, done }, TIME_LIMIT)
+            .await
+            .is_err()
+        {
+            return Verdict::new(Outcome::RetrySoon, Detail::OutputFailed);
+        }
+        match tokio::time::timeout(TIME_LIMIT, outcome).await {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(_)) | Err(_) => torn,
+        }
+    }
+}
+
+/// Writes what has gathered in one go, and says of each line what became of it.
+fn write_lines(mut writer: impl Write, mut queue: mpsc::Receiver<Line>) {
+    let mut waiting = Vec::with_capacity(QUEUE);
+    let mut bytes = Vec::new();
+    while queue.blocking_recv_many(&mut waiting, QUEUE) > 0 {
+        // Whoever gave up waiting has called the outcome unknown; not printing is the better half.
+        waiting.retain(|line| !line.done.is_closed());
+        bytes.clear();
+        for line in &waiting {
+            bytes.extend_from_slice(line.text.as_bytes());
+        }
+        let written = write_all(&mut writer, &bytes);
+        let mut end = 0;
+        for line in waiting.drain(..) {
+            let start = end;
+            end += line.text.len();
+            let verdict = if end <= written {
+                Verdict::new(Outcome::Accepted, Detail::Taken)
+            } else if start < written {
+                Verdict::new(Outcome::Unknown, Detail::OutputTorn)
+            } else {
+                Verdict::new(Outcome::RetrySoon, Detail::OutputFailed)
+            };
+            // Nobody waits any more: nothing to tell.
+            let _ = line.done.send(verdict);
+        }
+    }
+}
+
+/// How many bytes were written before an error, or all of them.
+fn write_all(writer: &mut impl Write, bytes: &[u8]) -> usize {
+    let mut written = 0;
+    while written < bytes.len() {
+        match writer.write(&bytes[written..]) {
+            Ok(0) => break,
+            Ok(count) => written += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // Another process may have set the terminal to non-blocking.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(_) => break,
+        }
+    }
+    written
+}
+
+/// `08:00 王秀兰  二甲双胍 1片、氨氯地平 1片（饭后）`
+fn human(message: &Outgoing<'_>) -> String {
+    let addressee = message.addressee;
+    let language = addressee.language;
+    let (open, close) = match language {
+        Language::ZhCn => ("（", "）"),
+        Language::En => (" (", ")"),
+    };
+    let said = Said::of(message);
+    let mut line = String::with_capacity(96);
+    let local = wording::local(said.at, addressee);
+    if local.date() == wording::local(message.now, addressee).date() {
+        wording::push_time(&mut line, local);
+    } else {
+        line.push_str(&wording::date_time(said.at, addressee));
+    }
+    line.push(' ');
+    line.push_str(&addressee.name);
+    line.push_str("  ");
+    line.push_str(&said.text);
+    let late = match language {
+        Language::ZhCn => "已过时间",
+        Language::En => "late",
+    };
+    let remarks = [said.aside.as_str(), if said.late { late } else { "" }];
+    for remark in remarks.into_iter().filter(|remark| !remark.is_empty()) {
+        line.push_str(open);
+        line.push_str(remark);
+        line.push_str(close);
+    }
+    one_line(line)
+}
+
+/// Nothing in a text may end the line or move the terminal's cursor.
+fn one_line(line: String) -> String {
+    let mut line = if line.contains(breaks_line) {
+        line.replace(breaks_line, " ")
+    } else {
+        line
+    };
+    line.push('\n');
+    line
+}
+
+fn breaks_line(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    kind: &'static str,
+    id: String,
+    /// RFC 3339, in the patient's zone.
+    at: String,
+    patient: &'a str,
+    text: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    medications: Vec<JsonDose<'a>>,
+    /// The doctor's words, or how to answer.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    note: &'a str,
+    late: bool,
+}
+
+#[derive(Serialize)]
+struct JsonDose<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    amount: &'a str,
+    due: String,
+}
+
+fn json(message: &Outgoing<'_>) -> String {
+    let rfc3339 = |at: Timestamp| {
+        let zoned = at.to_zoned(message.addressee.zone.time_zone().clone());
+        at.display_with_offset(zoned.offset()).to_string()
+    };
+    let said = Said::of(message);
+    let doses: &[DoseLine] = match message.body {
+        Body::Dose(doses) => doses,
+        _ => &[],
+    };
+    let line = JsonLine {
+        kind: MessageKind::of(message.body).name(),
+        id: message.id.to_string(),
+        at: rfc3339(said.at),
+        patient: &message.addressee.name,
+        text: &said.text,
+        medications: doses
+            .iter()
+            .map(|dose| JsonDose {
+                name: &dose.label,
+                amount: &dose.amount,
+                due: rfc3339(dose.due),
+            })
+            .collect(),
+        note: &said.aside,
+        late: said.late,
+    };
+    // A structure of texts cannot fail to serialise, and JSON escapes what could break the line.
+    let mut text = serde_json::to_string(&line).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// A message in words.
+struct Said {
+    at: Timestamp,
+    text: String,
+    aside: String,
+    late: bool,
+}
+
+impl Said {
+    fn of(message: &Outgoing<'_>) -> Self {
+        let addressee = message.addressee;
+        match message.body {
+            Body::Dose(doses) => {
+                let stamp = wording::stamps(doses, addressee).first().copied();
+                Self {
+                    at: doses.iter().map(|dose| dose.due).min().unwrap_or_default(),
+                    text: wording::doses(doses, addressee, stamp.unwrap_or(Stamp::None), true),
+                    aside: wording::notes(doses, addressee).into_owned(),
+                    late: doses.iter().any(|dose| message.now > dose.on_time_until),
+                }
+            }
+            Body::CheckIn(question) => Self {
+                at: question.due,
+                text: question.ask.clone(),
+                aside: wording::how_to_answer(&question.answer, addressee.language),
+                late: message.now > question.on_time_until,
+            },
+            Body::Appointment(appointment) => Self {
+                at: appointment.at,
+                text: appointment.what.clone(),
+                aside: appointment.note.clone().unwrap_or_default(),
+                late: false,
+            },
+            Body::Notice(text) | Body::Alert(text) => Self {
+                at: text.at,
+                text: text.text.clone(),
+                aside: String::new(),
+                late: false,
+            },
+        }
+    }
+}

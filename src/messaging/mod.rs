@@ -1,7 +1,22 @@
 //! A channel: what can be sent, and what came of it.
+//!
+//! A [`Channel`] takes one message ([`Outgoing`]) and answers with one [`Verdict`], whatever
+//! happens; it never logs a patient's data, an address, a secret or a raw text of an API.
+//! [`Limits`] says, without any I/O, whether a channel can hold a text at all.
 
+mod channel;
 pub mod console;
+mod secret;
+mod verdict;
 pub mod wechat;
+mod wording;
+
+pub use channel::{Channel, Limits};
+pub use console::Console;
+pub use secret::{Secret, Word};
+pub use verdict::{Detail, Hint, Outcome, Reason, Verdict};
+pub use wechat::WeChat;
+pub use wechat::template::{FieldError, MessageKind, Unfit};
 
 pub use crate::engine::MessageId;
 use crate::engine::{Addressee, Body};
@@ -10,6 +25,7 @@ use jiff::Timestamp;
 /// What a channel is handed: one message to one address.
 ///
 /// `Debug` is not derived: it is medical data.
+#[derive(Clone, Copy)]
 pub struct Outgoing<'a> {
     /// The same for every try of the same message.
     pub id: MessageId,
@@ -23,26 +39,28 @@ pub struct Outgoing<'a> {
     pub now: Timestamp,
 }
 
-/// What came of one try, classified once; the dispatcher knows these and no vendor's codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// The API has taken it.
-    Accepted,
-    /// No answer that can be believed was read (timeout, reset, 5xx, unreadable, -1):
-    /// the API may or may not have it.
-    Unknown,
-    /// Surely not taken; try again soon (connection refused, name not resolved).
-    RetrySoon,
-    /// Surely not taken; this recipient only, not before the instant.
-    RetryAt(Timestamp),
-    /// Surely not taken; nobody may be sent to before the instant.
-    Throttled(Timestamp),
-    /// Surely not taken; the token was refused even after one refresh.
-    BadToken,
-    /// Never for this recipient, until they act (unfollowed, refused, unknown).
-    Recipient,
-    /// Never in this form (a field, a size, a template).
-    Message,
-    /// Never for anybody, until an operator acts (secret, allow-list, permission).
-    Configuration,
+/// Who is told of what a channel meets on its way, beyond the [`Verdict`] of each send: a send
+/// that needed a second try with a new token is *accepted*, but the refusal is worth counting.
+///
+/// Called on the hot path: an implementation counts, and does nothing that can block.
+pub trait Observer: Send + Sync {
+    /// The API answered with a return code other than 0. `label` is from the closed set
+    /// [`wechat::errcode::LABELS`].
+    fn errcode(&self, label: &'static str);
+
+    /// An access token was asked for.
+    fn token_refreshed(&self, result: wechat::RefreshResult);
+}
+
+/// Nobody is told.
+impl Observer for () {
+    fn errcode(&self, _: &'static str) {}
+    fn token_refreshed(&self, _: wechat::RefreshResult) {}
+}
+
+/// Chooses ring as the process's TLS implementation. Every HTTP client of this program is built
+/// after this was called; calling it again changes nothing.
+pub fn install_crypto_provider() {
+    // An error says that one is installed already, which is all that is wanted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }

@@ -1,3 +1,243 @@
-//! The WeChat Official Account (服务号) channel.
+//! The WeChat Official Account (服务号) channel: template messages under a stable token.
 
+mod answer;
+pub mod errcode;
+mod http;
+pub mod keyword;
+mod pattern;
+mod scene;
+pub mod template;
+mod token;
 pub mod wire;
+
+pub use token::{RefreshResult, TokenStatus};
+
+use super::{Detail, Hint, Observer, Outcome, Outgoing, Secret, Verdict, Word};
+use answer::{Answer, Fault};
+use errcode::Class;
+use http::Http;
+use reqwest::Url;
+use std::sync::Arc;
+use std::time::Duration;
+use template::{Templates, Unfit};
+use token::{Mode, Token, Tokens};
+
+/// New tokens have been seen refused for a moment; before the last try this much is waited.
+const SETTLING: Duration = Duration::from_secs(1);
+
+/// What the channel needs to know.
+#[derive(Clone)]
+pub struct Settings {
+    /// `https://api.weixin.qq.com`, or a gateway's address, with or without a path.
+    pub api_base: String,
+    /// The account.
+    pub appid: String,
+    /// The account's AppSecret.
+    pub secret: Secret,
+    /// Certificates (PEM) of authorities trusted besides the platform's.
+    pub ca_pem: Option<Vec<u8>>,
+    /// The templates, compiled.
+    pub templates: Templates,
+    /// Time limit of one request; connecting takes at most half of it.
+    pub timeout: Duration,
+    /// Sends at the same time, for which connections are kept.
+    pub concurrency: usize,
+    /// Who counts.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// Why there can be no channel with these settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// `wechat.api_base` is no address of an API.
+    #[error(
+        "`wechat.api_base` must be an http:// or https:// address without user, query and fragment"
+    )]
+    ApiBase,
+    /// `wechat.ca_file` holds no usable certificate.
+    #[error("`wechat.ca_file` holds no usable PEM certificate")]
+    Certificates,
+    /// Nothing is trusted, so nothing could be reached.
+    #[error(
+        "this machine has no root certificates; install its ca-certificates package or set `wechat.ca_file`"
+    )]
+    NoRoots,
+}
+
+/// The channel. Cheap to clone: clones share the connections and the token.
+#[derive(Clone)]
+pub struct WeChat {
+    http: Http,
+    tokens: Arc<Tokens>,
+    templates: Templates,
+    observer: Arc<dyn Observer>,
+}
+
+impl WeChat {
+    /// Makes the channel. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// An address or a certificate is unusable.
+    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let base = parse_base(&settings.api_base)?;
+        let http = Http::new(settings, &base)?;
+        Ok(Self {
+            tokens: Arc::new(Tokens::new(settings, &base, http.clone())),
+            http,
+            templates: settings.templates.clone(),
+            observer: Arc::clone(&settings.observer),
+        })
+    }
+
+    /// The same channel (connections, token) with other templates, for a reload.
+    #[must_use]
+    pub fn with_templates(&self, templates: Templates) -> Self {
+        Self {
+            templates,
+            ..self.clone()
+        }
+    }
+
+    /// The templates in use.
+    #[must_use]
+    pub fn templates(&self) -> &Templates {
+        &self.templates
+    }
+
+    /// The token's state, for health.
+    #[must_use]
+    pub fn token_status(&self) -> TokenStatus {
+        self.tokens.status()
+    }
+
+    /// Fetches a token if there is none.
+    pub async fn warm_up(&self) {
+        // What stands in the way is shown by the token's status, and by the first send.
+        let _ = self.tokens.current().await;
+    }
+
+    /// Sends one template message. A refused token is replaced once in normal mode and once by
+    /// force, and the message tried again each time: a refusal of the token means that the
+    /// message was not taken.
+    pub async fn send(&self, message: Outgoing<'_>) -> Verdict {
+        let body = match self.templates.request(&message) {
+            Ok(body) => bytes::Bytes::from(body),
+            Err(unfit) => return unfit_verdict(&unfit),
+        };
+        let mut token = match self.tokens.current().await {
+            Ok(token) => token,
+            Err(refusal) => return refusal.verdict(message.now),
+        };
+        let mut refused = match self.attempt(&token, &body, &message).await {
+            Attempt::Done(verdict) => return verdict,
+            Attempt::TokenRefused(verdict) => verdict,
+        };
+        for mode in [Mode::Normal, Mode::Force] {
+            if mode == Mode::Force {
+                tokio::time::sleep(SETTLING).await;
+            }
+            token = match self.tokens.replace(&token, mode).await {
+                Ok(token) => token,
+                Err(refusal) => return refusal.verdict(message.now),
+            };
+            refused = match self.attempt(&token, &body, &message).await {
+                Attempt::Done(verdict) => return verdict,
+                Attempt::TokenRefused(verdict) => verdict,
+            };
+        }
+        self.tokens.give_up(&token, refused.errcode).await;
+        Verdict {
+            detail: Detail::TokenRefused,
+            ..refused
+        }
+    }
+
+    async fn attempt(
+        &self,
+        token: &Arc<Token>,
+        body: &bytes::Bytes,
+        message: &Outgoing<'_>,
+    ) -> Attempt {
+        let answer = match self.http.post(token.send.clone(), body.clone()).await {
+            Ok(answer) => answer,
+            Err(fault) => return Attempt::Done(fault_verdict(fault, message)),
+        };
+        match (answer.errcode(), answer.msgid()) {
+            (Some(0), msgid) | (None, msgid @ Some(_)) => Attempt::Done(Verdict {
+                errcode: answer.errcode(),
+                msgid,
+                ..Verdict::new(Outcome::Accepted, Detail::Taken)
+            }),
+            // An object that says nothing of a result is no answer of the API.
+            (None, None) => Attempt::Done(fault_verdict(Fault::Unreadable, message)),
+            (Some(code), _) => {
+                self.observer.errcode(errcode::label(code));
+                let verdict = refusal_verdict(code, &answer, message);
+                match errcode::class(code) {
+                    Class::Token => Attempt::TokenRefused(verdict),
+                    _ => Attempt::Done(verdict),
+                }
+            }
+        }
+    }
+}
+
+enum Attempt {
+    Done(Verdict),
+    TokenRefused(Verdict),
+}
+
+fn refusal_verdict(code: i64, answer: &Answer, message: &Outgoing<'_>) -> Verdict {
+    let (outcome, tries_max) = errcode::outcome(code, message.now, message.id.0[0]);
+    Verdict {
+        outcome,
+        tries_max,
+        errcode: Some(code),
+        msgid: answer.msgid(),
+        detail: Detail::Errcode(code),
+        hint: answer.hint(),
+        rid: answer.rid(),
+    }
+}
+
+fn fault_verdict(fault: Fault, message: &Outgoing<'_>) -> Verdict {
+    Verdict::new(fault.outcome(message.now), fault.detail())
+}
+
+fn unfit_verdict(unfit: &Unfit) -> Verdict {
+    match unfit {
+        Unfit::NotConfigured(_) => Verdict::new(Outcome::Message, Detail::NoTemplate),
+        Unfit::Field(error) => Verdict {
+            hint: Word::new(&error.field).map(Hint::Field),
+            ..Verdict::new(Outcome::Message, Detail::Unfit(error.fault))
+        },
+        Unfit::Unrendered { field, .. } => Verdict {
+            hint: Word::new(field).map(Hint::Field),
+            ..Verdict::new(Outcome::Message, Detail::Unrendered)
+        },
+    }
+}
+
+/// Reads `wechat.api_base`.
+fn parse_base(text: &str) -> Result<Url, SettingsError> {
+    let base = Url::parse(text.trim()).map_err(|_| SettingsError::ApiBase)?;
+    let plain = matches!(base.scheme(), "http" | "https")
+        && base.has_host()
+        && base.username().is_empty()
+        && base.password().is_none()
+        && base.query().is_none()
+        && base.fragment().is_none();
+    if plain {
+        Ok(base)
+    } else {
+        Err(SettingsError::ApiBase)
+    }
+}
+
+/// The address of a call below the base, whose own path is kept.
+fn api_url(base: &Url, call: &str) -> Url {
+    let mut url = base.clone();
+    let path = format!("{}/{call}", base.path().trim_end_matches('/'));
+    url.set_path(&path);
+    url
+}

@@ -1,0 +1,88 @@
+//! The channels this program knows, behind one door.
+
+use super::wechat::template::{Templates, Unfit};
+use super::{Console, Outgoing, Verdict, WeChat};
+use crate::engine::{Addressee, Body, Fits};
+use jiff::SignedDuration;
+
+/// Where messages go.
+pub enum Channel {
+    /// Standard output, for a first look and for development.
+    Console(Console),
+    /// Template messages of a WeChat Official Account.
+    WeChat(WeChat),
+}
+
+impl Channel {
+    /// Hands one message over and says what came of it. Never fails, never panics, and ends
+    /// within a small multiple of the configured time limit of a request.
+    ///
+    /// # What this does not promise
+    /// *Accepted* means that the API has taken the message, not that the patient has it; the
+    /// API's delivery report comes later, or never. Dropping the future leaves the outcome unknown.
+    pub async fn send(&self, message: Outgoing<'_>) -> Verdict {
+        match self {
+            Channel::Console(console) => console.send(message).await,
+            Channel::WeChat(wechat) => wechat.send(message).await,
+        }
+    }
+
+    /// Makes ready what a first send would have to wait for (the access token), so that the
+    /// 08:00 reminders need not. Worth calling a few seconds ahead of messages after a quiet time;
+    /// cheap when there is nothing to do.
+    pub async fn warm_up(&self) {
+        match self {
+            Channel::Console(_) => {}
+            Channel::WeChat(wechat) => wechat.warm_up().await,
+        }
+    }
+
+    /// How long after the first try a message whose outcome is *unknown* may be sent again under
+    /// the same id without reaching the patient twice. `None`: never.
+    #[must_use]
+    pub fn resend_within(&self) -> Option<SignedDuration> {
+        match self {
+            Channel::Console(_) => None,
+            // The API forgets ids after ten minutes; two are kept in hand.
+            Channel::WeChat(_) => Some(SignedDuration::from_mins(8)),
+        }
+    }
+
+    /// What the channel's fields can hold.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        match self {
+            Channel::Console(_) => Limits::Unlimited,
+            Channel::WeChat(wechat) => Limits::WeChat(wechat.templates().clone()),
+        }
+    }
+}
+
+/// What a channel can hold, known without the channel: for the engine, and for checking plans
+/// where nothing is sent. Cheap to clone.
+#[derive(Clone)]
+pub enum Limits {
+    /// Any text.
+    Unlimited,
+    /// The fields of the account's templates.
+    WeChat(Templates),
+}
+
+impl Limits {
+    /// Checks that a message can be sent as it stands, late or not.
+    ///
+    /// # Errors
+    /// Names the field that cannot hold its text, or the template that is not configured.
+    pub fn check(&self, addressee: &Addressee, body: &Body) -> Result<(), Unfit> {
+        match self {
+            Limits::Unlimited => Ok(()),
+            Limits::WeChat(templates) => templates.check(addressee, body),
+        }
+    }
+}
+
+impl Fits for Limits {
+    fn fits(&self, addressee: &Addressee, body: &Body) -> bool {
+        self.check(addressee, body).is_ok()
+    }
+}

@@ -1,0 +1,227 @@
+//! Reads the API's answers, of which only the return code decides: an error comes as HTTP 200.
+
+use crate::messaging::{Detail, Hint, Outcome, Secret, Word};
+use serde::de::{Deserialize, Deserializer, Visitor};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Why there is no answer that can be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// No connection; nothing was written.
+    NoConnection,
+    /// The time limit passed after the request may have been written.
+    Timeout,
+    /// The connection ended before a complete answer.
+    Dropped,
+    /// More than [`BODY_BYTES_MAX`].
+    Oversized,
+    /// Not a JSON object with a result.
+    Unreadable,
+    /// An HTTP status that says nothing was done, or may have been done.
+    Status(u16),
+}
+
+/// The largest body that is read. An answer has some 100 bytes; a token up to some 600.
+pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+
+impl Fault {
+    /// What a fault means for the message that was being sent.
+    pub(super) fn outcome(self, now: jiff::Timestamp) -> Outcome {
+        match self {
+            // What leads elsewhere will do so until an operator corrects the address.
+            Fault::Status(300..=399) => Outcome::Configuration,
+            Fault::Status(429) => Outcome::Throttled(
+                now.saturating_add(jiff::SignedDuration::from_secs(60))
+                    .unwrap_or(now),
+            ),
+            // Of the other statuses of this class: a gateway in front of the API refused, and
+            // nothing was done.
+            Fault::NoConnection | Fault::Status(400..=499) => Outcome::RetrySoon,
+            Fault::Timeout
+            | Fault::Dropped
+            | Fault::Oversized
+            | Fault::Unreadable
+            | Fault::Status(_) => Outcome::Unknown,
+        }
+    }
+
+    /// What a fault is called.
+    pub(super) fn detail(self) -> Detail {
+        match self {
+            Fault::NoConnection => Detail::NoConnection,
+            Fault::Timeout => Detail::Timeout,
+            Fault::Dropped => Detail::Dropped,
+            Fault::Oversized => Detail::Oversized,
+            Fault::Unreadable => Detail::Unreadable,
+            Fault::Status(status) => Detail::Status(status),
+        }
+    }
+}
+
+/// What a body said.
+#[derive(Default, serde::Deserialize)]
+pub(super) struct Answer {
+    /// 0 or absent is success; which of the other members must then be there, the caller knows.
+    #[serde(default)]
+    errcode: Integer,
+    #[serde(default)]
+    msgid: Integer,
+    #[serde(default)]
+    errmsg: Option<Text>,
+    #[serde(default)]
+    access_token: Option<Text>,
+    #[serde(default)]
+    expires_in: Integer,
+}
+
+impl Answer {
+    /// Reads one answer.
+    pub(super) fn read(status: u16, body: &[u8]) -> Result<Self, Fault> {
+        if (500..=599).contains(&status) {
+            return Err(Fault::Status(status));
+        }
+        match Self::parse(body) {
+            Some(Self {
+                errcode: Integer::Odd,
+                ..
+            }) if (200..=299).contains(&status) => Err(Fault::Unreadable),
+            Some(answer) if (200..=299).contains(&status) => Ok(answer),
+            // A gateway may pass the API's refusal on under a status of its own; it can never
+            // turn one into success.
+            Some(answer) if answer.errcode().is_some_and(|code| code != 0) => Ok(answer),
+            _ if (200..=299).contains(&status) => Err(Fault::Unreadable),
+            _ => Err(Fault::Status(status)),
+        }
+    }
+
+    fn parse(body: &[u8]) -> Option<Self> {
+        let body = body
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(body)
+            .trim_ascii();
+        // An array would be read as the members in their order here.
+        if body.first() != Some(&b'{') {
+            return None;
+        }
+        if let Ok(answer) = serde_json::from_slice(body) {
+            return Some(answer);
+        }
+        // Seen in practice: raw control characters inside strings, and bytes that are no UTF-8.
+        // Neither can change a number, so both are replaced and the body is read once more.
+        let plain: Vec<u8> = body
+            .iter()
+            .map(|byte| if *byte < b' ' { b' ' } else { *byte })
+            .collect();
+        serde_json::from_str(&String::from_utf8_lossy(&plain)).ok()
+    }
+
+    /// The return code, if one was given.
+    pub(super) fn errcode(&self) -> Option<i64> {
+        self.errcode.value()
+    }
+
+    /// The API's number of the message.
+    pub(super) fn msgid(&self) -> Option<i64> {
+        self.msgid.value()
+    }
+
+    /// The token and its seconds of life, if both were given.
+    pub(super) fn token(self) -> Option<(Secret, i64)> {
+        Some((Secret::new(self.access_token?.0), self.expires_in.value()?))
+    }
+
+    /// The number of the request, which the text for people ends in: three groups of eight
+    /// hexadecimal digits.
+    pub(super) fn rid(&self) -> Option<Word> {
+        let text = &self.errmsg.as_ref()?.0;
+        let rid = text.get(text.rfind("rid: ")? + 5..)?.trim_end().get(..26)?;
+        let strict = rid.bytes().enumerate().all(|(index, byte)| match index {
+            8 | 17 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+        strict.then(|| Word::new(rid)).flatten()
+    }
+
+    /// What the text for people names: a field (`data.thing1.value`) or this machine's address.
+    pub(super) fn hint(&self) -> Option<Hint> {
+        let text = &self.errmsg.as_ref()?.0;
+        match self.errcode()? {
+            47003 => {
+                let rest = text.get(text.find("data.")? + 5..)?;
+                let name = rest.get(..rest.find(".value")?)?;
+                super::keyword::Kind::of(name)?;
+                Word::new(name).map(Hint::Field)
+            }
+            40164 | 45035 | 61004 => text
+                .split(|c: char| !(c.is_ascii_digit() || c == '.'))
+                .find_map(|part| part.parse::<Ipv4Addr>().ok())
+                .map(|ip| Hint::Ip(IpAddr::V4(ip))),
+            _ => None,
+        }
+    }
+}
+
+/// An integer that may be quoted.
+#[derive(Clone, Copy, Default)]
+enum Integer {
+    /// Missing, or null.
+    #[default]
+    Absent,
+    /// As it should be.
+    Value(i64),
+    /// Anything else: too large, a fraction, words.
+    Odd,
+}
+
+impl Integer {
+    fn value(self) -> Option<i64> {
+        match self {
+            Integer::Value(value) => Some(value),
+            Integer::Absent | Integer::Odd => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Numbers;
+        impl Visitor<'_> for Numbers {
+            type Value = Integer;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an integer")
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Integer, E> {
+                Ok(Integer::Value(value))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<Integer, E> {
+                Ok(i64::try_from(value).map_or(Integer::Odd, Integer::Value))
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Integer, E> {
+                Ok(Integer::Odd)
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Integer, E> {
+                Ok(Integer::Odd)
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Integer, E> {
+                Ok(value.trim().parse().map_or(Integer::Odd, Integer::Value))
+            }
+            fn visit_unit<E>(self) -> Result<Integer, E> {
+                Ok(Integer::Absent)
+            }
+        }
+        deserializer.deserialize_any(Numbers)
+    }
+}
+
+/// A text; any other value is read as absent words.
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(text) => Ok(Text(text)),
+            _ => Ok(Text(String::new())),
+        }
+    }
+}

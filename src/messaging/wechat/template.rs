@@ -1,0 +1,535 @@
+//! The account's templates: compiled once, checked against what their fields can hold, and put on
+//! the wire.
+
+use super::keyword::{self, Fault, Kind};
+use super::pattern::{self, Pattern};
+use super::scene::{Lateness, Scene, Variable};
+use crate::engine::{Addressee, AppointmentLine, Body, DoseLine, Fits, Question, Text};
+use crate::messaging::{Outgoing, wording};
+use crate::plan::{AnswerType, Language, Zone};
+use jiff::Timestamp;
+use minijinja::Environment;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The kinds of messages, each with a template of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    /// Reminder of doses.
+    Dose,
+    /// A check-in's question.
+    CheckIn,
+    /// Reminder of an appointment.
+    Appointment,
+    /// Advice and other news for the patient.
+    Notice,
+    /// News for staff or a caregiver.
+    Alert,
+}
+
+impl MessageKind {
+    /// All kinds.
+    pub const ALL: [MessageKind; 5] = [
+        MessageKind::Dose,
+        MessageKind::CheckIn,
+        MessageKind::Appointment,
+        MessageKind::Notice,
+        MessageKind::Alert,
+    ];
+
+    /// The kind of a message.
+    #[must_use]
+    pub fn of(body: &Body) -> Self {
+        match body {
+            Body::Dose(_) => MessageKind::Dose,
+            Body::CheckIn(_) => MessageKind::CheckIn,
+            Body::Appointment(_) => MessageKind::Appointment,
+            Body::Notice(_) => MessageKind::Notice,
+            Body::Alert(_) => MessageKind::Alert,
+        }
+    }
+
+    /// The name in the configuration and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            MessageKind::Dose => "dose",
+            MessageKind::CheckIn => "check_in",
+            MessageKind::Appointment => "appointment",
+            MessageKind::Notice => "notice",
+            MessageKind::Alert => "alert",
+        }
+    }
+
+    pub(super) fn variables(self) -> &'static [Variable] {
+        use Variable as V;
+        match self {
+            MessageKind::Dose => &[
+                V::Patient,
+                V::Medications,
+                V::Names,
+                V::At,
+                V::Note,
+                V::Late,
+                V::Count,
+                V::Clinic,
+            ],
+            MessageKind::CheckIn => &[
+                V::Patient,
+                V::Question,
+                V::Answer,
+                V::At,
+                V::Late,
+                V::Clinic,
+            ],
+            MessageKind::Appointment => &[V::Patient, V::What, V::At, V::Note, V::Clinic],
+            MessageKind::Notice | MessageKind::Alert => &[V::Patient, V::Text, V::At, V::Clinic],
+        }
+    }
+}
+
+/// `[wechat.templates]` as it is written: a table for each kind that is used.
+pub type TemplatesConfig = BTreeMap<MessageKind, TemplateConfig>;
+
+/// One template as it is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateConfig {
+    /// The template's id in the account.
+    pub id: String,
+    /// Keyword (without `.DATA`) to the minijinja template of its value.
+    pub data: BTreeMap<String, String>,
+}
+
+/// What is wrong with a template as it is written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {message}")]
+pub struct TemplateError {
+    /// Where, e.g. `wechat.templates.dose.data.thing4`.
+    pub key: String,
+    /// What, in a sentence.
+    pub message: String,
+}
+
+/// Why a message cannot be sent as it stands. Holds no text of the message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// The kind has no template.
+    #[error("no template is configured for messages of this kind (`wechat.templates.{}`)", .0.name())]
+    NotConfigured(MessageKind),
+    /// A field cannot hold its text.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// A field's template failed on this message.
+    #[error("the template of `{field}` ({}) fails for this message: {reason}", .kind.name())]
+    Unrendered {
+        /// The kind of message.
+        kind: MessageKind,
+        /// The field.
+        field: String,
+        /// The template engine's word for it.
+        reason: String,
+    },
+}
+
+/// A field that cannot hold its text. Holds nothing of the text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct FieldError {
+    /// The kind of message.
+    pub message: MessageKind,
+    /// The field, e.g. `thing2`.
+    pub field: String,
+    /// What kind of values it takes.
+    pub kind: Kind,
+    /// Characters of the text.
+    pub length: usize,
+    /// Characters that fit, where that is known.
+    pub limit: Option<usize>,
+    /// What is wrong with the text.
+    pub fault: Fault,
+    /// For a single dose whose text is too long: a label of so many characters (the medication's
+    /// `short`) would make it fit.
+    pub short_max: Option<usize>,
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the field `{}` of the {} template {}",
+            self.field,
+            self.message.name(),
+            self.fault
+        )?;
+        match (self.fault, self.limit) {
+            (Fault::TooLong, Some(limit)) => {
+                write!(f, ": {} characters, and {limit} fit", self.length)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FieldError {
+    /// What the doctor can do about it, if anything is known to help.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        self.short_max.map(|short_max| {
+            format!("give the medication a `short` name of at most {short_max} characters")
+        })
+    }
+}
+
+/// The templates, compiled. Cheap to clone.
+#[derive(Clone)]
+pub struct Templates {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    clinic: String,
+    engine: Environment<'static>,
+    templates: BTreeMap<MessageKind, Template>,
+}
+
+struct Template {
+    /// `,"template_id":"…","client_msg_id":"`
+    head: String,
+    fields: Vec<Field>,
+}
+
+struct Field {
+    name: String,
+    kind: Kind,
+    pattern: Pattern,
+    /// `"thing1":{"value":`
+    head: String,
+}
+
+impl Templates {
+    /// Compiles what is written.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each with its key.
+    pub fn compile(config: &TemplatesConfig, clinic: &str) -> Result<Self, Vec<TemplateError>> {
+        let mut engine = pattern::environment();
+        let mut errors = Vec::new();
+        let mut templates = BTreeMap::new();
+        for (&kind, written) in config {
+            let path = format!("wechat.templates.{}", kind.name());
+            if !is_id(&written.id) {
+                errors.push(TemplateError {
+                    key: format!("{path}.id"),
+                    message: "must be the template's id as the account's console shows it"
+                        .to_owned(),
+                });
+            }
+            if written.data.is_empty() {
+                errors.push(TemplateError {
+                    key: format!("{path}.data"),
+                    message: "must name the template's fields".to_owned(),
+                });
+            }
+            let mut fields = Vec::new();
+            for (name, source) in &written.data {
+                let key = format!("{path}.data.{name}");
+                match compile_field(&mut engine, kind, &key, name, source) {
+                    Ok(field) => fields.push(field),
+                    Err(message) => errors.push(TemplateError { key, message }),
+                }
+            }
+            let id = &written.id;
+            let head = format!(r#","template_id":"{id}","client_msg_id":""#);
+            templates.insert(kind, Template { head, fields });
+        }
+        let inner = Inner {
+            clinic: clinic.to_owned(),
+            engine,
+            templates,
+        };
+        inner.rehearse(&mut errors);
+        if errors.is_empty() {
+            Ok(Self {
+                inner: Arc::new(inner),
+            })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Checks that a message can be sent as it stands, late or not.
+    ///
+    /// # Errors
+    /// Names the field that cannot hold its text, or the kind that has no template.
+    pub fn check(&self, addressee: &Addressee, body: &Body) -> Result<(), Unfit> {
+        self.check_both(addressee, body)
+            .map_err(|unfit| match (unfit, body) {
+                (Unfit::Field(error), Body::Dose(doses))
+                    if error.fault == Fault::TooLong && doses.len() == 1 =>
+                {
+                    Unfit::Field(FieldError {
+                        short_max: self.longest_label(addressee, &doses[0]),
+                        ..error
+                    })
+                }
+                (unfit, _) => unfit,
+            })
+    }
+
+    fn check_both(&self, addressee: &Addressee, body: &Body) -> Result<(), Unfit> {
+        for late in [false, true] {
+            self.inner.values(addressee, body, Lateness::Is(late))?;
+        }
+        Ok(())
+    }
+
+    /// How many characters of the dose's label would fit.
+    fn longest_label(&self, addressee: &Addressee, dose: &DoseLine) -> Option<usize> {
+        let length = dose.label.chars().count();
+        (1..length).rev().find(|&short| {
+            let mut shorter = dose.clone();
+            shorter.label = dose.label.chars().take(short).collect();
+            self.check_both(addressee, &Body::Dose(vec![shorter]))
+                .is_ok()
+        })
+    }
+
+    /// The body of the request that sends a message.
+    ///
+    /// # Errors
+    /// As [`Templates::check`], for the instant of sending.
+    pub(super) fn request(&self, message: &Outgoing<'_>) -> Result<Vec<u8>, Unfit> {
+        let lateness = Lateness::At(message.now);
+        let (template, values) = self
+            .inner
+            .values(message.addressee, message.body, lateness)?;
+        let mut body = Vec::with_capacity(512);
+        body.extend_from_slice(br#"{"touser":"#);
+        push_json(&mut body, message.address);
+        body.extend_from_slice(template.head.as_bytes());
+        body.extend_from_slice(message.id.to_string().as_bytes());
+        body.extend_from_slice(br#"","data":{"#);
+        for (index, (field, value)) in template.fields.iter().zip(&values).enumerate() {
+            if index > 0 {
+                body.push(b',');
+            }
+            body.extend_from_slice(field.head.as_bytes());
+            push_json(&mut body, value);
+            body.push(b'}');
+        }
+        body.extend_from_slice(b"}}");
+        Ok(body)
+    }
+}
+
+impl Fits for Templates {
+    fn fits(&self, addressee: &Addressee, body: &Body) -> bool {
+        self.check_both(addressee, body).is_ok()
+    }
+}
+
+impl Inner {
+    /// Renders each template that needs the engine with made-up messages, so that what compiles
+    /// and cannot work (an unknown filter, a sum with a text) is an error of the configuration
+    /// and not of the first patient.
+    fn rehearse(&self, errors: &mut Vec<TemplateError>) {
+        let Ok(zone) = Zone::get("UTC") else { return };
+        let addressee = Addressee {
+            name: "王秀兰".into(),
+            language: Language::ZhCn,
+            zone,
+        };
+        for (&kind, template) in &self.templates {
+            for field in &template.fields {
+                let Pattern::Engine(key) = &field.pattern else {
+                    continue;
+                };
+                let failure = [None, Some("饭后")].into_iter().find_map(|note| {
+                    let body = sample(kind, note);
+                    [false, true].into_iter().find_map(|late| {
+                        let stamp = wording::Stamp::None;
+                        let late = Lateness::Is(late);
+                        let scene = Scene::new(&body, &addressee, &self.clinic, stamp, late);
+                        field.pattern.render(&self.engine, &scene).err()
+                    })
+                });
+                if let Some(error) = failure {
+                    errors.push(TemplateError {
+                        key: key.clone(),
+                        message: engine_words(&error),
+                    });
+                }
+            }
+        }
+    }
+
+    /// The values of all fields, with the most telling times in front of the doses that fit.
+    fn values(
+        &self,
+        addressee: &Addressee,
+        body: &Body,
+        lateness: Lateness,
+    ) -> Result<(&Template, Vec<String>), Unfit> {
+        let kind = MessageKind::of(body);
+        let template = self
+            .templates
+            .get(&kind)
+            .ok_or(Unfit::NotConfigured(kind))?;
+        let stamps = match body {
+            Body::Dose(doses) => wording::stamps(doses, addressee),
+            _ => &[wording::Stamp::None],
+        };
+        let mut unfit = Unfit::NotConfigured(kind);
+        for &stamp in stamps {
+            let scene = Scene::new(body, addressee, &self.clinic, stamp, lateness);
+            match self.fill(kind, template, &scene) {
+                Ok(values) => return Ok((template, values)),
+                Err(error) => unfit = error,
+            }
+        }
+        Err(unfit)
+    }
+
+    fn fill(
+        &self,
+        kind: MessageKind,
+        template: &Template,
+        scene: &Scene<'_>,
+    ) -> Result<Vec<String>, Unfit> {
+        let mut values = Vec::with_capacity(template.fields.len());
+        for field in &template.fields {
+            let value =
+                field
+                    .pattern
+                    .render(&self.engine, scene)
+                    .map_err(|error| Unfit::Unrendered {
+                        kind,
+                        field: field.name.clone(),
+                        reason: error.kind().to_string(),
+                    })?;
+            field.kind.check(&value).map_err(|fault| FieldError {
+                message: kind,
+                field: field.name.clone(),
+                kind: field.kind,
+                length: keyword::length(&value),
+                limit: field.kind.limit(&value),
+                fault,
+                short_max: None,
+            })?;
+            values.push(value);
+        }
+        Ok(values)
+    }
+}
+
+fn compile_field(
+    engine: &mut Environment<'static>,
+    kind: MessageKind,
+    key: &str,
+    name: &str,
+    source: &str,
+) -> Result<Field, String> {
+    if let Some(plain) = name.strip_suffix(".DATA") {
+        return Err(format!("write `{plain}`, without `.DATA`"));
+    }
+    let keyword = Kind::of(name).ok_or_else(|| {
+        let known: Vec<&str> = Kind::names().collect();
+        format!(
+            "no known kind of keyword: a kind ({}) and a number",
+            known.join(", ")
+        )
+    })?;
+    engine
+        .add_template_owned(key.to_owned(), source.to_owned())
+        .map_err(|error| engine_words(&error))?;
+    let compiled = engine
+        .get_template(key)
+        .map_err(|error| engine_words(&error))?;
+    let variables = kind.variables();
+    let mut unknown: Vec<String> = compiled
+        .undeclared_variables(false)
+        .into_iter()
+        .filter(|name| !variables.iter().any(|variable| variable.name() == name))
+        .filter(|name| engine.globals().all(|(global, _)| global != name))
+        .collect();
+    unknown.sort();
+    if let Some(name) = unknown.first() {
+        let known: Vec<&str> = variables.iter().map(|variable| variable.name()).collect();
+        return Err(format!(
+            "there is no variable `{name}` in messages of this kind; there are {}",
+            known.join(", ")
+        ));
+    }
+    let pattern = match pattern::pieces(source) {
+        Some(pieces) => Pattern::Pieces(pieces),
+        None => Pattern::Engine(key.to_owned()),
+    };
+    Ok(Field {
+        name: name.to_owned(),
+        kind: keyword,
+        pattern,
+        head: format!(r#""{name}":{{"value":"#),
+    })
+}
+
+/// A message of the kind, for trying templates out.
+fn sample(kind: MessageKind, note: Option<&str>) -> Body {
+    let note = note.map(str::to_owned);
+    let at = Timestamp::UNIX_EPOCH;
+    let text = Text {
+        text: "请复诊".into(),
+        at,
+    };
+    match kind {
+        MessageKind::Dose => Body::Dose(vec![DoseLine {
+            medication: "metformin".into(),
+            label: "二甲双胍".into(),
+            amount: "1片".into(),
+            due: at,
+            on_time_until: at,
+            note,
+        }]),
+        MessageKind::CheckIn => Body::CheckIn(Question {
+            check_in: "sleep".into(),
+            ask: "昨晚睡得好吗？".into(),
+            answer: AnswerType::YesOrNo,
+            due: at,
+            on_time_until: at,
+        }),
+        MessageKind::Appointment => Body::Appointment(AppointmentLine {
+            what: "复诊".into(),
+            at,
+            note,
+        }),
+        MessageKind::Notice => Body::Notice(text),
+        MessageKind::Alert => Body::Alert(text),
+    }
+}
+
+/// The template engine's message with its line.
+fn engine_words(error: &minijinja::Error) -> String {
+    let what = error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), str::to_owned);
+    match error.line() {
+        Some(line) => format!("line {line}: {what}"),
+        None => what,
+    }
+}
+
+/// An id is 43 letters, digits, `-` and `_` in all samples; its length is not documented.
+fn is_id(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= 128
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+fn push_json(body: &mut Vec<u8>, text: &str) {
+    // Writing to a Vec cannot fail, nor can a text fail to serialise. Non-ASCII is not escaped,
+    // which the API would refuse in places.
+    let _ = serde_json::to_writer(body, text);
+}
