@@ -1,5 +1,6 @@
 //! Exit codes, after sysexits(3).
 
+use crate::daemon::config::{ConfigError, ConfigErrorKind};
 use std::process::ExitCode;
 
 /// How a command ended: the one list of exit codes.
@@ -62,6 +63,17 @@ impl Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit.code())
+    }
+}
+
+impl From<&ConfigError> for Exit {
+    fn from(error: &ConfigError) -> Self {
+        match error.kind {
+            ConfigErrorKind::Missing => Exit::NoInput,
+            ConfigErrorKind::Permission => Exit::Permission,
+            ConfigErrorKind::Io => Exit::Io,
+            ConfigErrorKind::Invalid => Exit::Config,
+        }
     }
 }
 

@@ -1,3 +1,6 @@
 //! The imperative shell: one file a task.
 
 pub mod clock;
+pub mod config;
+pub mod logging;
+pub mod small_file;

@@ -713,7 +713,8 @@ impl<'a> Value<'a> {
     }
 
     /// The value's place; the key's where the value has none of its own.
-    fn place(&self) -> Range<usize> {
+    #[must_use]
+    pub fn place(&self) -> Range<usize> {
         if self.span().is_empty() {
             self.key_span()
         } else {

@@ -219,6 +219,29 @@ fn unfit_verdict(unfit: &Unfit) -> Verdict {
 }
 
 /// Reads `wechat.api_base`.
+/// How an API is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Encrypted, or not leaving this machine.
+    Private,
+    /// Unencrypted, over a network.
+    Exposed,
+}
+
+/// Checks an `api_base` as the channel will read it.
+///
+/// # Errors
+/// It is no address of an API.
+pub fn check_api_base(text: &str) -> Result<Transport, SettingsError> {
+    let base = parse_base(text)?;
+    let local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    Ok(if base.scheme() == "https" || local {
+        Transport::Private
+    } else {
+        Transport::Exposed
+    })
+}
+
 fn parse_base(text: &str) -> Result<Url, SettingsError> {
     let base = Url::parse(text.trim()).map_err(|_| SettingsError::ApiBase)?;
     let plain = matches!(base.scheme(), "http" | "https")

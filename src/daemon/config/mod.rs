@@ -1,0 +1,319 @@
+//! The daemon's configuration: typed, complete, its paths resolved.
+//!
+//! The text is read once, here; nothing else knows a key's name or looks into the process's
+//! environment. `config.example.toml` explains every key.
+//!
+//! A relative path is relative to what its key says: `store.path` to `$STATE_DIRECTORY`,
+//! `wechat.secret_file` to `$CREDENTIALS_DIRECTORY`, `http.admin` to `$RUNTIME_DIRECTORY` (the
+//! directories a service manager hands to a daemon), everything else, and these three where the
+//! variable is not set, to the directory of the configuration file (`http.admin`: of the store).
+
+mod error;
+mod keys;
+mod read;
+mod secret;
+pub mod values;
+
+pub use error::{ConfigError, ConfigErrorKind};
+pub use keys::{TABLES, TableKeys};
+
+use super::small_file::{self, SmallFileError};
+use crate::messaging::wechat::template::Templates;
+use crate::messaging::{Secret, console};
+use crate::plan::Defaults;
+use crate::plan::diagnostic::{Diagnostic, Severity, Source};
+use secret::SecretFile;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most bytes of a configuration file; it may hold many patients.
+const CONFIG_BYTES_MAX: u64 = 64 << 20;
+/// A bundle of all public authorities has a quarter of this.
+const CA_BYTES_MAX: u64 = 1 << 20;
+
+/// What the process's environment says, read once at its start.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// Where relative paths of the command line begin; empty where it is unknown.
+    pub current_directory: PathBuf,
+    /// `$STATE_DIRECTORY`: where the service manager wants the store.
+    pub state_directory: Option<PathBuf>,
+    /// `$CREDENTIALS_DIRECTORY`: where the service manager puts secrets.
+    pub credentials_directory: Option<PathBuf>,
+    /// `$RUNTIME_DIRECTORY`: where the service manager wants sockets.
+    pub runtime_directory: Option<PathBuf>,
+    /// `$DOSED_LOG`: overrides `log.level`.
+    pub log: Option<String>,
+    /// `$JOURNAL_STREAM`: device and inode of the stream that the journal reads.
+    pub journal_stream: Option<String>,
+}
+
+impl Environment {
+    /// That of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let text = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self {
+            current_directory: std::env::current_dir().unwrap_or_default(),
+            state_directory: first_directory(std::env::var_os("STATE_DIRECTORY")),
+            credentials_directory: first_directory(std::env::var_os("CREDENTIALS_DIRECTORY")),
+            runtime_directory: first_directory(std::env::var_os("RUNTIME_DIRECTORY")),
+            log: text("DOSED_LOG"),
+            journal_stream: text("JOURNAL_STREAM"),
+        }
+    }
+}
+
+/// A unit with several directories of a kind gets them in one variable, separated by colons.
+fn first_directory(value: Option<OsString>) -> Option<PathBuf> {
+    std::env::split_paths(&value?).find(|path| path.is_absolute())
+}
+
+/// The whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file's path, absolute.
+    pub path: PathBuf,
+    /// Its text: inline patients are read out of it, and diagnostics point into it.
+    pub source: Arc<Source>,
+    /// `[clinic]` and what plans inherit.
+    pub clinic: Clinic,
+    /// `[store]`
+    pub store: Store,
+    /// `[http]`
+    pub http: Http,
+    /// `[messaging]`, with the channel's own table.
+    pub messaging: Messaging,
+    /// `[log]`
+    pub log: Log,
+    /// What is accepted and may not be meant.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// The clinic, and what its patients' plans inherit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clinic {
+    /// The name in messages; may be empty.
+    pub name: String,
+    /// The plan directory, absolute.
+    pub plans: PathBuf,
+    /// Whether the directory was named in the file: one that was named must exist.
+    pub plans_named: bool,
+    /// Whether plans are read again when the directory has changed.
+    pub watch: bool,
+    /// What plans inherit where they are silent.
+    pub defaults: Defaults,
+}
+
+/// Where the state is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The store's file, absolute.
+    pub path: PathBuf,
+    /// Page cache, in bytes.
+    pub cache_bytes: u64,
+}
+
+/// Where the daemon listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// Health and metrics; port 0 takes a free one.
+    pub private: SocketAddr,
+    /// The administration socket, absolute.
+    pub admin: PathBuf,
+}
+
+/// How messages leave.
+#[derive(Clone, Debug)]
+pub struct Messaging {
+    /// Where they go.
+    pub channel: Channel,
+    /// Most requests under way at once.
+    pub concurrency: NonZeroUsize,
+    /// Most messages a second; `None` is no limit of our own.
+    pub rate: Option<NonZeroU32>,
+    /// Time limit of one request.
+    pub timeout: Duration,
+}
+
+/// The channel of all messages.
+#[derive(Clone, Debug)]
+pub enum Channel {
+    /// Standard output.
+    Console(console::Format),
+    /// A WeChat Official Account.
+    WeChat(Box<WeChat>),
+}
+
+/// The account whose template messages are sent. The secret is not part of it: see
+/// [`Config::secret`].
+#[derive(Clone)]
+pub struct WeChat {
+    /// Scheme, host and perhaps port and path.
+    pub api_base: String,
+    /// The account.
+    pub appid: String,
+    /// Certificates (PEM) that are trusted besides the system's, absolute.
+    pub ca_file: Option<PathBuf>,
+    /// The templates, compiled.
+    pub templates: Templates,
+    secret_file: SecretFile,
+}
+
+impl std::fmt::Debug for WeChat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WeChat")
+            .field("api_base", &self.api_base)
+            .field("appid", &self.appid)
+            .field("ca_file", &self.ca_file)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// A level, or a filter of `tracing_subscriber::EnvFilter`; `$DOSED_LOG` has been applied.
+    pub level: String,
+    /// The form of a line.
+    pub format: LogFormat,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Journald's under journald, else human.
+    Auto,
+    /// Level prefixes, no timestamps.
+    Journald,
+    /// Timestamps, for reading.
+    Human,
+    /// A JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Reads and checks a configuration file. Secrets are not read: see [`Config::secret`].
+    ///
+    /// # Errors
+    /// The file cannot be read, or says something wrong; all that is wrong is listed.
+    pub fn load(path: &Path, environment: &Environment) -> Result<Self, ConfigError> {
+        let (bytes, _) = small_file::read(path, CONFIG_BYTES_MAX).map_err(|error| {
+            let kind = match error {
+                SmallFileError::Missing => ConfigErrorKind::Missing,
+                SmallFileError::Denied => ConfigErrorKind::Permission,
+                SmallFileError::NotRegular
+                | SmallFileError::TooLarge { .. }
+                | SmallFileError::Io(_) => ConfigErrorKind::Io,
+            };
+            let message = format!("the configuration file cannot be read: {error}");
+            ConfigError::new(
+                kind,
+                vec![Diagnostic::about_file(Severity::Error, path, message)],
+            )
+        })?;
+        let source = Source::from_bytes(path, bytes)
+            .map_err(|error| ConfigError::new(ConfigErrorKind::Invalid, vec![error]))?;
+        Self::parse(&source, environment)
+    }
+
+    /// Checks a configuration's text. Pure: `source`'s path is only a name here.
+    ///
+    /// # Errors
+    /// All that is wrong in the text.
+    pub fn parse(source: &Arc<Source>, environment: &Environment) -> Result<Self, ConfigError> {
+        read::config(source, environment)
+            .map_err(|findings| ConfigError::new(ConfigErrorKind::Invalid, findings))
+    }
+
+    /// Reads the account's secret; `None` for a channel that has none.
+    ///
+    /// # Errors
+    /// The file is missing, empty, not to be read, or to be read by others.
+    pub fn secret(&self) -> Result<Option<Secret>, ConfigError> {
+        match &self.messaging.channel {
+            Channel::Console(_) => Ok(None),
+            Channel::WeChat(wechat) => wechat.secret_file.read(&self.source).map(Some),
+        }
+    }
+
+    /// Reads the certificates of `wechat.ca_file`; `None` where there is no such key.
+    ///
+    /// # Errors
+    /// The file cannot be read. Whether it holds certificates is for the channel to say.
+    pub fn ca_pem(&self) -> Result<Option<Vec<u8>>, ConfigError> {
+        let Channel::WeChat(wechat) = &self.messaging.channel else {
+            return Ok(None);
+        };
+        let Some(path) = &wechat.ca_file else {
+            return Ok(None);
+        };
+        match small_file::read(path, CA_BYTES_MAX) {
+            Ok((bytes, _)) => Ok(Some(bytes)),
+            Err(error) => {
+                let kind = match error {
+                    SmallFileError::Denied => ConfigErrorKind::Permission,
+                    SmallFileError::Io(_) => ConfigErrorKind::Io,
+                    SmallFileError::Missing
+                    | SmallFileError::NotRegular
+                    | SmallFileError::TooLarge { .. } => ConfigErrorKind::Invalid,
+                };
+                let message = format!("the certificates cannot be read: {error}");
+                let diagnostic = Diagnostic::about_file(Severity::Error, path, message);
+                Err(ConfigError::new(kind, vec![diagnostic]))
+            }
+        }
+    }
+
+    /// The keys that differ in `new` and of which a reload takes no notice: those of the store, the
+    /// listeners, the log and the channel. A reload takes up all the others.
+    #[must_use]
+    pub fn restart_keys_changed(&self, new: &Config) -> Vec<&'static str> {
+        let (old_sending, new_sending) = (&self.messaging, &new.messaging);
+        let mut keys = vec![
+            ("store.path", self.store.path != new.store.path),
+            (
+                "store.cache",
+                self.store.cache_bytes != new.store.cache_bytes,
+            ),
+            ("http.private", self.http.private != new.http.private),
+            ("http.admin", self.http.admin != new.http.admin),
+            ("log.level", self.log.level != new.log.level),
+            ("log.format", self.log.format != new.log.format),
+            (
+                "messaging.concurrency",
+                old_sending.concurrency != new_sending.concurrency,
+            ),
+            (
+                "messaging.timeout",
+                old_sending.timeout != new_sending.timeout,
+            ),
+        ];
+        match (&old_sending.channel, &new_sending.channel) {
+            (Channel::Console(old), Channel::Console(new)) => {
+                keys.push(("messaging.format", old != new));
+            }
+            (Channel::WeChat(old), Channel::WeChat(new)) => keys.extend([
+                ("wechat.api_base", old.api_base != new.api_base),
+                ("wechat.appid", old.appid != new.appid),
+                ("wechat.ca_file", old.ca_file != new.ca_file),
+                (
+                    "wechat.secret_file",
+                    old.secret_file.path != new.secret_file.path,
+                ),
+            ]),
+            (Channel::Console(_), Channel::WeChat(_))
+            | (Channel::WeChat(_), Channel::Console(_)) => keys.push(("messaging.channel", true)),
+        }
+        keys.into_iter()
+            .filter_map(|(key, changed)| changed.then_some(key))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! The file of a secret: read only when nobody else can read it.
+
+use super::error::{ConfigError, ConfigErrorKind};
+use crate::daemon::small_file::{self, SmallFileError};
+use crate::messaging::Secret;
+use crate::plan::diagnostic::{Diagnostic, Source};
+use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A secret is a line; anything larger is the wrong file.
+const SECRET_BYTES_MAX: u64 = 4096;
+
+/// Where a secret lies, and where the configuration says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SecretFile {
+    /// Absolute.
+    pub path: PathBuf,
+    /// In `$CREDENTIALS_DIRECTORY`: the service manager guards the directory and gives the files
+    /// mode 0440, owned by root.
+    pub credential: bool,
+    /// The key's value in the configuration.
+    pub span: Range<usize>,
+}
+
+impl SecretFile {
+    /// Reads the secret, without the line break at its end.
+    ///
+    /// # Errors
+    /// The file is missing, empty or no text; or may be read by others, or not by this process.
+    pub fn read(&self, config: &Arc<Source>) -> Result<Secret, ConfigError> {
+        let (bytes, metadata) =
+            small_file::read(&self.path, SECRET_BYTES_MAX).map_err(|error| {
+                let kind = match error {
+                    SmallFileError::Missing
+                    | SmallFileError::NotRegular
+                    | SmallFileError::TooLarge { .. } => ConfigErrorKind::Invalid,
+                    SmallFileError::Denied => ConfigErrorKind::Permission,
+                    SmallFileError::Io(_) => ConfigErrorKind::Io,
+                };
+                self.refuse(config, kind, &format!("cannot be read: {error}"), None)
+            })?;
+        let mode = metadata.permissions().mode() & 0o777;
+        let forbidden = if self.credential { 0o037 } else { 0o077 };
+        if mode & forbidden != 0 {
+            let help = format!("chmod 600 {}", self.path.display());
+            let message = format!("can be read by others (mode {mode:04o})");
+            let help = (!self.credential).then_some(help);
+            return Err(self.refuse(config, ConfigErrorKind::Permission, &message, help));
+        }
+        let invalid =
+            |message: &str| Err(self.refuse(config, ConfigErrorKind::Invalid, message, None));
+        // The bytes themselves never reach a message.
+        let Ok(text) = String::from_utf8(bytes) else {
+            return invalid("is not a text");
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            return invalid("is empty");
+        }
+        if text.contains(|character: char| character.is_whitespace() || character.is_control()) {
+            return invalid("holds more than one word");
+        }
+        Ok(Secret::new(text))
+    }
+
+    fn refuse(
+        &self,
+        config: &Arc<Source>,
+        kind: ConfigErrorKind,
+        message: &str,
+        help: Option<String>,
+    ) -> ConfigError {
+        let message = format!("the secret file {} {message}", self.path.display());
+        let diagnostic = Diagnostic::error(config, self.span.clone(), message);
+        let diagnostic = match help {
+            Some(help) => diagnostic.with_help(help),
+            None => diagnostic,
+        };
+        ConfigError::new(kind, vec![diagnostic])
+    }
+}
