@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod config;
 pub mod logging;
+pub mod plan_files;
 pub mod small_file;

@@ -453,6 +453,18 @@ impl<'a> Value<'a> {
         self.findings.source.slice(self.span())
     }
 
+    /// Where findings are noted.
+    #[must_use]
+    pub fn findings(&self) -> &'a Findings {
+        self.findings
+    }
+
+    /// The key as it is written, quotes included.
+    #[must_use]
+    pub fn key_written(&self) -> &'a str {
+        self.findings.source.slice(self.key_span())
+    }
+
     /// What it is, in words: "a number".
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -99,10 +99,8 @@ pub struct Config {
 pub struct Clinic {
     /// The name in messages; may be empty.
     pub name: String,
-    /// The plan directory, absolute.
+    /// The plan directory, absolute. It need not exist.
     pub plans: PathBuf,
-    /// Whether the directory was named in the file: one that was named must exist.
-    pub plans_named: bool,
     /// Whether plans are read again when the directory has changed.
     pub watch: bool,
     /// What plans inherit where they are silent.

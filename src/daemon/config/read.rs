@@ -124,7 +124,6 @@ impl Reader<'_> {
                 .map_or("", |name| name.into_inner().trim())
                 .to_owned(),
             plans: resolve(self.directory, plans.unwrap_or("plans.d")),
-            plans_named: plans.is_some(),
             watch: clinic.boolean("watch").unwrap_or(true),
             defaults: Defaults {
                 zone: zone?,

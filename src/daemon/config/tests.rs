@@ -37,7 +37,6 @@ fn a_time_zone_is_enough() {
     assert_eq!(config.clinic.defaults.zone.name(), "Asia/Shanghai");
     assert_eq!(config.clinic.defaults.language, Language::ZhCn);
     assert_eq!(config.clinic.plans, Path::new("/etc/dosed/plans.d"));
-    assert!(!config.clinic.plans_named);
     assert!(config.clinic.watch);
     assert_eq!(config.clinic.defaults.quiet_hours, None);
     assert_eq!(config.store.path, Path::new("/etc/dosed/dosed.redb"));
@@ -75,7 +74,7 @@ fn every_key_is_taken_up() {
     assert_eq!(config.clinic.name, "Dr Hao");
     assert_eq!(config.clinic.defaults.language, Language::En);
     assert_eq!(config.clinic.plans, Path::new("/etc/dosed/p"));
-    assert!(config.clinic.plans_named && !config.clinic.watch);
+    assert!(!config.clinic.watch);
     assert_eq!(
         config.clinic.defaults.quiet_hours.unwrap().until,
         civil::time(7, 0, 0, 0)
