@@ -883,3 +883,164 @@ async fn a_keyword_of_no_kind_is_refused_at_the_start() {
     let error = Sandbox::start(options).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
 }
+
+#[tokio::test]
+async fn the_page_comes_whole_from_here_under_a_strict_policy() {
+    let world = World::new().await;
+    let files = [
+        ("/", "text/html; charset=utf-8"),
+        ("/phone.css", "text/css; charset=utf-8"),
+        ("/phone.js", "text/javascript; charset=utf-8"),
+        ("/icon.svg", "image/svg+xml"),
+        ("/phone/state", "application/json"),
+    ];
+    for (path, kind) in files {
+        let response = world.client.get(world.url(path)).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        let headers = response.headers().clone();
+        assert_eq!(headers["content-type"], kind, "{path}");
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(
+            policy.starts_with("default-src 'none';"),
+            "{path}: {policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        let text = response.text().await.unwrap();
+        let abroad = text.replace("http://www.w3.org/2000/svg", "");
+        assert!(!abroad.contains("://"), "{path} names another place");
+        for word in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+        ] {
+            assert!(
+                !text.contains(word),
+                "{path} turns text into markup by {word}"
+            );
+        }
+        for inline in ["<script>", "<style", " style=", " onclick="] {
+            assert!(
+                path != "/" || !text.contains(inline),
+                "{path} has {inline} inline"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_told_who_follows_and_what_came() {
+    let world = World::with(|options| {
+        options.page.title = "Dr Hao Clinic".into();
+        options.page.timezone = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap();
+        options.page.speed = 60;
+        options.followers[0].note = "72 岁".into();
+    })
+    .await;
+    world.send(&dose("o-wang", "a")).await;
+    world.pass(90);
+    world.sandbox.act("o-li", Act::Writes);
+    let text = json!({"touser": "o-li", "msgtype": "text", "text": {"content": "<b>你好</b>"}});
+    let path = format!("{CUSTOM}?access_token={}", world.token().await);
+    assert_eq!(errcode(&world.post(&path, &text).await), 0);
+
+    let mut state = world.get("/phone/state").await;
+    let run = state["run"].take();
+    assert_eq!(run.as_str().map(str::len), Some(16));
+    let card = json!({
+        "seq": 1, "to": "o-wang", "at": NOON * 1000, "kind": "card", "title": "用药提醒",
+        "rows": [["患者", "王秀兰"], ["时间", "2026-11-24 08:00"]],
+    });
+    let text = json!({
+        "seq": 2, "to": "o-li", "at": (NOON + 90) * 1000, "kind": "text", "text": "<b>你好</b>",
+    });
+    let expected = json!({
+        "run": null, "title": "Dr Hao Clinic", "zone": "Asia/Shanghai", "speed": 60,
+        "now": (NOON + 90) * 1000,
+        "followers": [
+            {"openid": "o-wang", "name": "王秀兰", "note": "72 岁"},
+            {"openid": "o-li", "name": "李雷", "note": ""},
+        ],
+        "messages": [card, text],
+    });
+    assert_eq!(state, expected);
+    assert_eq!(
+        world.get("/phone/state?after=1").await["messages"],
+        json!([text])
+    );
+    assert_eq!(
+        world.get("/phone/state?after=2").await["messages"],
+        json!([])
+    );
+    assert_eq!(
+        world.get("/phone/state?after=99").await["messages"],
+        json!([])
+    );
+
+    world.sandbox.follow("o-new");
+    let followers = world.get("/phone/state").await["followers"].clone();
+    assert_eq!(
+        followers[2],
+        json!({"openid": "o-new", "name": "o-new", "note": ""})
+    );
+}
+
+/// Reads a stream of events until `count` of a kind have come, and returns their data.
+async fn listen(response: &mut reqwest::Response, kind: &str, count: usize) -> Vec<Value> {
+    let mut text = String::new();
+    loop {
+        let events: Vec<Value> = text
+            .split_inclusive("\n\n")
+            .filter(|event| event.ends_with("\n\n"))
+            .filter(|event| match event.strip_prefix("event: ") {
+                Some(named) => named.starts_with(kind),
+                None => kind == "message",
+            })
+            .map(|event| serde_json::from_str(event.split_once("data: ").unwrap().1).unwrap())
+            .collect();
+        if events.len() >= count {
+            return events;
+        }
+        let chunk = response.chunk().await.unwrap().expect("the stream goes on");
+        text.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn the_stream_gives_what_came_after_and_what_comes() {
+    let world = World::new().await;
+    for id in ["a", "b", "c"] {
+        world.send(&dose("o-wang", id)).await;
+    }
+    let url = world.url("/phone/events?after=1");
+    let mut stream = world.client.get(url).send().await.unwrap();
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let seen = listen(&mut stream, "message", 2).await;
+    assert_eq!([&seen[0]["seq"], &seen[1]["seq"]], [2, 3]);
+
+    world.send(&dose("o-li", "d")).await;
+    let seen = listen(&mut stream, "message", 1).await;
+    assert_eq!(
+        (&seen[0]["seq"], &seen[0]["to"]),
+        (&json!(4), &json!("o-li"))
+    );
+
+    let mut stream = world
+        .client
+        .get(world.url("/phone/events?after=4"))
+        .send()
+        .await
+        .unwrap();
+    let clock = listen(&mut stream, "clock", 1).await;
+    assert_eq!(clock[0]["now"], NOON * 1000);
+    assert_eq!(clock[0]["run"], world.get("/phone/state").await["run"]);
+
+    world.sandbox.shutdown().await;
+    assert_eq!(
+        stream.chunk().await.unwrap(),
+        None,
+        "a stop ends the stream"
+    );
+}

@@ -59,6 +59,8 @@ pub enum Act {
 
 struct Fan {
     openid: Arc<str>,
+    name: String,
+    note: String,
     following: bool,
     /// Messages that may still be written freely, and until when; none since they followed.
     allowance: Option<(u32, Timestamp)>,
@@ -73,6 +75,8 @@ pub(super) struct Account {
     /// In the order given, for the listing.
     template_order: Vec<Arc<Template>>,
     fans: HashMap<Arc<str>, Fan>,
+    /// In the order in which they came to follow.
+    fan_order: Vec<Arc<str>>,
     seen: HashMap<Key, Seen>,
     /// The keys in the order of their first messages, for forgetting.
     seen_order: VecDeque<(Timestamp, Key)>,
@@ -102,6 +106,7 @@ impl Account {
     pub(super) fn new(options: Options) -> Self {
         let template_order: Vec<Arc<Template>> =
             options.templates.into_iter().map(Arc::new).collect();
+        let fans: Vec<(Arc<str>, Fan)> = options.followers.into_iter().map(fan).collect();
         Self {
             appid: options.appid,
             secret: options.secret,
@@ -111,7 +116,8 @@ impl Account {
                 .map(|template| (template.id.clone(), Arc::clone(template)))
                 .collect(),
             template_order,
-            fans: options.followers.iter().map(fan).collect(),
+            fan_order: fans.iter().map(|(openid, _)| Arc::clone(openid)).collect(),
+            fans: fans.into_iter().collect(),
             seen: HashMap::new(),
             seen_order: VecDeque::new(),
             quota: options.template_quota,
@@ -328,16 +334,24 @@ impl Account {
         (self.quota.unwrap_or(u32::MAX), self.used.of(day(now)))
     }
 
+    /// (openid, name, note) of all who follow or did, in the order in which they came.
+    pub(super) fn fans(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.fan_order
+            .iter()
+            .filter_map(|openid| self.fans.get(openid))
+            .map(|fan| (&*fan.openid, fan.name.as_str(), fan.note.as_str()))
+    }
+
     /// Follows, or follows again (three free messages within a minute).
     pub(super) fn follow(&mut self, openid: &str, now: Timestamp) {
-        let fan = self
-            .fans
-            .entry(openid.into())
-            .or_insert_with_key(|openid| Fan {
-                openid: Arc::clone(openid),
-                following: false,
-                allowance: None,
-            });
+        if !self.fans.contains_key(openid) {
+            let (openid, fan) = fan(Follower::new(openid, openid));
+            self.fan_order.push(Arc::clone(&openid));
+            self.fans.insert(openid, fan);
+        }
+        let Some(fan) = self.fans.get_mut(openid) else {
+            return;
+        };
         fan.following = true;
         fan.allowance = Some(allow(3, SignedDuration::from_mins(1), now));
     }
@@ -415,16 +429,17 @@ impl Account {
     }
 }
 
-fn fan(follower: &Follower) -> (Arc<str>, Fan) {
-    let openid: Arc<str> = follower.openid.as_str().into();
-    (
-        Arc::clone(&openid),
-        Fan {
-            openid,
-            following: true,
-            allowance: None,
-        },
-    )
+fn fan(follower: Follower) -> (Arc<str>, Fan) {
+    let Follower { openid, name, note } = follower;
+    let openid: Arc<str> = openid.into();
+    let fan = Fan {
+        openid: Arc::clone(&openid),
+        name,
+        note,
+        following: true,
+        allowance: None,
+    };
+    (openid, fan)
 }
 
 fn allow(count: u32, span: SignedDuration, now: Timestamp) -> (u32, Timestamp) {

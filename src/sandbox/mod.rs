@@ -15,7 +15,10 @@
 //! checks is not documented, so neither is the order here.
 
 mod account;
+mod answer;
+mod connection;
 mod fault;
+mod phone;
 mod server;
 mod template;
 mod token;
@@ -25,6 +28,7 @@ pub use fault::{Fault, Faults};
 pub use template::{BadValue, Flaw, Keyword, Kind, Template};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use server::{Running, Shared};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -71,6 +75,8 @@ pub struct Options {
     pub now: Now,
     /// The faults to make.
     pub faults: Faults,
+    /// What the phone page shows beside the messages.
+    pub page: Page,
 }
 
 impl Default for Options {
@@ -87,6 +93,30 @@ impl Default for Options {
             record: true,
             now: Arc::new(Timestamp::now),
             faults: Faults::none(),
+            page: Page::default(),
+        }
+    }
+}
+
+/// The phone page's surroundings.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The account's name.
+    pub title: String,
+    /// The zone of the times shown.
+    pub timezone: TimeZone,
+    /// How many times as fast as the machine's the sandbox's clock runs, for the clock that is
+    /// shown between two looks at it.
+    pub speed: u32,
+}
+
+impl Default for Page {
+    /// `Sandbox`, UTC, the machine's speed.
+    fn default() -> Self {
+        Self {
+            title: "Sandbox".to_owned(),
+            timezone: TimeZone::UTC,
+            speed: 1,
         }
     }
 }

@@ -1,29 +1,27 @@
 //! The account behind HTTP: routes, the connection that can be cut, the answers.
 
 use super::account::{Account, Refusal, Taken};
+use super::answer::{answer, html_response, json_response};
+use super::connection::{Door, Hangup};
 use super::fault::Fault;
-use super::{Attempt, Now, Options, Outcome};
+use super::{Attempt, Now, Options, Outcome, Page, phone};
 use crate::messaging::wechat::wire::{CustomSend, Reply, StableTokenRequest, TemplateSend};
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::connect_info::Connected;
+use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
-use axum::serve::{IncomingStream, Listener};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -38,21 +36,26 @@ pub(super) struct Shared {
     // Held for the time of a look-up or an insertion, never across an await.
     account: Mutex<Account>,
     now: Now,
+    pub(super) page: Page,
+    /// Tells one start of a sandbox from another on the same address.
+    pub(super) run: String,
     changed: watch::Sender<()>,
     sends: AtomicU64,
     token_requests: AtomicU64,
-    requests: AtomicU64,
+    refusals: AtomicU64,
 }
 
 impl Shared {
     pub(super) fn new(options: Options) -> Self {
         Self {
             now: Arc::clone(&options.now),
+            page: options.page.clone(),
+            run: format!("{:016x}", RandomState::new().build_hasher().finish()),
             account: Mutex::new(Account::new(options)),
             changed: watch::Sender::new(()),
             sends: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
-            requests: AtomicU64::new(0),
+            refusals: AtomicU64::new(0),
         }
     }
 
@@ -65,12 +68,17 @@ impl Shared {
         (self.now)()
     }
 
+    /// Wakes with each change from now on.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
     pub(super) async fn wait_until(
         &self,
         mut is_met: impl FnMut(&Account) -> bool,
         timeout: Duration,
     ) -> bool {
-        let mut changes = self.changed.subscribe();
+        let mut changes = self.changes();
         let met = async {
             // Marked as seen before looking, so that no change falls between.
             while !is_met(&self.account()) {
@@ -132,9 +140,9 @@ impl Drop for Running {
 
 /// What a handler is given.
 #[derive(Clone)]
-struct Serving {
-    shared: Arc<Shared>,
-    stop: CancellationToken,
+pub(super) struct Serving {
+    pub(super) shared: Arc<Shared>,
+    pub(super) stop: CancellationToken,
 }
 
 fn routes(serving: Serving) -> Router {
@@ -151,6 +159,7 @@ fn routes(serving: Serving) -> Router {
             got(get(templates)),
         )
         .route("/cgi-bin/openapi/quota/get", posted(post(quota)))
+        .merge(phone::routes())
         .with_state(serving)
 }
 
@@ -178,7 +187,7 @@ async fn stable_token(
     let parsed = parse::<StableTokenRequest>(&body);
     let (fault, body) = serving
         .hand_out(|account, now| parsed.and_then(|request| account.stable_token(&request, now)));
-    serving.answer(fault, &hangup, || body).await
+    serving.answer(fault, &hangup, body).await
 }
 
 async fn plain_token(
@@ -191,7 +200,7 @@ async fn plain_token(
     let (grant_type, appid, secret) = (value("grant_type"), value("appid"), value("secret"));
     let (fault, body) =
         serving.hand_out(|account, now| account.plain_token(&grant_type, &appid, &secret, now));
-    serving.answer(fault, &hangup, || body).await
+    serving.answer(fault, &hangup, body).await
 }
 
 async fn template_send(
@@ -209,10 +218,9 @@ async fn template_send(
         Ok(admitted) => admitted,
         Err(refusal) => return serving.refuse(refusal),
     };
-    let answer = serving.carry_out(send, fault, received);
-    serving
-        .answer(fault, &hangup, || serving.body_of(&answer))
-        .await
+    let reply = serving.carry_out(send, fault, received);
+    let body = serving.body_of(&reply);
+    serving.answer(fault, &hangup, body).await
 }
 
 async fn custom_send(State(serving): State<Serving>, request: Request) -> Response {
@@ -399,19 +407,35 @@ impl Serving {
         json_response(self.body_of(&reply))
     }
 
-    /// The reply as the platform writes it: "ok" and, where it is refused, a request id at the end.
+    /// Answers as the fault wants it; `body` is what the answer would be without.
+    async fn answer(&self, fault: Fault, hangup: &Hangup, body: String) -> Response {
+        let body = match fault {
+            Fault::Errcode(errcode) | Fault::ErrcodeAfter(errcode) => {
+                let errmsg = "scripted".to_owned();
+                self.body_of(&Reply {
+                    errcode,
+                    errmsg,
+                    msgid: None,
+                })
+            }
+            _ => body,
+        };
+        answer(fault, hangup, &self.stop, body).await
+    }
+
+    /// The reply as the platform writes it: "ok" or, where it is refused, words that end in the
+    /// id of the request.
     fn body_of(&self, reply: &Reply) -> String {
         let errmsg = if reply.errcode == 0 {
             "ok".to_owned()
         } else {
-            let nth = self.shared.requests.fetch_add(1, Ordering::Relaxed);
-            let second = self.shared.now().as_second();
+            let nth = self.shared.refusals.fetch_add(1, Ordering::Relaxed);
+            let second = self.shared.now().as_second() as u32;
+            let words = &reply.errmsg;
             format!(
-                "{} rid: {:08x}-{:08x}-{:08x}",
-                reply.errmsg,
-                second as u32,
-                nth as u32,
-                (nth >> 32) as u32
+                "{words} rid: {second:08x}-{:08x}-{:08x}",
+                (nth >> 32) as u32,
+                nth as u32
             )
         };
         let mut body = json!({ "errcode": reply.errcode, "errmsg": errmsg });
@@ -419,40 +443,6 @@ impl Serving {
             body["msgid"] = msgid.into();
         }
         body.to_string()
-    }
-
-    /// Answers as the fault wants it; `body` is what it would be without.
-    async fn answer(
-        &self,
-        fault: Fault,
-        hangup: &Hangup,
-        body: impl FnOnce() -> String,
-    ) -> Response {
-        match fault {
-            Fault::None => json_response(body()),
-            Fault::Errcode(errcode) | Fault::ErrcodeAfter(errcode) => {
-                let errmsg = "scripted".to_owned();
-                json_response(self.body_of(&Reply {
-                    errcode,
-                    errmsg,
-                    msgid: None,
-                }))
-            }
-            Fault::Http(status) | Fault::HttpAfter(status) => html_response(status),
-            Fault::Hang | Fault::HangAfter => {
-                self.stop.cancelled().await;
-                hangup.cut()
-            }
-            Fault::DropBefore | Fault::DropAfter => hangup.cut(),
-            Fault::Delay(delay) => {
-                tokio::select! {
-                    () = tokio::time::sleep(delay) => json_response(body()),
-                    () = self.stop.cancelled() => hangup.cut(),
-                }
-            }
-            Fault::Truncate => truncated(body()),
-            Fault::Garble => html_response(200),
-        }
     }
 }
 
@@ -506,143 +496,4 @@ fn query_value<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
     query?
         .split('&')
         .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
-}
-
-fn json_response(body: impl Into<Body>) -> Response {
-    let mut response = Response::new(body.into());
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json; encoding=utf-8"),
-    );
-    response
-}
-
-/// What a gateway in front of the platform says when something is amiss.
-fn html_response(status: u16) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = Response::new(Body::from(format!("<html><h1>{status}</h1></html>\n")));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    response
-}
-
-/// The head promises the whole body, half of it follows, then the connection ends.
-fn truncated(body: String) -> Response {
-    let whole = body.len();
-    let half = Bytes::from(body).slice(..whole / 2);
-    let parts = futures_util::stream::unfold(Some(half), async |half| {
-        if let Some(half) = half {
-            return Some((Ok(half), None));
-        }
-        // Yields once, so that the half is written before the error ends the connection.
-        tokio::task::yield_now().await;
-        Some((Err(io::Error::from(io::ErrorKind::ConnectionAborted)), None))
-    });
-    let mut response = json_response(Body::from_stream(parts));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, whole.into());
-    response
-}
-
-/// The listener; its connections can be cut from within a handler.
-struct Door(TcpListener);
-
-impl Listener for Door {
-    type Io = Line;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Line, SocketAddr) {
-        let (stream, addr) = Listener::accept(&mut self.0).await;
-        // Fails on a connection that is gone already; the next read says so.
-        let _ = stream.set_nodelay(true);
-        (
-            Line {
-                stream,
-                cut: Hangup::default(),
-            },
-            addr,
-        )
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-/// Cuts one connection.
-#[derive(Clone, Default)]
-struct Hangup(Arc<AtomicBool>);
-
-impl Hangup {
-    /// Marks the connection; the response returned here runs into the mark and is never seen.
-    fn cut(&self) -> Response {
-        self.0.store(true, Ordering::Relaxed);
-        Response::default()
-    }
-}
-
-impl Connected<IncomingStream<'_, Door>> for Hangup {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        stream.io().cut.clone()
-    }
-}
-
-/// A connection that writes nothing more once it is marked.
-struct Line {
-    stream: TcpStream,
-    cut: Hangup,
-}
-
-impl Line {
-    fn check(&self) -> io::Result<()> {
-        if self.cut.0.load(Ordering::Relaxed) {
-            return Err(io::ErrorKind::ConnectionAborted.into());
-        }
-        Ok(())
-    }
-}
-
-impl AsyncRead for Line {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Line {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }
