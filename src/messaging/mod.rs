@@ -14,7 +14,7 @@ mod wording;
 pub use channel::{Channel, Limits};
 pub use console::Console;
 pub use secret::{Secret, Word};
-pub use verdict::{Detail, Hint, Outcome, Reason, Verdict};
+pub use verdict::{Detail, Hint, Outcome, Verdict};
 pub use wechat::WeChat;
 pub use wechat::template::{FieldError, MessageKind, Unfit};
 

@@ -3,6 +3,7 @@
 use super::Word;
 use super::wechat::errcode;
 use super::wechat::keyword::Fault as FieldFault;
+use crate::engine::ExpiredReason;
 use jiff::Timestamp;
 use std::fmt;
 use std::net::IpAddr;
@@ -58,33 +59,6 @@ impl Outcome {
             Outcome::Recipient => "recipient",
             Outcome::Message => "message",
             Outcome::Configuration => "configuration",
-        }
-    }
-}
-
-/// Why a dose whose window closes on such an outcome has *expired*: the part of the closed set of
-/// `doses_expired_total{reason}` that a channel can be the cause of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// `api_down`: no believable answer, no connection, or the API will not have us at all.
-    ApiDown,
-    /// `throttled`: a quota, for everybody or for this recipient.
-    Throttled,
-    /// `unreachable`: this recipient cannot be sent to.
-    Unreachable,
-    /// `rejected`: this message was refused for what it says or how.
-    Rejected,
-}
-
-impl Reason {
-    /// The label in metrics and in a dose's history.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Reason::ApiDown => "api_down",
-            Reason::Throttled => "throttled",
-            Reason::Unreachable => "unreachable",
-            Reason::Rejected => "rejected",
         }
     }
 }
@@ -199,17 +173,17 @@ impl Verdict {
 
     /// Why a dose has expired if this was the last word on it; `None` when it was accepted.
     #[must_use]
-    pub fn reason(&self) -> Option<Reason> {
+    pub fn reason(&self) -> Option<ExpiredReason> {
         match self.outcome {
             Outcome::Accepted => None,
             Outcome::Unknown | Outcome::RetrySoon | Outcome::BadToken | Outcome::Configuration => {
-                Some(Reason::ApiDown)
+                Some(ExpiredReason::ApiDown)
             }
             // Only a code that is no matter of frequency has a bound on its tries.
-            Outcome::RetryAt(_) if self.tries_max.is_some() => Some(Reason::Rejected),
-            Outcome::RetryAt(_) | Outcome::Throttled(_) => Some(Reason::Throttled),
-            Outcome::Recipient => Some(Reason::Unreachable),
-            Outcome::Message => Some(Reason::Rejected),
+            Outcome::RetryAt(_) if self.tries_max.is_some() => Some(ExpiredReason::Rejected),
+            Outcome::RetryAt(_) | Outcome::Throttled(_) => Some(ExpiredReason::Throttled),
+            Outcome::Recipient => Some(ExpiredReason::Unreachable),
+            Outcome::Message => Some(ExpiredReason::Rejected),
         }
     }
 }

@@ -180,3 +180,201 @@ pub(super) fn how_to_answer(answer: &AnswerType, language: Language) -> String {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Zone;
+
+    fn addressee(language: Language, zone: &str) -> Addressee {
+        Addressee {
+            name: "王秀兰".into(),
+            language,
+            zone: Zone::get(zone).expect("a known zone"),
+        }
+    }
+
+    fn dose(label: &str, amount: &str, due: &str, note: Option<&str>) -> DoseLine {
+        let due: Timestamp = due.parse().expect("an instant");
+        DoseLine {
+            medication: label.into(),
+            label: label.into(),
+            amount: amount.into(),
+            due,
+            on_time_until: due,
+            note: note.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn doses_are_listed_with_amounts_in_the_patients_language() {
+        let list = [
+            dose("二甲双胍", "1片", "2026-11-24T00:00:00Z", None),
+            dose("氨氯地平", "1片", "2026-11-24T00:00:00Z", None),
+            dose("鱼油", "", "2026-11-24T00:00:00Z", None),
+        ];
+        let zh = addressee(Language::ZhCn, "Asia/Shanghai");
+        let en = addressee(Language::En, "Asia/Shanghai");
+        assert_eq!(
+            doses(&list, &zh, Stamp::None, true),
+            "二甲双胍 1片、氨氯地平 1片、鱼油"
+        );
+        assert_eq!(
+            doses(&list, &zh, Stamp::None, false),
+            "二甲双胍、氨氯地平、鱼油"
+        );
+        assert_eq!(
+            doses(&list, &en, Stamp::None, true),
+            "二甲双胍 1片, 氨氯地平 1片, 鱼油"
+        );
+    }
+
+    #[test]
+    fn different_times_stand_in_front_as_far_as_they_tell_the_doses_apart() {
+        use Stamp as S;
+        let at = |due: &[&str]| -> Vec<DoseLine> {
+            due.iter().map(|due| dose("A", "1", due, None)).collect()
+        };
+        // Shanghai is eight hours ahead.
+        let rows: [(&[&str], &[Stamp], &str); 6] = [
+            (&["2026-11-24T00:00:00Z"], &[S::None], "A 1"),
+            (
+                &["2026-11-24T00:00:00Z", "2026-11-24T00:00:00Z"],
+                &[S::None],
+                "A 1、A 1",
+            ),
+            (
+                &["2026-11-24T00:00:00Z", "2026-11-24T04:00:00Z"],
+                &[S::Time, S::None],
+                "08:00 A 1、12:00 A 1",
+            ),
+            (
+                &["2026-11-23T14:00:00Z", "2026-11-24T00:00:00Z"],
+                &[S::DateTime, S::Time, S::None],
+                "11-23 22:00 A 1、11-24 08:00 A 1",
+            ),
+            (
+                &["2026-11-23T00:00:00Z", "2026-11-24T00:00:00Z"],
+                &[S::DateTime, S::None],
+                "11-23 08:00 A 1、11-24 08:00 A 1",
+            ),
+            // Two instants of one minute read the same.
+            (
+                &["2026-11-24T00:00:10Z", "2026-11-24T00:00:50Z"],
+                &[S::None],
+                "A 1、A 1",
+            ),
+        ];
+        let zh = addressee(Language::ZhCn, "Asia/Shanghai");
+        for (due, expected, text) in rows {
+            let list = at(due);
+            assert_eq!(stamps(&list, &zh), expected, "{due:?}");
+            assert_eq!(doses(&list, &zh, expected[0], true), text, "{due:?}");
+        }
+        // 01:30 comes twice on the morning that London leaves summer time.
+        let london = addressee(Language::En, "Europe/London");
+        let twice = at(&["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]);
+        assert_eq!(stamps(&twice, &london), [S::None]);
+        assert_eq!(stamps(&[], &london), [S::None]);
+    }
+
+    #[test]
+    fn notes_are_said_once_each_in_their_order() {
+        let due = "2026-11-24T00:00:00Z";
+        let zh = addressee(Language::ZhCn, "Asia/Shanghai");
+        let en = addressee(Language::En, "Asia/Shanghai");
+        for (said, chinese, english) in [
+            (vec![], "", ""),
+            (vec![None, Some("")], "", ""),
+            (vec![Some("饭后"), None], "饭后", "饭后"),
+            (vec![Some("饭后"), Some("饭后")], "饭后", "饭后"),
+            (vec![Some("b"), Some("a"), Some("b")], "b；a", "b; a"),
+        ] {
+            let list: Vec<DoseLine> = said.iter().map(|note| dose("A", "1", due, *note)).collect();
+            assert_eq!(notes(&list, &zh), chinese, "{said:?}");
+            assert_eq!(notes(&list, &en), english, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn times_are_those_of_the_patients_zone() {
+        for (zone, at, text) in [
+            ("Asia/Shanghai", "2026-11-24T00:00:00Z", "2026-11-24 08:00"),
+            (
+                "America/New_York",
+                "2026-11-24T00:05:59Z",
+                "2026-11-23 19:05",
+            ),
+            ("Asia/Kathmandu", "2026-01-01T00:00:00Z", "2026-01-01 05:45"),
+        ] {
+            let at = at.parse().expect("an instant");
+            assert_eq!(date_time(at, &addressee(Language::En, zone)), text);
+        }
+    }
+
+    #[test]
+    fn each_kind_of_answer_is_asked_for_in_words_that_fit_a_small_field() {
+        let unit = |unit: Option<&str>| AnswerType::Number {
+            from: "3".into(),
+            to: "20".into(),
+            unit: unit.map(str::to_owned),
+        };
+        let choices = |words: &[&str]| {
+            AnswerType::OneOf(words.iter().map(|word| (*word).to_owned()).collect())
+        };
+        let rows = [
+            (AnswerType::Text, "请用文字回复", "reply in words"),
+            (AnswerType::YesOrNo, "请回复“是”或“否”", "reply yes or no"),
+            (unit(None), "请回复3到20的数字", "reply 3 to 20"),
+            (
+                unit(Some("mmol/L")),
+                "请回复3到20的数字（mmol/L）",
+                "reply 3 to 20 mmol/L",
+            ),
+            (
+                AnswerType::Scale { from: 0, to: 10 },
+                "请回复0到10的整数",
+                "reply 0 to 10",
+            ),
+            (
+                choices(&["好", "一般", "差"]),
+                "请回复：好、一般、差",
+                "reply 好, 一般 or 差",
+            ),
+            (choices(&["好"]), "请回复：好", "reply 好"),
+            (
+                AnswerType::BloodPressure,
+                "请回复高压/低压，如120/80",
+                "reply like 120/80",
+            ),
+            (
+                AnswerType::BloodGlucose,
+                "请回复血糖，如6.5（mmol/L）",
+                "mmol/L, like 6.5",
+            ),
+            (
+                AnswerType::Temperature,
+                "请回复体温，如36.8（°C）",
+                "°C, like 36.8",
+            ),
+            (
+                AnswerType::Weight,
+                "请回复体重，如65.5（公斤）",
+                "kg, like 65.5",
+            ),
+            (
+                AnswerType::HeartRate,
+                "请回复每分钟心跳，如72",
+                "beats a minute",
+            ),
+        ];
+        for (answer, zh, en) in rows {
+            for (language, text) in [(Language::ZhCn, zh), (Language::En, en)] {
+                let said = how_to_answer(&answer, language);
+                assert_eq!(said, text);
+                let kind = crate::messaging::wechat::keyword::Kind::Thing;
+                assert_eq!(kind.check(&said), Ok(()), "{said}");
+            }
+        }
+    }
+}

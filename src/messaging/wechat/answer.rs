@@ -225,3 +225,129 @@ impl<'de> Deserialize<'de> for Text {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(body: &[u8]) -> Answer {
+        Answer::read(200, body).unwrap_or_else(|fault| panic!("{body:?}: {fault:?}"))
+    }
+
+    #[test]
+    fn control_characters_and_stray_bytes_do_not_hide_the_code() {
+        for body in [
+            b"{\"errcode\":40037,\"errmsg\":\"a\x00b\x1fc\nd\"}".as_slice(),
+            b"{\"errcode\":40037,\"errmsg\":\"\xff\xfe\"}",
+            b"\xef\xbb\xbf {\"errcode\":40037}",
+            b"{\"errmsg\":[1,{}],\"errcode\":40037,\"more\":{\"x\":[1.5,null]}}",
+            b"{\"errcode\": \"40037\"}",
+        ] {
+            assert_eq!(read(body).errcode(), Some(40037), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_counts_under_any_status_but_5xx_and_success_only_under_2xx() {
+        let refusal = br#"{"errcode":40037}"#;
+        let success = br#"{"errcode":0,"msgid":1}"#;
+        for (status, of_refusal, of_success) in [
+            (200, Ok(Some(40037)), Ok(Some(0))),
+            (201, Ok(Some(40037)), Ok(Some(0))),
+            (302, Ok(Some(40037)), Err(Fault::Status(302))),
+            (400, Ok(Some(40037)), Err(Fault::Status(400))),
+            (412, Ok(Some(40037)), Err(Fault::Status(412))),
+            (500, Err(Fault::Status(500)), Err(Fault::Status(500))),
+            (504, Err(Fault::Status(504)), Err(Fault::Status(504))),
+            (600, Ok(Some(40037)), Err(Fault::Status(600))),
+        ] {
+            let code = |body: &[u8]| Answer::read(status, body).map(|answer| answer.errcode());
+            assert_eq!(code(refusal), of_refusal, "{status}");
+            assert_eq!(code(success), of_success, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_request_number_is_taken_in_its_strict_form_only() {
+        for (errmsg, rid) in [
+            (
+                "ok rid: 6720e3ab-1b2c3d4e-0a0b0c0d",
+                Some("6720e3ab-1b2c3d4e-0a0b0c0d"),
+            ),
+            (
+                "rid: 6720e3ab-1b2c3d4e-0a0b0c0d ",
+                Some("6720e3ab-1b2c3d4e-0a0b0c0d"),
+            ),
+            (
+                "rid: one rid: 6720e3ab-1b2c3d4e-0a0b0c0d",
+                Some("6720e3ab-1b2c3d4e-0a0b0c0d"),
+            ),
+            ("rid: 6720e3ab-1b2c3d4e-0a0b0c0", None),
+            ("rid: 6720e3ab+1b2c3d4e-0a0b0c0d", None),
+            ("rid: oTestOpenidOfWangXiulan0123", None),
+            ("rid: 王秀兰王秀兰王秀兰", None),
+            ("rid: ", None),
+            ("", None),
+        ] {
+            let body = serde_json::json!({"errcode": 40037, "errmsg": errmsg}).to_string();
+            let found = read(body.as_bytes()).rid();
+            assert_eq!(found.as_ref().map(Word::as_str), rid, "{errmsg}");
+        }
+    }
+
+    #[test]
+    fn a_field_or_an_address_is_named_only_where_the_code_speaks_of_one() {
+        let ip = |text: &str| Some(Hint::Ip(text.parse().expect("an address")));
+        let field = |name| Word::new(name).map(Hint::Field);
+        for (code, errmsg, hint) in [
+            (
+                47003,
+                "argument invalid! data.thing1.value invalid",
+                field("thing1"),
+            ),
+            (
+                47003,
+                "data.character_string12.value is empty",
+                field("character_string12"),
+            ),
+            (47003, "data.oTestOpenid1.value invalid", None),
+            (47003, "data.thing1", None),
+            (47003, "", None),
+            (40037, "data.thing1.value", None),
+            (
+                40164,
+                "invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in",
+                ip("203.0.113.9"),
+            ),
+            (
+                61004,
+                "access clientip is not registered requestIP: 203.0.113.9",
+                ip("203.0.113.9"),
+            ),
+            (40164, "invalid ip 1.2.3.4.5 or 999.1.1.1", None),
+            (40001, "203.0.113.9", None),
+        ] {
+            let body = serde_json::json!({"errcode": code, "errmsg": errmsg}).to_string();
+            assert_eq!(read(body.as_bytes()).hint(), hint, "{code} {errmsg}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_is_a_panic(status in 100u16..700, body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(answer) = Answer::read(status, &body) {
+                let _ = (answer.rid(), answer.hint(), answer.errcode(), answer.msgid());
+            }
+        }
+
+        #[test]
+        fn every_code_and_number_survives_any_errmsg(code: i64, msgid: i64, errmsg: String) {
+            let body = serde_json::json!({"errmsg": errmsg, "msgid": msgid, "errcode": code});
+            let answer = read(body.to_string().as_bytes());
+            prop_assert_eq!(answer.errcode(), Some(code));
+            prop_assert_eq!(answer.msgid(), Some(msgid));
+            let _ = (answer.rid(), answer.hint());
+        }
+    }
+}

@@ -243,3 +243,121 @@ fn next_quota_look(now: Timestamp, spread: u8) -> Timestamp {
     let midnight = SignedDuration::from_secs(DAY - into) + jitter;
     now.saturating_add(midnight.min(QUOTA_PROBE)).unwrap_or(now)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("an instant")
+    }
+
+    #[test]
+    fn rows_are_in_order_and_once() {
+        assert!(ROWS.windows(2).all(|pair| pair[0].code < pair[1].code));
+        for row in ROWS {
+            assert_eq!(row.label, row.code.to_string());
+            assert_eq!(label(row.code), row.label);
+            assert!(
+                !row.sentence.is_empty() && !row.sentence.ends_with('.'),
+                "{}",
+                row.code
+            );
+        }
+        assert_eq!(LABELS.len(), ROWS.len() + 1);
+        assert_eq!(label(12345), OTHER);
+        assert!(LABELS.contains(&OTHER));
+    }
+
+    #[test]
+    fn each_class_holds_the_codes_the_documentation_gives_it() {
+        let rows: &[(Class, &[i64])] = &[
+            (Class::Success, &[0]),
+            (Class::SystemError, &[-1]),
+            (Class::MinuteQuota, &[45011]),
+            (Class::DayQuota, &[45009]),
+            (Class::RecipientFrequency, &[43117]),
+            (Class::Token, &[40001, 40014, 42001, 41001]),
+            (
+                Class::Recipient,
+                &[
+                    43004, 43101, 40003, 50005, 50002, 43019, 62751, 48002, 45015, 45047,
+                ],
+            ),
+            (
+                Class::Message,
+                &[
+                    47003, 47001, 47002, 44002, 44004, 45002, 40008, 40033, 40039, 40066, 40165,
+                    41030, 40035, 40097, 40038, 45013, 45014, 41009,
+                ],
+            ),
+            (Class::TemplateUnsteady, &[40037]),
+            (Class::Template, &[40036, 43116, 48011, 43102]),
+            (
+                Class::Configuration,
+                &[
+                    40002, 40013, 40125, 41002, 41004, 40164, 40243, 89501, 89502, 89503, 89504,
+                    89505, 89506, 48001, 48004, 43001, 43002, 43003, 49001, 61004, 45035,
+                ],
+            ),
+            (Class::Unlisted, &[1, -2, 40000, 99_999, i64::MAX, i64::MIN]),
+        ];
+        for (expected, codes) in rows {
+            for code in *codes {
+                assert_eq!(class(*code), *expected, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_zero_is_accepted_and_only_the_system_error_is_unknown() {
+        let now = at("2026-11-24T00:00:00Z");
+        for row in ROWS {
+            let (outcome, _) = outcome(row.code, now, 0);
+            assert_ne!(outcome, Outcome::Accepted, "{}", row.code);
+            assert_eq!(outcome == Outcome::Unknown, row.code == -1, "{}", row.code);
+        }
+        assert_eq!(outcome(0, now, 0), (Outcome::Accepted, None));
+    }
+
+    #[test]
+    fn a_minute_quota_ends_with_the_minute() {
+        for (now, spread, until) in [
+            ("2026-11-24T00:00:00Z", 0, "2026-11-24T00:01:00Z"),
+            ("2026-11-24T00:00:59Z", 0, "2026-11-24T00:01:00Z"),
+            ("2026-11-24T00:00:30Z", 255, "2026-11-24T00:01:03.060Z"),
+            ("1969-12-31T23:59:30Z", 0, "1970-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(
+                outcome(45011, at(now), spread).0,
+                Outcome::Throttled(at(until)),
+                "{now}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_daily_quota_is_looked_at_every_half_hour_and_after_midnight_in_china() {
+        for (now, spread, until) in [
+            ("2026-11-24T00:00:00Z", 0, "2026-11-24T00:30:00Z"),
+            // 23:45 in China.
+            ("2026-11-24T15:45:00Z", 0, "2026-11-24T16:00:00Z"),
+            ("2026-11-24T15:45:00Z", 200, "2026-11-24T16:00:47Z"),
+            ("2026-11-24T16:00:00Z", 200, "2026-11-24T16:30:00Z"),
+        ] {
+            assert_eq!(
+                outcome(45009, at(now), spread).0,
+                Outcome::Throttled(at(until)),
+                "{now}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_end_of_time_is_no_panic() {
+        for row in ROWS {
+            let _ = outcome(row.code, Timestamp::MAX, 255);
+            let _ = outcome(row.code, Timestamp::MIN, 255);
+        }
+    }
+}

@@ -4,6 +4,8 @@ use super::answer::{Answer, BODY_BYTES_MAX, Fault};
 use super::{Settings, SettingsError};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Certificate, Client, Method, Request, Url};
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use std::time::Duration;
 
 /// The client of the API: a pool of kept-alive HTTP/1.1 connections.
@@ -99,9 +101,19 @@ fn fault(error: &reqwest::Error) -> Fault {
     }
 }
 
+/// Reads certificates and makes sure that each can be a root, so that a client that then cannot
+/// be built lacks the platform's.
 fn read_certificates(pem: &[u8]) -> Result<Vec<Certificate>, SettingsError> {
-    let certificates =
-        Certificate::from_pem_bundle(pem).map_err(|_| SettingsError::Certificates)?;
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_slice_iter(pem)
+        .map(|der| {
+            let der = der.map_err(|_| SettingsError::Certificates)?;
+            let certificate =
+                Certificate::from_der(&der).map_err(|_| SettingsError::Certificates)?;
+            roots.add(der).map_err(|_| SettingsError::Certificates)?;
+            Ok(certificate)
+        })
+        .collect::<Result<Vec<_>, SettingsError>>()?;
     if certificates.is_empty() {
         return Err(SettingsError::Certificates);
     }

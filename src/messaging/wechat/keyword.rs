@@ -348,3 +348,211 @@ fn is_calendar_date(value: &str) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keyword_is_a_kind_and_a_number() {
+        for (name, kind) in [
+            ("thing1", Some(Kind::Thing)),
+            ("thing12", Some(Kind::Thing)),
+            ("short_thing3", Some(Kind::ShortThing)),
+            ("character_string2", Some(Kind::CharacterString)),
+            ("phone_number5", Some(Kind::PhoneNumber)),
+            ("car_number5", Some(Kind::CarNumber)),
+            ("const1", Some(Kind::Const)),
+            ("enum1", Some(Kind::Enum)),
+            ("first", Some(Kind::Legacy)),
+            ("keyword3", Some(Kind::Legacy)),
+            ("remark", Some(Kind::Legacy)),
+            ("thing", None),
+            ("keyword", None),
+            ("first1", None),
+            ("1", None),
+            ("thingy1", None),
+            ("Thing1", None),
+            ("thing1.DATA", None),
+            ("", None),
+        ] {
+            assert_eq!(Kind::of(name), kind, "{name}");
+        }
+        for name in Kind::names() {
+            assert_eq!(Kind::of(&format!("{name}1")).map(Kind::name), Some(name));
+        }
+    }
+
+    #[test]
+    fn lengths_are_limited_to_the_character() {
+        let han = |count: usize| "药".repeat(count);
+        let latin = |count: usize| "a".repeat(count);
+        let rows = [
+            (Kind::Thing, han(20), han(21)),
+            (Kind::Thing, latin(20), latin(21)),
+            // Beyond the basic plane a character counts twice.
+            (Kind::Thing, "💊".repeat(10), "💊".repeat(10) + "a"),
+            (Kind::ShortThing, han(5), han(6)),
+            (Kind::CharacterString, latin(32), latin(33)),
+            (Kind::Number, "1".repeat(32), "1".repeat(33)),
+            (Kind::Letter, latin(32), latin(33)),
+            (Kind::Symbol, "+-*/!".into(), "+-*/!?".into()),
+            (
+                Kind::PhoneNumber,
+                "+".to_owned() + &"1".repeat(16),
+                "1".repeat(18),
+            ),
+            (Kind::CarNumber, "粤B12345D".into(), "粤B123456D".into()),
+            (Kind::Name, han(10), han(11)),
+            (Kind::Name, latin(20), latin(21)),
+            (
+                Kind::Name,
+                "王".to_owned() + &latin(9),
+                "王".to_owned() + &latin(10),
+            ),
+            (Kind::Phrase, han(5), han(6)),
+            (Kind::Const, han(20), han(21)),
+        ];
+        for (kind, longest, too_long) in rows {
+            assert_eq!(kind.check(&longest), Ok(()), "{kind:?} {longest}");
+            assert_eq!(
+                kind.check(&too_long),
+                Err(Fault::TooLong),
+                "{kind:?} {too_long}"
+            );
+        }
+        for kind in [Kind::Legacy, Kind::Enum] {
+            assert_eq!(kind.check(&han(500)), Ok(()), "no limit is known");
+        }
+    }
+
+    #[test]
+    fn nothing_and_control_characters_are_refused_by_every_kind() {
+        let kinds = RULES.iter().map(|rule| rule.kind).chain([Kind::Legacy]);
+        for kind in kinds {
+            for value in ["", " ", "\u{3000}", "\n\t"] {
+                assert_eq!(kind.check(value), Err(Fault::Empty), "{kind:?} {value:?}");
+            }
+            for value in [
+                "a\nb",
+                "a\rb",
+                "a\u{0}",
+                "\u{7f}a",
+                "a\u{85}b",
+                "a\u{2028}b",
+            ] {
+                assert_eq!(
+                    kind.check(value),
+                    Err(Fault::ControlCharacter),
+                    "{kind:?} {value:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn forms_are_those_of_the_documentation() {
+        let rows: &[(Kind, &[&str], &[&str])] = &[
+            (
+                Kind::Thing,
+                &["二甲双胍 1片、氨氯地平 1片", "b12 (½)", "①"],
+                &[],
+            ),
+            (Kind::CharacterString, &["A-12/3 b"], &["药", "a药", "é"]),
+            (
+                Kind::Number,
+                &["1", "-1", "1.5", "0015"],
+                &["1.", ".5", "1,5", "1片", "1.5.5", "-", "½"],
+            ),
+            (Kind::Letter, &["abcXYZ"], &["a1", "a b", "药"]),
+            (Kind::Symbol, &["+", "√?"], &["a", "1", "药"]),
+            (
+                Kind::Time,
+                &[
+                    "08:00",
+                    "8:00",
+                    "23:59:59",
+                    "2026-11-24 08:00",
+                    "2026/11/24 08:00",
+                    "2026.11.24 8:00",
+                    "2019年10月1日 15:01",
+                    "2019年10月1日15:01",
+                    "2023-11-23 14:10:29",
+                    "11-24 08:00",
+                    "08:00~09:00",
+                    "2026-11-24 08:00 ~ 2026-11-24 09:00",
+                ],
+                &[
+                    "24:00",
+                    "08:60",
+                    "8",
+                    "早上",
+                    "早上8:00",
+                    "2026-11-24",
+                    "2026-13-24 08:00",
+                    "2026-11-24 08:00（迟）",
+                    "08:00~",
+                    "08:00:00:00",
+                    "08:0",
+                ],
+            ),
+            (
+                Kind::Date,
+                &[
+                    "2026-11-24",
+                    "2026年11月24日",
+                    "2026/11/24",
+                    "2026.11.24",
+                    "2026-11",
+                    "2026年11月",
+                    "11月24日",
+                    "11-24",
+                    "2026-11-24 08:00",
+                    "2026年1月1日~2026年2月1日",
+                ],
+                &[
+                    "08:00",
+                    "2026",
+                    "2026-11-32",
+                    "2026-00-01",
+                    "24日",
+                    "明天",
+                    "2026-11-24 明天",
+                    "日",
+                ],
+            ),
+            (
+                Kind::Amount,
+                &["12", "¥12.50", "￥12.50", "12.50元", "1234567890"],
+                &["12345678901", "12块", "¥", "-5", "¥-5"],
+            ),
+            (
+                Kind::PhoneNumber,
+                &["+86-755-12345678", "120"],
+                &["电话120", "ext"],
+            ),
+            (
+                Kind::Name,
+                &["王秀兰", "O'Neil", "阿卜杜拉·买买提"],
+                &["王5"],
+            ),
+            (
+                Kind::Phrase,
+                &["按时服药", "〇"],
+                &["服药!", "ok", "服 药", "按时，"],
+            ),
+        ];
+        for (kind, good, bad) in rows {
+            for value in *good {
+                assert_eq!(kind.check(value), Ok(()), "{kind:?} {value}");
+            }
+            for value in *bad {
+                assert!(
+                    matches!(kind.check(value), Err(Fault::Form(_))),
+                    "{kind:?} {value}: {:?}",
+                    kind.check(value)
+                );
+            }
+        }
+    }
+}

@@ -71,6 +71,7 @@ pub struct WeChat {
     tokens: Arc<Tokens>,
     templates: Templates,
     observer: Arc<dyn Observer>,
+    settling: Duration,
 }
 
 impl WeChat {
@@ -86,6 +87,7 @@ impl WeChat {
             http,
             templates: settings.templates.clone(),
             observer: Arc::clone(&settings.observer),
+            settling: SETTLING,
         })
     }
 
@@ -134,7 +136,7 @@ impl WeChat {
         };
         for mode in [Mode::Normal, Mode::Force] {
             if mode == Mode::Force {
-                tokio::time::sleep(SETTLING).await;
+                tokio::time::sleep(self.settling).await;
             }
             token = match self.tokens.replace(&token, mode).await {
                 Ok(token) => token,
@@ -264,3 +266,6 @@ fn api_url(base: &Url, call: &str) -> Url {
     url.set_path(&path);
     url
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,3 +97,92 @@ fn piece(expression: &str) -> Option<Piece> {
     }
     variable(name.trim_matches(' ')).map(|variable| Piece::VariableOr(variable, words.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Body;
+    use crate::messaging::wechat::scene::Lateness;
+    use crate::messaging::wechat::tests::{dose, now, wang};
+    use crate::messaging::wording::Stamp;
+    use proptest::prelude::*;
+
+    #[test]
+    fn only_what_means_the_same_is_taken_apart() {
+        let taken = [
+            "",
+            "words",
+            "{{ patient }}",
+            "{{patient}}",
+            "给{{ patient }}：{{ medications }}。",
+            "{{ note or '请按医嘱服用' }}",
+            "{{ note or \"it's time\" }}",
+            "{{ note or '' }}",
+        ];
+        let left = [
+            "{{ late }}",
+            "{{ count or 'none' }}",
+            "{{ note or patient }}",
+            "{{ note or 'a' or 'b' }}",
+            "{{ note or 'a\\n' }}",
+            "{{ note or 'a' ~ 'b' }}",
+            "{{ note | upper }}",
+            "{{ nobody }}",
+            "{{- patient -}}",
+            "{{ patient }}\n",
+            "{# a comment #}",
+            "{% if late %}late{% endif %}",
+            "{{ '}}' }}",
+            "{{ patient",
+        ];
+        for source in taken {
+            assert!(pieces(source).is_some(), "{source}");
+        }
+        for source in left {
+            assert!(pieces(source).is_none(), "{source}");
+        }
+    }
+
+    /// Sources made of what is near the border between the two ways.
+    fn sources() -> impl Strategy<Value = String> {
+        let part = prop::sample::select(vec![
+            "{{ patient }}",
+            "{{ note }}",
+            "{{note or 'x'}}",
+            "{{ note or \"饭后\" }}",
+            "{{  medications or '' }}",
+            "{{ at }}",
+            "{{ note or 'a' or 'b' }}",
+            "{{ late }}",
+            "{{- clinic }}",
+            " ",
+            "\n",
+            "}",
+            "}}",
+            "{",
+            "'",
+            "药",
+            "or",
+        ]);
+        prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_say_what_the_engine_says(source in sources(), note in "[a-z药 ]{0,4}") {
+            let mut engine = environment();
+            let Some(pieces) = pieces(&source) else { return Ok(()) };
+            // What is no template for the engine is refused before pieces are looked at.
+            if engine.add_template_owned("source", source.clone()).is_err() {
+                return Ok(());
+            }
+            let mut line = dose("二甲双胍", "1片");
+            line.note = Some(note);
+            let (body, addressee) = (Body::Dose(vec![line]), wang());
+            let scene = Scene::new(&body, &addressee, "诊所", Stamp::None, Lateness::At(now()));
+            let ours = Pattern::Pieces(pieces).render(&engine, &scene).expect("pieces cannot fail");
+            let theirs = Pattern::Engine("source".into()).render(&engine, &scene);
+            prop_assert_eq!(Some(ours), theirs.ok(), "{}", source);
+        }
+    }
+}

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use minijinja::Value;
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 /// A variable of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -179,11 +180,12 @@ impl<'a> Scene<'a> {
         };
         self.context
             .get_or_init(|| {
-                super::template::MessageKind::of(self.body)
-                    .variables()
+                let variables = super::template::MessageKind::of(self.body).variables();
+                let map: BTreeMap<&'static str, Value> = variables
                     .iter()
                     .map(|variable| (variable.name(), value(variable)))
-                    .collect()
+                    .collect();
+                Value::from(map)
             })
             .clone()
     }

@@ -461,3 +461,77 @@ impl Trouble {
         }
     }
 }
+
+#[cfg(test)]
+impl Tokens {
+    /// Makes the present token older.
+    pub(super) fn age(&self, by: Duration) {
+        if let Some(token) = self.cached() {
+            self.cache(Some(Arc::new(Token {
+                send: token.send.clone(),
+                stale_at: token.stale_at - by,
+                ends_at: token.ends_at - by,
+            })));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_replaced_five_minutes_or_a_fifth_of_its_life_ahead() {
+        for (life, before) in [(7200, 300), (1500, 300), (300, 60), (10, 2), (1, 0)] {
+            let margin = margin(Duration::from_secs(life)).as_secs();
+            assert_eq!(margin, before, "of {life} s");
+        }
+    }
+
+    #[test]
+    fn force_is_limited_by_spacing_and_by_day() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut flight = Flight::default();
+        assert!(flight.force(at(0)));
+        assert!(!flight.force(at(29)));
+        for index in 1..20 {
+            assert!(flight.force(at(index * 30)), "the {index}th");
+        }
+        assert!(!flight.force(at(20 * 30)), "the day's twenty are used");
+        assert!(!flight.force(at(86_399)));
+        assert!(flight.force(at(86_400)), "the first is a day old");
+        assert!(!flight.force(at(86_401)));
+    }
+
+    #[test]
+    fn faults_in_a_row_wait_longer_up_to_a_limit() {
+        let now = Instant::now();
+        let pause = |trouble: Trouble, faults| {
+            trouble
+                .refusal(faults, now)
+                .until
+                .duration_since(now)
+                .as_secs()
+        };
+        let fault = Trouble {
+            fault: Some(Fault::Timeout),
+            ..Trouble::default()
+        };
+        let busy = Trouble {
+            errcode: Some(-1),
+            ..Trouble::default()
+        };
+        for (faults, after_fault, after_busy) in [
+            (0, 1, 1),
+            (1, 2, 2),
+            (4, 16, 16),
+            (5, 30, 32),
+            (6, 30, 60),
+            (u32::MAX, 30, 60),
+        ] {
+            assert_eq!(pause(fault, faults), after_fault);
+            assert_eq!(pause(busy, faults), after_busy);
+        }
+    }
+}
