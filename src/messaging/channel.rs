@@ -1,5 +1,6 @@
 //! The channels this program knows, behind one door.
 
+use super::wechat::TokenStatus;
 use super::wechat::template::{Templates, Unfit};
 use super::{Console, Outgoing, Verdict, WeChat};
 use crate::engine::{Addressee, Body, Fits};
@@ -45,6 +46,15 @@ impl Channel {
             Channel::Console(_) => None,
             // The API forgets ids after ten minutes; two are kept in hand.
             Channel::WeChat(_) => Some(SignedDuration::from_mins(8)),
+        }
+    }
+
+    /// The state of the access token, for health; `None` on a channel without one.
+    #[must_use]
+    pub fn token_status(&self) -> Option<TokenStatus> {
+        match self {
+            Channel::Console(_) => None,
+            Channel::WeChat(wechat) => Some(wechat.token_status()),
         }
     }
 

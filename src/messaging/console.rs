@@ -39,6 +39,7 @@ struct Line {
 pub struct Console {
     format: Format,
     lines: mpsc::Sender<Line>,
+    time_limit: Duration,
 }
 
 impl Console {
@@ -64,7 +65,11 @@ impl Console {
         std::thread::Builder::new()
             .name("console".to_owned())
             .spawn(move || write_lines(writer, queue))?;
-        Ok(Self { format, lines })
+        Ok(Self {
+            format,
+            lines,
+            time_limit: TIME_LIMIT,
+        })
     }
 
     /// Prints one message.
@@ -77,13 +82,13 @@ impl Console {
         let torn = Verdict::new(Outcome::Unknown, Detail::OutputTorn);
         if self
             .lines
-            .send_timeout(Line { text, done }, TIME_LIMIT)
+            .send_timeout(Line { text, done }, self.time_limit)
             .await
             .is_err()
         {
             return Verdict::new(Outcome::RetrySoon, Detail::OutputFailed);
         }
-        match tokio::time::timeout(TIME_LIMIT, outcome).await {
+        match tokio::time::timeout(self.time_limit, outcome).await {
             Ok(Ok(verdict)) => verdict,
             Ok(Err(_)) | Err(_) => torn,
         }
@@ -282,5 +287,272 @@ impl Said {
                 late: false,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Addressee, AppointmentLine, MessageId, Question, Text};
+    use crate::plan::{AnswerType, Zone};
+    use std::sync::{Arc, Mutex};
+
+    /// Keeps what is written, up to a number of bytes.
+    #[derive(Clone)]
+    struct Paper {
+        room: usize,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Paper {
+        fn new(room: usize) -> Self {
+            Self {
+                room,
+                written: Arc::default(),
+            }
+        }
+
+        fn text(&self) -> String {
+            String::from_utf8(self.written.lock().expect("unpoisoned").clone()).expect("UTF-8")
+        }
+    }
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let mut written = self.written.lock().expect("unpoisoned");
+            // A little at a time, as a pipe may take it.
+            let count = bytes.len().min(7).min(self.room - written.len());
+            written.extend_from_slice(&bytes[..count]);
+            if count == 0 {
+                Err(ErrorKind::BrokenPipe.into())
+            } else {
+                Ok(count)
+            }
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("an instant")
+    }
+
+    fn addressee(language: Language) -> Addressee {
+        let zone = Zone::get("Asia/Shanghai").expect("a known zone");
+        Addressee {
+            name: "王秀兰".into(),
+            language,
+            zone,
+        }
+    }
+
+    fn dose(label: &str, amount: &str, due: &str, note: Option<&str>) -> DoseLine {
+        DoseLine {
+            medication: label.into(),
+            label: label.into(),
+            amount: amount.into(),
+            due: at(due),
+            on_time_until: at(due) + jiff::SignedDuration::from_hours(1),
+            note: note.map(str::to_owned),
+        }
+    }
+
+    /// The line that one message becomes.
+    async fn line(format: Format, language: Language, body: &Body, now: &str) -> String {
+        let paper = Paper::new(usize::MAX);
+        let console = Console::to(paper.clone(), format).expect("a thread");
+        let verdict = console
+            .send(Outgoing {
+                id: MessageId([0x1f; 16]),
+                address: "oTestOpenid",
+                addressee: &addressee(language),
+                body,
+                now: at(now),
+            })
+            .await;
+        assert_eq!(verdict, Verdict::new(Outcome::Accepted, Detail::Taken));
+        let text = paper.text();
+        assert!(
+            text.ends_with('\n') && text.lines().count() == 1,
+            "{text:?}"
+        );
+        assert!(
+            !text.contains("oTestOpenid"),
+            "addresses are not for the eye"
+        );
+        text.trim_end().to_owned()
+    }
+
+    #[tokio::test]
+    async fn people_read_one_line_in_the_patients_language() {
+        let (zh, en) = (Language::ZhCn, Language::En);
+        let eight = "2026-11-24T00:00:00Z";
+        let two = Body::Dose(vec![
+            dose("二甲双胍", "1片", eight, Some("饭后")),
+            dose("氨氯地平", "1片", eight, None),
+        ]);
+        let merged = Body::Dose(vec![
+            dose("Metformin", "1 tablet", eight, None),
+            dose("Aspirin", "", "2026-11-24T01:00:00Z", None),
+        ]);
+        let question = Body::CheckIn(Question {
+            check_in: "bp".into(),
+            ask: "血压是多少？".into(),
+            answer: AnswerType::BloodPressure,
+            due: at(eight),
+            on_time_until: at(eight),
+        });
+        let appointment = Body::Appointment(AppointmentLine {
+            what: "复诊".into(),
+            at: at("2026-11-25T01:30:00Z"),
+            note: None,
+        });
+        let broken = Body::Notice(Text {
+            text: "a\r\nb\u{1b}[2Jc".into(),
+            at: at(eight),
+        });
+        for (language, body, now, text) in [
+            (
+                zh,
+                &two,
+                eight,
+                "08:00 王秀兰  二甲双胍 1片、氨氯地平 1片（饭后）",
+            ),
+            (
+                zh,
+                &two,
+                "2026-11-24T02:00:00Z",
+                "08:00 王秀兰  二甲双胍 1片、氨氯地平 1片（饭后）（已过时间）",
+            ),
+            (
+                en,
+                &merged,
+                "2026-11-24T02:00:00Z",
+                "08:00 王秀兰  08:00 Metformin 1 tablet, 09:00 Aspirin (late)",
+            ),
+            (
+                zh,
+                &question,
+                eight,
+                "08:00 王秀兰  血压是多少？（请回复高压/低压，如120/80）",
+            ),
+            (zh, &appointment, eight, "2026-11-25 09:30 王秀兰  复诊"),
+            (en, &broken, eight, "08:00 王秀兰  a  b [2Jc"),
+        ] {
+            assert_eq!(line(Format::Human, language, body, now).await, text);
+        }
+    }
+
+    #[tokio::test]
+    async fn programs_read_one_object_a_line() {
+        let body = Body::Dose(vec![
+            dose(
+                "二甲双胍",
+                "1片",
+                "2026-11-24T00:00:00Z",
+                Some("饭后\n多喝水"),
+            ),
+            dose("鱼油", "", "2026-11-24T00:00:00Z", None),
+        ]);
+        let text = line(Format::Json, Language::ZhCn, &body, "2026-11-24T00:00:00Z").await;
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).expect("JSON"),
+            serde_json::json!({
+                "kind": "dose",
+                "id": "1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f",
+                "at": "2026-11-24T08:00:00+08:00",
+                "patient": "王秀兰",
+                "text": "二甲双胍 1片、鱼油",
+                "medications": [
+                    {"name": "二甲双胍", "amount": "1片", "due": "2026-11-24T08:00:00+08:00"},
+                    {"name": "鱼油", "due": "2026-11-24T08:00:00+08:00"},
+                ],
+                "note": "饭后\n多喝水",
+                "late": false,
+            })
+        );
+    }
+
+    async fn send_note(console: &Console, text: &str) -> Verdict {
+        let body = Body::Notice(Text {
+            text: text.into(),
+            at: at("2026-11-24T00:00:00Z"),
+        });
+        console
+            .send(Outgoing {
+                id: MessageId([0; 16]),
+                address: "",
+                addressee: &addressee(Language::En),
+                body: &body,
+                now: at("2026-11-24T00:00:00Z"),
+            })
+            .await
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn lines_written_at_the_same_time_stay_whole() {
+        let paper = Paper::new(usize::MAX);
+        let console = Console::to(paper.clone(), Format::Human).expect("a thread");
+        let tasks: Vec<_> = (0..500)
+            .map(|index| {
+                let console = console.clone();
+                tokio::spawn(async move { send_note(&console, &format!("note {index}")).await })
+            })
+            .collect();
+        for task in tasks {
+            assert_eq!(task.await.expect("no panic").outcome, Outcome::Accepted);
+        }
+        let text = paper.text();
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        let mut expected: Vec<String> = (0..500)
+            .map(|index| format!("08:00 王秀兰  note {index}"))
+            .collect();
+        expected.sort_unstable();
+        assert_eq!(lines, expected);
+    }
+
+    #[tokio::test]
+    async fn an_output_that_fails_says_what_became_of_each_line() {
+        // Room for one line and a half.
+        let whole = "08:00 王秀兰  note\n".len();
+        let paper = Paper::new(whole + whole / 2);
+        let console = Console::to(paper.clone(), Format::Human).expect("a thread");
+        for (outcome, detail) in [
+            (Outcome::Accepted, Detail::Taken),
+            (Outcome::Unknown, Detail::OutputTorn),
+            (Outcome::RetrySoon, Detail::OutputFailed),
+            (Outcome::RetrySoon, Detail::OutputFailed),
+        ] {
+            assert_eq!(
+                send_note(&console, "note").await,
+                Verdict::new(outcome, detail)
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pipe_without_a_reader_is_no_panic() {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let console = Console::to(writer, Format::Json).expect("a thread");
+        assert_eq!(
+            send_note(&console, "note").await,
+            Verdict::new(Outcome::RetrySoon, Detail::OutputFailed)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_hangs_is_waited_for_only_so_long() {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut console = Console::to(writer, Format::Human).expect("a thread");
+        console.time_limit = Duration::from_millis(200);
+        // More than a pipe holds.
+        let verdict = send_note(&console, &"x".repeat(1 << 20)).await;
+        assert_eq!(verdict, Verdict::new(Outcome::Unknown, Detail::OutputTorn));
+        assert_eq!(send_note(&console, "y").await.outcome, Outcome::Unknown);
+        drop(reader);
     }
 }

@@ -450,6 +450,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one table")]
     #[test]
     fn forms_are_those_of_the_documentation() {
         let rows: &[(Kind, &[&str], &[&str])] = &[

@@ -309,7 +309,10 @@ impl Templates {
         body.extend_from_slice(br#"{"touser":"#);
         push_json(&mut body, message.address);
         body.extend_from_slice(template.head.as_bytes());
-        body.extend_from_slice(message.id.to_string().as_bytes());
+        for byte in message.id.0 {
+            body.push(DIGITS[usize::from(byte >> 4)]);
+            body.push(DIGITS[usize::from(byte & 15)]);
+        }
         body.extend_from_slice(br#"","data":{"#);
         for (index, (field, value)) in template.fields.iter().zip(&values).enumerate() {
             if index > 0 {
@@ -527,6 +530,8 @@ fn is_id(id: &str) -> bool {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 fn push_json(body: &mut Vec<u8>, text: &str) {
     // Writing to a Vec cannot fail, nor can a text fail to serialise. Non-ASCII is not escaped,

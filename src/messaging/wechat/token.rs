@@ -240,7 +240,8 @@ impl Tokens {
                 self.cache(None);
                 self.fetch(flight, mode).await
             }
-            None => self.fetch(flight, mode).await,
+            // Dropped already, and the one that comes next has not been refused yet.
+            None => self.fetch(flight, Mode::Normal).await,
         }
     }
 
@@ -282,7 +283,11 @@ impl Tokens {
             return Err(refusal);
         }
         if mode == Mode::Force && !flight.force(Instant::now()) {
-            return Err(Refusal::refused(Duration::ZERO, None));
+            // Tokens are refused again although one was forced a moment ago. Without a pause each
+            // message would now ask for a token of its own.
+            let refusal = Refusal::refused(FORCE_SPACING, None);
+            self.hold(Some(refusal));
+            return Err(refusal);
         }
         let body = serde_json::to_vec(&Request {
             grant_type: "client_credential",

@@ -185,6 +185,7 @@ async fn what_was_never_written_is_surely_not_taken() {
     // A server without TLS where TLS is wanted.
     let plain = serving(json("{}")).await;
     // A label of a name has 63 characters at most, so nobody is asked for this one.
+    let ca_pem = super::tls::authority().pem().into_bytes();
     let unnameable = format!("http://{}.invalid", "n".repeat(64));
     for base in [
         refusing,
@@ -194,6 +195,8 @@ async fn what_was_never_written_is_surely_not_taken() {
     ] {
         let settings = Settings {
             timeout: Duration::from_millis(600),
+            // Whatever roots this machine has or lacks.
+            ca_pem: Some(ca_pem.clone()),
             ..settings(base.clone())
         };
         let verdict = send(&channel(&settings), 7).await;

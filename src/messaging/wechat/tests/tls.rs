@@ -7,7 +7,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
+pub fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).expect("parameters");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");
@@ -85,4 +85,41 @@ fn a_file_without_a_certificate_is_an_error() {
             "{pem:?}"
         );
     }
+}
+
+/// The platform's roots are found by variables of the environment, which a test cannot change for
+/// itself: it starts itself once more.
+#[test]
+fn a_machine_without_roots_needs_them_only_for_https_without_an_authority() {
+    const MARK: &str = "DOSED_TEST_WITHOUT_ROOTS";
+    if std::env::var_os(MARK).is_none() {
+        let here = std::env::current_exe().expect("this test's file");
+        let output = std::process::Command::new(here)
+            .args(["--exact", "--nocapture"])
+            .arg(concat!(
+                "messaging::wechat::tests::tls::",
+                "a_machine_without_roots_needs_them_only_for_https_without_an_authority"
+            ))
+            .env(MARK, "1")
+            .env("SSL_CERT_FILE", "/nonexistent")
+            .env("SSL_CERT_DIR", "/nonexistent")
+            .output()
+            .expect("this test starts");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success(),
+            "{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(said.contains("1 passed"), "{said}");
+        return;
+    }
+    let https = settings("https://127.0.0.1:1".into());
+    assert!(matches!(WeChat::new(&https), Err(SettingsError::NoRoots)));
+    let with_authority = Settings {
+        ca_pem: Some(authority().pem().into_bytes()),
+        ..https
+    };
+    assert!(WeChat::new(&with_authority).is_ok());
+    assert!(WeChat::new(&settings("http://127.0.0.1:1".into())).is_ok());
 }
