@@ -5,13 +5,21 @@
 
 mod day;
 pub mod diagnostic;
+mod grammar;
 mod patient_id;
+mod read;
 pub mod reader;
 mod resolved;
 mod scheduled;
+mod words;
 
 pub use day::{Day, DayWord};
+pub use grammar::{
+    Problem,
+    span::{duration, quiet_hours},
+};
 pub use patient_id::{PatientId, PatientIdError};
+pub use read::{MedicationPlace, Places, ReadPlan, read, read_table};
 pub use resolved::*;
 
 /// What a plan inherits where its text is silent.
@@ -25,4 +33,7 @@ pub struct Defaults {
     pub quiet_hours: Option<QuietHours>,
     /// The clinic's words of the day.
     pub day: Day,
+    /// The present, for what a refusal offers to copy and for warnings of what is over; it never
+    /// changes what a plan means.
+    pub now: Option<jiff::Timestamp>,
 }

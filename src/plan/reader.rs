@@ -90,6 +90,13 @@ impl Findings {
         }
     }
 
+    /// How many refusals were found so far.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        let listed = self.list.borrow();
+        listed.iter().filter(|found| found.is_error()).count() + self.left_out.get()
+    }
+
     /// True once something was refused.
     #[must_use]
     pub fn has_errors(&self) -> bool {
@@ -271,6 +278,19 @@ impl<'a> Table<'a> {
     #[must_use]
     pub fn findings(&self) -> &'a Findings {
         self.findings
+    }
+
+    /// The same table with another place for what is found in it.
+    #[must_use]
+    pub fn with_findings<'b>(&self, findings: &'b Findings) -> Table<'b>
+    where
+        'a: 'b,
+    {
+        Table {
+            findings,
+            entries: self.entries,
+            span: self.span(),
+        }
     }
 
     /// True without any entry.
@@ -480,6 +500,12 @@ impl<'a> Value<'a> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         }
+    }
+
+    /// True for an entry of a list: it has no key of its own.
+    #[must_use]
+    pub fn is_list_entry(&self) -> bool {
+        self.in_list
     }
 
     /// Notes that something else was expected. `expected` goes on "must be", e.g. "a text in

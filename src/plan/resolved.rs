@@ -1,6 +1,6 @@
 //! The plan in its resolved form: the patient's text plus all that it inherits from the clinic.
 
-pub use crate::recurrence::Zone;
+pub use crate::recurrence::{Trip, Zone};
 use jiff::{SignedDuration, Timestamp, civil};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -31,7 +31,7 @@ impl QuietHours {
     /// The end of the quiet span that holds `at`, or `None` when `at` is not quiet.
     #[must_use]
     pub fn end_after(&self, at: Timestamp, zone: &Zone) -> Option<Timestamp> {
-        let local = zone.time_zone().to_datetime(at);
+        let local = zone.local(at);
         let time = local.time();
         let overnight = self.from > self.until;
         let quiet = if overnight {
@@ -47,10 +47,7 @@ impl QuietHours {
         } else {
             local.date()
         };
-        zone.time_zone()
-            .to_ambiguous_timestamp(date.to_datetime(self.until))
-            .compatible()
-            .ok()
+        Some(zone.instant(date.to_datetime(self.until)))
     }
 }
 
@@ -62,7 +59,7 @@ pub struct ResolvedPlan {
     pub name: String,
     /// Language of the messages.
     pub language: Language,
-    /// Zone of all civil times of this plan.
+    /// Zone of all civil times of this plan, with the trips of `away` (P11).
     pub zone: Zone,
     /// When check-ins and notices wait.
     pub quiet_hours: Option<QuietHours>,
@@ -78,8 +75,6 @@ pub struct ResolvedPlan {
     pub caregivers: Vec<Caregiver>,
     /// In the order of the file.
     pub appointments: Vec<Appointment>,
-    /// Spans in another zone, ascending, without overlap (P11).
-    pub away: Vec<Away>,
 }
 
 /// One item of the plan with its schedule and dose (FHIR MedicationRequest).
@@ -97,6 +92,11 @@ pub struct Medication {
     pub note: Option<String>,
     /// When which amount is due.
     pub schedule: crate::recurrence::Schedule,
+    /// Written with `every`: by a distance, not at times of the day.
+    pub by_distance: bool,
+    /// `doses` as written; the schedule already ends there as long as each dose is taken at its
+    /// instant.
+    pub doses: Option<u32>,
     /// The amounts to which the schedule points, in the doctor's words; empty for "as directed".
     pub amounts: Vec<String>,
     /// Taken when needed: nothing is ever due, the guards hold for what the patient reports.
@@ -122,6 +122,10 @@ pub struct AsNeeded {
     pub at_most: Option<AtMost>,
     /// The shortest time between two.
     pub apart: Option<SignedDuration>,
+    /// Not before this instant.
+    pub from: Option<Timestamp>,
+    /// Not from this instant on.
+    pub until: Option<Timestamp>,
 }
 
 /// A ceiling on doses.
@@ -193,17 +197,6 @@ pub struct Appointment {
     pub remind: Vec<Timestamp>,
     /// The doctor's words.
     pub note: Option<String>,
-}
-
-/// A span in another zone (P11).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Away {
-    /// The first day.
-    pub from: civil::Date,
-    /// The last day.
-    pub until: civil::Date,
-    /// The zone of these days.
-    pub zone: Zone,
 }
 
 /// A question to the patient on a schedule, with a typed answer.

@@ -28,7 +28,11 @@ impl ResolvedPlan {
                 .window
                 .unwrap_or_else(|| window(length, medication.critical));
             let window_ends = end_of(this.at, window, next);
-            let on_time = on_time(length, medication.critical, medication.is_interval());
+            let on_time = on_time(
+                length,
+                medication.critical,
+                medication.schedule.is_interval(),
+            );
             ScheduledDose {
                 due: this.at,
                 amount: medication.amount_of(&self.zone, this),
@@ -70,9 +74,7 @@ impl ResolvedPlan {
                 Ok(())
             }
         }
-        let zones = std::iter::once(&self.zone).chain(self.away.iter().map(|away| &away.zone));
-        let rules: Vec<u64> = zones.map(Zone::fingerprint).collect();
-        let sink = postcard::to_io(&(self, rules), Sink(Sha256::new())).expect(
+        let sink = postcard::to_io(&(self, self.zone.fingerprint()), Sink(Sha256::new())).expect(
             "writing into a hash does not fail, and a plan has no type that postcard lacks",
         );
         sink.0.finalize().into()
@@ -83,7 +85,7 @@ impl Medication {
     /// Whether elapsed time counts and not the wall clock ("every 8 hours").
     #[must_use]
     pub fn is_interval(&self) -> bool {
-        self.schedule.is_interval()
+        self.by_distance || self.schedule.is_interval()
     }
 
     /// What messages call it: `short`, else the name.

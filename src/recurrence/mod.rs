@@ -12,7 +12,7 @@ mod zone;
 
 pub use clock::{Clock, Slot};
 pub use days::{Day, Days, MonthDays, Weekdays};
-pub use zone::Zone;
+pub use zone::{Trip, Zone};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
 //! Time zones as tables of spans with one offset, so that the usual question ("which instant is
 //! 08:00 on that day?") is an addition and a comparison.
 
-use jiff::{Timestamp, tz::TimeZone};
+use super::Day;
+use jiff::{Timestamp, civil, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
@@ -16,13 +17,30 @@ const TABLE_UNTIL: i64 = 4_102_444_800;
 /// No UTC offset is larger (jiff's limit is 25:59:59).
 const OFFSET_MAX: i64 = 26 * 3600;
 
-/// An IANA time zone, compared by its name and its rules. Cheap to clone.
+/// The time zone in force for somebody: an IANA zone, perhaps with trips into others. Compared by
+/// name and rules; cheap to clone.
+///
+/// Over the beginning and the end of a trip local time jumps as it does over DST, and the same
+/// rules hold: a local time that is jumped over moves later by the gap, one that comes twice is
+/// the first.
 #[derive(Clone)]
 pub struct Zone(Arc<Rules>);
+
+/// Days in another zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trip {
+    /// The first day. It begins at local midnight in the zone that is left.
+    pub from: Day,
+    /// The last day. It ends at local midnight in the trip's zone.
+    pub until: Day,
+    /// IANA name of the zone.
+    pub zone: Box<str>,
+}
 
 struct Rules {
     name: Box<str>,
     zone: TimeZone,
+    trips: Box<[Trip]>,
     /// Ordered by `from`; the first begins at `TABLE_FROM`; neighbours differ in their offset.
     spans: Box<[Span]>,
     fingerprint: u64,
@@ -65,7 +83,13 @@ impl Zone {
             return Ok(found.clone());
         }
         drop(known);
-        let made = Self(Arc::new(Rules::new(name.into(), zone.clone())));
+        let spans = spans_of(&zone);
+        let made = Self(Arc::new(Rules::new(
+            name.into(),
+            zone.clone(),
+            Box::default(),
+            spans,
+        )));
         TABLES
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -74,16 +98,113 @@ impl Zone {
         Ok(made)
     }
 
-    /// The IANA name, e.g. `Asia/Shanghai`.
+    /// The same with trips, which are ascending and do not overlap.
+    ///
+    /// # Errors
+    /// A trip's zone is not in the database.
+    pub fn with_trips(&self, trips: &[Trip]) -> Result<Self, jiff::Error> {
+        let home = Self::get(self.name())?;
+        let mut spans = Vec::new();
+        let mut left = home.clone();
+        let mut since = TABLE_FROM;
+        let mut previous: Option<&Trip> = None;
+        for trip in trips {
+            let zone = Self::get(&trip.zone)?;
+            let at_home = previous.is_none_or(|previous| previous.until.0 + 1 < trip.from.0);
+            if at_home && previous.is_some() {
+                let back =
+                    previous.map_or(since, |previous| Day(previous.until.0 + 1).midnight(&left));
+                left.copy_spans(since, back, &mut spans);
+                (left, since) = (home.clone(), back);
+            }
+            let leaves = trip.from.midnight(&left);
+            left.copy_spans(since, leaves, &mut spans);
+            (left, since, previous) = (zone, leaves, Some(trip));
+        }
+        if let Some(last) = previous {
+            let back = Day(last.until.0 + 1).midnight(&left);
+            left.copy_spans(since, back, &mut spans);
+            (left, since) = (home.clone(), back);
+        }
+        left.copy_spans(since, TABLE_UNTIL, &mut spans);
+        let rules = Rules::new(home.name().into(), home.0.zone.clone(), trips.into(), spans);
+        Ok(Self(Arc::new(rules)))
+    }
+
+    /// Appends the spans of a stretch of time.
+    fn copy_spans(&self, from: i64, until: i64, spans: &mut Vec<Span>) {
+        let mut from = from;
+        while from < until {
+            let stretch = self.stretch_at(from);
+            // A trip that is over before it began has left no time to the zone before.
+            while spans.last().is_some_and(|last| last.from >= from) {
+                spans.pop();
+            }
+            if spans
+                .last()
+                .is_none_or(|last| last.offset != stretch.offset)
+            {
+                spans.push(Span {
+                    from,
+                    offset: stretch.offset,
+                });
+            }
+            from = stretch.until;
+        }
+    }
+
+    /// The IANA name, e.g. `Asia/Shanghai`; without regard to trips, the one at home.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// The zone's rules.
+    /// The rules of the zone at home. Who wants to show a time asks [`Zone::local`].
     #[must_use]
     pub fn time_zone(&self) -> &TimeZone {
         &self.0.zone
+    }
+
+    /// The trips, ascending.
+    #[must_use]
+    pub fn trips(&self) -> &[Trip] {
+        &self.0.trips
+    }
+
+    /// What the clock on the wall shows, at home or on a trip.
+    #[must_use]
+    pub fn local(&self, at: Timestamp) -> civil::DateTime {
+        let offset = self.stretch_at(at.as_second()).offset;
+        let offset = jiff::tz::Offset::from_seconds(offset as i32).unwrap_or(jiff::tz::Offset::UTC);
+        offset.to_datetime(at)
+    }
+
+    /// The instant with its UTC offset, as RFC 3339 writes it.
+    #[must_use]
+    pub fn rfc3339(&self, at: Timestamp) -> String {
+        let offset = self.stretch_at(at.as_second()).offset;
+        jiff::tz::Offset::from_seconds(offset as i32).map_or_else(
+            |_| at.to_string(),
+            |offset| at.display_with_offset(offset).to_string(),
+        )
+    }
+
+    /// The instant at which the clock on the wall shows this: of a time that does not exist, the
+    /// one later by the gap, of one that comes twice, the first.
+    #[must_use]
+    pub fn instant(&self, local: civil::DateTime) -> Timestamp {
+        let day = i64::from(Day::from(local.date()).0);
+        let time = local.time();
+        let seconds = i64::from(time.hour()) * 3600
+            + i64::from(time.minute()) * 60
+            + i64::from(time.second());
+        let second = self.second_of(day * 86_400 + seconds);
+        let limit = if second < 0 {
+            Timestamp::MIN
+        } else {
+            Timestamp::MAX
+        };
+        Timestamp::from_second(second).unwrap_or(limit)
     }
 
     /// A number that changes when the zone's rules change: of a plan's meaning, the name alone
@@ -158,24 +279,28 @@ impl Zone {
     }
 }
 
-impl Rules {
-    fn new(name: Box<str>, zone: TimeZone) -> Self {
-        let start = Timestamp::from_second(TABLE_FROM).unwrap_or(Timestamp::UNIX_EPOCH);
-        let first = i64::from(zone.to_offset(start).seconds());
-        let mut spans = vec![Span {
-            from: TABLE_FROM,
-            offset: first,
-        }];
-        for change in zone.following(start) {
-            let from = change.timestamp().as_second();
-            if from >= TABLE_UNTIL {
-                break;
-            }
-            let offset = i64::from(change.offset().seconds());
-            if spans.last().is_none_or(|last| last.offset != offset) {
-                spans.push(Span { from, offset });
-            }
+fn spans_of(zone: &TimeZone) -> Vec<Span> {
+    let start = Timestamp::from_second(TABLE_FROM).unwrap_or(Timestamp::UNIX_EPOCH);
+    let first = i64::from(zone.to_offset(start).seconds());
+    let mut spans = vec![Span {
+        from: TABLE_FROM,
+        offset: first,
+    }];
+    for change in zone.following(start) {
+        let from = change.timestamp().as_second();
+        if from >= TABLE_UNTIL {
+            break;
         }
+        let offset = i64::from(change.offset().seconds());
+        if spans.last().is_none_or(|last| last.offset != offset) {
+            spans.push(Span { from, offset });
+        }
+    }
+    spans
+}
+
+impl Rules {
+    fn new(name: Box<str>, zone: TimeZone, trips: Box<[Trip]>, spans: Vec<Span>) -> Self {
         // FNV-1a: it need not resist anybody, only be equal on every machine and in every release.
         let fingerprint = spans
             .iter()
@@ -196,6 +321,7 @@ impl Rules {
         Self {
             name,
             zone,
+            trips,
             spans: spans.into(),
             fingerprint,
             reach,
@@ -221,14 +347,18 @@ impl Eq for Zone {}
 
 impl Serialize for Zone {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.name.serialize(serializer)
+        (&self.0.name, &self.0.trips).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Zone {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Zone::get(&name).map_err(serde::de::Error::custom)
+        let (name, trips) = <(String, Vec<Trip>)>::deserialize(deserializer)?;
+        let home = Zone::get(&name).map_err(serde::de::Error::custom)?;
+        if trips.is_empty() {
+            return Ok(home);
+        }
+        home.with_trips(&trips).map_err(serde::de::Error::custom)
     }
 }
 
@@ -281,6 +411,78 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn trips_hold_from_midnight_in_the_zone_left_to_the_end_of_their_last_day() {
+        let day = |month, day| Day::from(civil::date(2026, month, day));
+        let trip = Trip {
+            from: day(4, 10),
+            until: day(4, 12),
+            zone: "Europe/Berlin".into(),
+        };
+        let zone = Zone::get("Asia/Shanghai")
+            .unwrap()
+            .with_trips(&[trip])
+            .unwrap();
+        for (local, instant) in [
+            // At home, until midnight there.
+            ("2026-04-09T20:00", "2026-04-09T12:00:00Z"),
+            // Comes twice: at home first.
+            ("2026-04-09T23:00", "2026-04-09T15:00:00Z"),
+            ("2026-04-10T08:00", "2026-04-10T06:00:00Z"),
+            ("2026-04-12T23:59", "2026-04-12T21:59:00Z"),
+            // Jumped over on the way back: later by the gap of six hours.
+            ("2026-04-13T05:00", "2026-04-13T03:00:00Z"),
+            ("2026-04-13T06:00", "2026-04-12T22:00:00Z"),
+            ("2026-04-13T08:00", "2026-04-13T00:00:00Z"),
+        ] {
+            let local: civil::DateTime = local.parse().unwrap();
+            assert_eq!(zone.instant(local).to_string(), instant, "{local}");
+        }
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(
+            zone.local(at("2026-04-09T15:59:59Z")).to_string(),
+            "2026-04-09T23:59:59"
+        );
+        assert_eq!(
+            zone.local(at("2026-04-09T16:00:00Z")).to_string(),
+            "2026-04-09T18:00:00"
+        );
+        assert_eq!(
+            zone.rfc3339(at("2026-04-11T06:00:00Z")),
+            "2026-04-11T08:00:00+02:00"
+        );
+        let bytes = postcard::to_stdvec(&zone).unwrap();
+        let again: Zone = postcard::from_bytes(&bytes).unwrap();
+        assert_eq!(again, zone);
+        assert_ne!(again, Zone::get("Asia/Shanghai").unwrap());
+    }
+
+    #[test]
+    fn a_trip_may_follow_another_directly() {
+        let day = |day| Day::from(civil::date(2026, 4, day));
+        let trip = |from, until, zone: &str| Trip {
+            from: day(from),
+            until: day(until),
+            zone: zone.into(),
+        };
+        let trips = [
+            trip(1, 3, "Europe/Berlin"),
+            trip(4, 5, "Europe/London"),
+            trip(10, 11, "Asia/Tokyo"),
+        ];
+        let zone = Zone::get("Asia/Shanghai")
+            .unwrap()
+            .with_trips(&trips)
+            .unwrap();
+        let at = |text: &str| zone.instant(text.parse().unwrap()).to_string();
+        assert_eq!(at("2026-03-31T12:00"), "2026-03-31T04:00:00Z");
+        assert_eq!(at("2026-04-03T12:00"), "2026-04-03T10:00:00Z");
+        assert_eq!(at("2026-04-04T12:00"), "2026-04-04T11:00:00Z");
+        assert_eq!(at("2026-04-07T12:00"), "2026-04-07T04:00:00Z");
+        assert_eq!(at("2026-04-10T12:00"), "2026-04-10T03:00:00Z");
+        assert_eq!(at("2026-04-12T12:00"), "2026-04-12T04:00:00Z");
     }
 
     #[test]

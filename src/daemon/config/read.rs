@@ -129,7 +129,11 @@ impl Reader<'_> {
                 zone: zone?,
                 language: language?,
                 quiet_hours,
-                day: Day::default(),
+                day: clinic
+                    .get("day")
+                    .and_then(|value| value.table())
+                    .map_or_else(Day::default, |table| Day::read(&table, &Day::default())),
+                now: None,
             },
         })
     }

@@ -1,0 +1,417 @@
+//! How much: amounts, schemes, steps and stocks.
+
+use super::{Problem, Reading, span::CalendarSpan};
+use crate::plan::words::{Kind, Words, normalise, numeral, vulgar_fraction};
+use jiff::civil::Date;
+
+/// Longer ones are sentences, and those belong into a note.
+const LENGTH_MAX: usize = 60;
+
+/// A number at the beginning of a text.
+struct Leading<'t> {
+    thousandths: i64,
+    rest: &'t str,
+}
+
+/// A number in digits, as a fraction, or as a Chinese numeral.
+fn leading(text: &str) -> Option<Leading<'_>> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let first = text.chars().next()?;
+    if digits == 0 {
+        if let Some(thousandths) = vulgar_fraction(first) {
+            return Some(Leading {
+                thousandths,
+                rest: &text[first.len_utf8()..],
+            });
+        }
+        let (kind, length) = numeral(text)?;
+        let thousandths = match kind {
+            Kind::N(number) => i64::from(number) * 1000,
+            Kind::Thousandths(number) => number,
+            _ => return None,
+        };
+        return Some(Leading {
+            thousandths,
+            rest: &text[length..],
+        });
+    }
+    let whole: i64 = text[..digits]
+        .parse()
+        .ok()
+        .filter(|whole| *whole < 1_000_000_000)?;
+    let rest = &text[digits..];
+    if let Some(decimals) = rest.strip_prefix('.') {
+        let count = decimals.bytes().take_while(u8::is_ascii_digit).count();
+        if (1..=3).contains(&count) {
+            let part: i64 = format!("{:0<3}", &decimals[..count]).parse().ok()?;
+            return Some(Leading {
+                thousandths: whole * 1000 + part,
+                rest: &decimals[count..],
+            });
+        }
+        return None;
+    }
+    if let Some((thousandths, rest)) = slashed(&text[digits..], whole) {
+        return Some(Leading { thousandths, rest });
+    }
+    // "1½", "1 1/2"
+    let next = rest.trim_start();
+    if let Some(fraction) = next.chars().next()
+        && let Some(part) = vulgar_fraction(fraction)
+    {
+        return Some(Leading {
+            thousandths: whole * 1000 + part,
+            rest: &next[fraction.len_utf8()..],
+        });
+    }
+    let inner = next.bytes().take_while(u8::is_ascii_digit).count();
+    if inner > 0
+        && let Ok(numerator) = next[..inner].parse()
+        && let Some((part, rest)) = slashed(&next[inner..], numerator)
+    {
+        return Some(Leading {
+            thousandths: whole * 1000 + part,
+            rest,
+        });
+    }
+    Some(Leading {
+        thousandths: whole * 1000,
+        rest,
+    })
+}
+
+/// The rest of "1/2" after its numerator.
+fn slashed(text: &str, numerator: i64) -> Option<(i64, &str)> {
+    let rest = text.strip_prefix('/')?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let denominator: i64 = rest[..digits].parse().ok()?;
+    // Thousandths, rounded: a third of a tablet is 0.333.
+    let proper = (2..=10).contains(&denominator) && (1..denominator).contains(&numerator);
+    proper.then(|| ((numerator * 2000 / denominator + 1) / 2, &rest[digits..]))
+}
+
+/// `take`: the amount in the doctor's words; empty for "as directed".
+pub(in crate::plan) fn amount(text: &str) -> Reading<String> {
+    let words = text.trim();
+    let plain = normalise(words);
+    if matches!(plain.as_str(), "as directed" | "遵医嘱" | "按医嘱") {
+        return Ok(String::new());
+    }
+    if words.chars().count() > LENGTH_MAX || words.chars().any(char::is_control) {
+        return Err(Problem::new(format!(
+            "an amount is one line of at most {LENGTH_MAX} characters"
+        ))
+        .help("\"1 tablet\"; put explanations into `note`"));
+    }
+    let fields = plain.split('-').count();
+    if fields > 2
+        && plain
+            .split('-')
+            .all(|field| leading(field).is_some_and(|l| l.rest.is_empty()))
+    {
+        return Err(
+            Problem::new(format!("`{words}` in `take` is ambiguous")).help(format!(
+                "scheme = \"{words}\" and unit = \"tablet\", without `at` and `take`"
+            )),
+        );
+    }
+    if plain.starts_with('-') {
+        return Err(Problem::new("an amount cannot be negative").help("\"1 tablet\""));
+    }
+    let Some(first) = leading(&plain) else {
+        return Err(Problem::new(format!(
+            "`{words}` is no amount: an amount begins with a number"
+        ))
+        .help("\"1 tablet\", \"½ tablet\", \"1-2 puffs\" or \"as directed\""));
+    };
+    let mut rest = first.rest;
+    if let Some(second) = rest.trim_start().strip_prefix('-') {
+        match leading(second.trim_start()) {
+            Some(upper) if upper.thousandths > first.thousandths => rest = upper.rest,
+            Some(_) => {
+                return Err(
+                    Problem::new("a range goes from the smaller to the larger number")
+                        .help("\"1-2 puffs\""),
+                );
+            }
+            None => {
+                return Err(Problem::new(format!("`{words}` is no amount")).help("\"1-2 puffs\""));
+            }
+        }
+    }
+    if let Some(decimals) = rest.strip_prefix(',')
+        && decimals.starts_with(|c: char| c.is_ascii_digit())
+    {
+        return Err(
+            Problem::new("a comma in a number is ambiguous: one half or one thousand?").help(
+                format!(
+                    "\"{}\" or \"{}\"",
+                    plain.replacen(',', ".", 1),
+                    plain.replacen(',', "", 1)
+                ),
+            ),
+        );
+    }
+    if first.thousandths == 0 {
+        return Err(Problem::new("an amount of zero is no dose").help("\"1 tablet\""));
+    }
+    if rest.starts_with(['.', '/', ':', '*', '+', '=']) || rest.contains(|c: char| c.is_control()) {
+        return Err(Problem::new(format!("`{words}` is no amount"))
+            .help("\"0.5 tablet\", \"1 tablet\" or \"1-2 puffs\""));
+    }
+    Ok(words.to_owned())
+}
+
+/// The four places of a scheme: morning, noon, evening, bedtime; `None` for 0. The unit is not
+/// yet appended.
+pub(in crate::plan) fn scheme(text: &str) -> Reading<[Option<String>; 4]> {
+    let plain = normalise(text);
+    let fields: Vec<&str> = plain.split('-').map(str::trim).collect();
+    let wrong = |message: String| Problem::new(message).help("scheme = \"1-0-1\" or \"1-0-½-0\"");
+    if !(3..=4).contains(&fields.len()) {
+        return Err(wrong(format!(
+            "`{}` is no scheme: it has three or four numbers, morning-noon-evening-bedtime",
+            text.trim()
+        )));
+    }
+    let mut places = [const { None }; 4];
+    for (place, field) in places.iter_mut().zip(&fields) {
+        match leading(field) {
+            Some(found) if found.rest.is_empty() => {
+                *place = (found.thousandths > 0).then(|| (*field).to_owned());
+            }
+            _ => return Err(wrong(format!("`{field}` is no number of a scheme"))),
+        }
+    }
+    if places.iter().all(Option::is_none) {
+        return Err(wrong("a scheme of zeros never falls due".to_owned()));
+    }
+    Ok(places)
+}
+
+/// How long a step goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::plan) enum StepLength {
+    Span(CalendarSpan),
+    Once,
+    Open,
+}
+
+/// "40 mg for 5 days", "500 mg once", "5 mg", "40 mg 5天", "500 mg 一次".
+pub(in crate::plan) fn step(text: &str) -> Reading<(String, StepLength)> {
+    let text = text.trim();
+    for ending in [" once", "一次"] {
+        if let Some(cut) = strip_ending(text, ending) {
+            return Ok((amount(cut)?, StepLength::Once));
+        }
+    }
+    let lower = text.to_ascii_lowercase();
+    // Trimmed, a "for" without its span ends the text.
+    if let Some(at) = lower.rfind(" for ").or(lower
+        .len()
+        .checked_sub(4)
+        .filter(|at| lower[..].ends_with(" for") && *at > 0))
+    {
+        let span = super::span::calendar_span(text.get(at + 5..).unwrap_or_default())?;
+        return Ok((amount(&text[..at])?, StepLength::Span(span)));
+    }
+    // The last word alone, where it is a span: "40 mg 5天", "40mg，5天".
+    if let Some(at) = text.rfind([' ', '\u{3000}', ',', '，']) {
+        let cut = at + text[at..].chars().next().map_or(1, char::len_utf8);
+        if let [
+            Kind::N(number),
+            unit @ (Kind::Day | Kind::Week | Kind::Month),
+        ] = *Words::of(&text[cut..]).kinds()
+        {
+            let Some(span) = CalendarSpan::of(number, unit) else {
+                return Err(
+                    Problem::new("a step lasts at least a day").help("\"40 mg for 5 days\"")
+                );
+            };
+            return Ok((amount(&text[..at])?, StepLength::Span(span)));
+        }
+    }
+    Ok((amount(text)?, StepLength::Open))
+}
+
+fn strip_ending<'t>(text: &'t str, ending: &str) -> Option<&'t str> {
+    let at = text
+        .len()
+        .checked_sub(ending.len())
+        .filter(|at| text.is_char_boundary(*at))?;
+    text[at..]
+        .eq_ignore_ascii_case(ending)
+        .then(|| text[..at].trim_end_matches(['，', ',', ' ']))
+}
+
+/// "60 tablets on 2026-03-01", "60片 2026-03-01": thousandths, unit, day.
+pub(in crate::plan) fn stock(text: &str) -> Reading<(i64, String, Date)> {
+    const HELP: &str = "\"60 tablets on 2026-03-01\"";
+    let text = text.trim();
+    let cut = text
+        .len()
+        .checked_sub(10)
+        .filter(|at| text.is_char_boundary(*at));
+    let Some((counted, date)) = cut.map(|at| text.split_at(at)) else {
+        return Err(Problem::new("a stock has an amount and the day it was counted").help(HELP));
+    };
+    let Ok(date) = date.parse::<Date>() else {
+        return Err(Problem::new("a stock ends with the day on which it was counted").help(HELP));
+    };
+    let counted = counted.trim_end_matches([' ', '\u{3000}', ',', '，']);
+    let counted = strip_ending(counted, " on").unwrap_or(counted).trim();
+    let plain = normalise(counted);
+    match leading(&plain) {
+        Some(found) if found.thousandths >= 0 && !found.rest.starts_with(['-', ',', '.', '/']) => {
+            Ok((found.thousandths, found.rest.trim().to_owned(), date))
+        }
+        _ => Err(Problem::new(format!("`{counted}` is no amount")).help(HELP)),
+    }
+}
+
+/// The number at the beginning of an amount, in thousandths; of a range the upper one.
+pub(in crate::plan) fn thousandths(amount: &str) -> Option<i64> {
+    let plain = normalise(amount);
+    let first = leading(&plain)?;
+    let upper = first
+        .rest
+        .trim_start()
+        .strip_prefix('-')
+        .and_then(|rest| leading(rest.trim_start()));
+    Some(upper.map_or(first.thousandths, |upper| upper.thousandths))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_kept_in_the_doctors_words() {
+        for (text, thousandths_expected) in [
+            ("1 tablet", 1000),
+            ("0.5 tablet", 500),
+            ("½ tablet", 500),
+            ("1½ tablets", 1500),
+            ("1/2 tablet", 500),
+            ("1 1/2 tablets", 1500),
+            ("1-2 puffs", 2000),
+            ("2.5 mg", 2500),
+            ("10", 10_000),
+            ("半片", 500),
+            ("一片", 1000),
+            ("两片", 2000),
+            ("1-2喷", 2000),
+            ("½片", 500),
+            ("１片", 1000),
+            ("5 ml (one spoon)", 5000),
+        ] {
+            assert_eq!(amount(text).as_deref(), Ok(text), "{text}");
+            assert_eq!(thousandths(text), Some(thousandths_expected), "{text}");
+        }
+        assert_eq!(amount(" As directed ").as_deref(), Ok(""));
+        assert_eq!(amount("遵医嘱").as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn amounts_that_can_be_misread_are_refused() {
+        for text in [
+            "",
+            "tablet",
+            "0 tablets",
+            "-1 tablet",
+            "1,5 tablets",
+            "1,000 units",
+            "1-0-1",
+            "2-1 puffs",
+            "2-2 puffs",
+            "1-",
+            ".5 mg",
+            "1..5 mg",
+            "1.2345 mg",
+            "1/0 tablet",
+            "3/2 tablets",
+            "1\ntablet",
+            "08:00",
+        ] {
+            assert!(amount(text).unwrap_err().help.is_some(), "{text}");
+        }
+        assert!(amount(&"1 tablet ".repeat(20)).is_err());
+        assert!(
+            amount("1,5 mg")
+                .unwrap_err()
+                .help
+                .unwrap()
+                .contains("\"1.5 mg\"")
+        );
+    }
+
+    #[test]
+    fn schemes_have_three_or_four_places() {
+        let places = |text: &str| {
+            scheme(text).map(|places| {
+                places
+                    .map(|place| place.unwrap_or_else(|| "0".to_owned()))
+                    .join(" ")
+            })
+        };
+        assert_eq!(places("1-0-1").as_deref(), Ok("1 0 1 0"));
+        assert_eq!(places("1-0-½-0").as_deref(), Ok("1 0 ½ 0"));
+        assert_eq!(places("0.5 - 0 - 1/2 - 2").as_deref(), Ok("0.5 0 1/2 2"));
+        for text in ["", "1-1", "1-0-1-0-1", "0-0-0", "1-x-1", "1--1"] {
+            assert!(scheme(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn steps_have_an_amount_and_a_length() {
+        use StepLength::{Once, Open, Span};
+        for (text, words, length) in [
+            ("40 mg for 5 days", "40 mg", Span(CalendarSpan::Days(5))),
+            ("40 mg 5天", "40 mg", Span(CalendarSpan::Days(5))),
+            ("40毫克 2周", "40毫克", Span(CalendarSpan::Weeks(2))),
+            (
+                "1 tablet for 1 month",
+                "1 tablet",
+                Span(CalendarSpan::Months(1)),
+            ),
+            ("500 mg once", "500 mg", Once),
+            ("500 mg 一次", "500 mg", Once),
+            ("5 mg", "5 mg", Open),
+        ] {
+            assert_eq!(step(text), Ok((words.to_owned(), length)), "{text}");
+        }
+        for text in [
+            "for 5 days",
+            "40 mg for",
+            "40 mg for 0 days",
+            "40 mg for ever",
+            "once",
+            "",
+        ] {
+            assert!(step(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn stocks_have_an_amount_and_a_day() {
+        let day = jiff::civil::date(2026, 3, 1);
+        assert_eq!(
+            stock("60 tablets on 2026-03-01"),
+            Ok((60_000, "tablets".to_owned(), day))
+        );
+        assert_eq!(stock("60片 2026-03-01"), Ok((60_000, "片".to_owned(), day)));
+        assert_eq!(
+            stock("7.5 ml on 2026-03-01"),
+            Ok((7500, "ml".to_owned(), day))
+        );
+        for text in [
+            "",
+            "60 tablets",
+            "tablets on 2026-03-01",
+            "60 tablets on 2026-02-30",
+            "-5 on 2026-03-01",
+        ] {
+            assert!(stock(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! On which days.
+
+use super::{Problem, Reading};
+use crate::{
+    plan::words::{Kind, Words},
+    recurrence::{self, Days, MonthDays, Weekdays},
+};
+use jiff::civil;
+
+/// `days` as written: some need the day from which they count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::plan) enum DaysWord {
+    Weekdays(Weekdays),
+    EveryDays(u32),
+    /// N on, N off.
+    Cycle {
+        on: u32,
+        off: u32,
+    },
+    /// Every N weeks, on these days; empty: on the day of the start.
+    Weeks {
+        every: u32,
+        on: Weekdays,
+    },
+    Months(u32),
+    MonthDays(MonthDays),
+}
+
+impl DaysWord {
+    pub(in crate::plan) const EVERY: Self = Self::Weekdays(Weekdays::ALL);
+
+    /// Whether the days are counted from the start.
+    pub(in crate::plan) fn needs_start(self) -> bool {
+        match self {
+            Self::Weekdays(_) | Self::MonthDays(_) => false,
+            Self::EveryDays(_) | Self::Cycle { .. } | Self::Months(_) => true,
+            Self::Weeks { every, on } => every > 1 || on.is_empty(),
+        }
+    }
+
+    /// The days, counted from the start where that matters.
+    pub(in crate::plan) fn from(self, start: civil::Date) -> Days {
+        let anchor = recurrence::Day::from(start);
+        match self {
+            Self::Weekdays(set) => Days::Weekdays(set),
+            Self::EveryDays(period) => Days::Cycle {
+                anchor,
+                period,
+                run: 1,
+                weekdays: Weekdays::ALL,
+            },
+            Self::Cycle { on, off } => Days::Cycle {
+                anchor,
+                period: on + off,
+                run: on,
+                weekdays: Weekdays::ALL,
+            },
+            Self::Weeks { every, on } => {
+                let on = if on.is_empty() {
+                    on.with(start.weekday())
+                } else {
+                    on
+                };
+                Days::Weeks {
+                    anchor,
+                    period: every,
+                    weekdays: on,
+                }
+            }
+            Self::Months(period) => Days::Months { anchor, period },
+            Self::MonthDays(set) => Days::MonthDays(set),
+        }
+    }
+}
+
+const HELP: &str = "\"every day\", \"mon, thu\", \"weekdays\", \"every 3 days\", \"every 2 weeks on mon\", \"every month\", \"1st, 15th of the month\" or \"21 on, 7 off\"";
+
+/// Reads `days`.
+pub(in crate::plan) fn days(text: &str) -> Reading<DaysWord> {
+    use Kind::{
+        A, Comma, Day, DayNumber, Every, EveryGap, Last, Month, N, Of, Off, On, Once, Ordinal,
+        Other, The, Thousandths, Times, Week, Weekends, Year,
+    };
+    let words = Words::of(text);
+    let kinds = words.kinds();
+    let not_understood = || Problem::not_understood("days", text, &words, HELP);
+    let in_range = |n: u32, max: u32, what: &str| {
+        if (1..=max).contains(&n) {
+            return Ok(n);
+        }
+        Err(Problem::new(format!("every {n} {what} is not from 1 to {max}")).help(HELP))
+    };
+    Ok(match *kinds {
+        [] => return Err(not_understood()),
+        [Every, Day] => DaysWord::EVERY,
+        [Every, N(1), Day] => DaysWord::EVERY,
+        [Every, N(n), Day] => DaysWord::EveryDays(in_range(n, 366, "days")?),
+        [Every, Other, Day] => DaysWord::EveryDays(2),
+        [EveryGap, N(n), Day] => {
+            return Err(Problem::new(
+                "每隔N天 is ambiguous: some count the days between, some the next day of taking",
+            )
+            .help(format!("\"每{n}天\" or \"每{}天\"", n.saturating_add(1))));
+        }
+        [Every, Week] => DaysWord::Weeks {
+            every: 1,
+            on: Weekdays::NONE,
+        },
+        [Every, N(n), Week] => DaysWord::Weeks {
+            every: in_range(n, 53, "weeks")?,
+            on: Weekdays::NONE,
+        },
+        [Every, Other, Week] => DaysWord::Weeks {
+            every: 2,
+            on: Weekdays::NONE,
+        },
+        [Every, Week, On | Of, ref rest @ ..] => DaysWord::Weeks {
+            every: 1,
+            on: weekdays(rest, &words, text)?,
+        },
+        [Every, Other, Week, On | Of, ref rest @ ..] => DaysWord::Weeks {
+            every: 2,
+            on: weekdays(rest, &words, text)?,
+        },
+        [Every, N(n), Week, On | Of, ref rest @ ..] | [Every, N(n), Week, ref rest @ ..] => {
+            DaysWord::Weeks {
+                every: in_range(n, 53, "weeks")?,
+                on: weekdays(rest, &words, text)?,
+            }
+        }
+        [Every, Month] => DaysWord::Months(1),
+        [Every, Other, Month] => DaysWord::Months(2),
+        [Every, N(n), Month] => DaysWord::Months(in_range(n, 120, "months")?),
+        [Every, Year] | [Every, N(1), Year] => DaysWord::Months(12),
+        [Every, Month, Last, N(1), Day]
+        | [Last, Day, Of, The, Month]
+        | [Last, Day, Of, Every, Month]
+        | [Every, Month, Of, Last, N(1), Day] => DaysWord::MonthDays(MonthDays::LAST),
+        [N(on), On, Comma, N(off), Off]
+        | [N(on), Day, On, Comma, N(off), Day, Off]
+        | [N(on), On, N(off), Off]
+        | [On, N(on), Day, Off, N(off), Day]
+        | [On, N(on), Day, Comma, Off, N(off), Day] => DaysWord::Cycle {
+            on: in_range(on, 366, "days on")?,
+            off: in_range(off, 366, "days off")?,
+        },
+        [Every, Month, ref rest @ ..] if matches!(rest.first(), Some(N(_))) => {
+            DaysWord::MonthDays(month_days_chinese(rest).ok_or_else(not_understood)??)
+        }
+        [Ordinal(_) | Last, .., Of, The | Every | A, Month] => {
+            DaysWord::MonthDays(month_days(&kinds[..kinds.len() - 3]).ok_or_else(not_understood)??)
+        }
+        [Ordinal(_), ..] => {
+            return Err(Problem::new(format!("`{}` of what?", text.trim()))
+                .help(format!("\"{} of the month\"", text.trim())));
+        }
+        [N(n), Times, A, Week] | [Every, Week, N(n), Times] => {
+            return Err(
+                Problem::new(format!("{n} times a week: on which days?")).help("\"mon, wed, fri\"")
+            );
+        }
+        [Once, A, Week] | [Every, Week, Once] => {
+            return Err(Problem::new("once a week: on which day?").help("\"mon\""));
+        }
+        [N(_), Times, A, Day] | [Once, A, Day] | [Every, Day, N(_) | Once, ..] => {
+            return Err(
+                Problem::new("`days` says on which days; how often a day stands in `at`")
+                    .help(format!("at = \"{}\"", text.trim())),
+            );
+        }
+        [Every, Thousandths(_), ..] => {
+            return Err(Problem::new("days are counted in whole numbers").help(HELP));
+        }
+        [Kind::Weekday(_) | Kind::Weekdays | Weekends, ..] => {
+            DaysWord::Weekdays(weekdays(kinds, &words, text)?)
+        }
+        [Every, ref rest @ ..]
+            if matches!(
+                rest.first(),
+                Some(Kind::Weekday(_) | Kind::Weekdays | Weekends)
+            ) =>
+        {
+            DaysWord::Weekdays(weekdays(rest, &words, text)?)
+        }
+        [N(_), DayNumber, ..] => {
+            return Err(Problem::new(format!("`{}` of which month?", text.trim()))
+                .help(format!("\"每月{}\"", text.trim())));
+        }
+        _ => return Err(not_understood()),
+    })
+}
+
+/// Weekdays with commas between them; after a Chinese weekday the numeral alone is enough
+/// (周一、三、五).
+fn weekdays(kinds: &[Kind], words: &Words, text: &str) -> Reading<Weekdays> {
+    let offset = words.kinds().len() - kinds.len();
+    let mut set = Weekdays::NONE;
+    let mut chinese = false;
+    let mut expect_day = true;
+    for (index, kind) in kinds.iter().enumerate() {
+        let written = words.text_of(offset + index);
+        let more = match (*kind, expect_day) {
+            (Kind::Weekday(day), true) => {
+                chinese = !written.is_ascii();
+                Weekdays::NONE.with(day)
+            }
+            (Kind::Weekdays, true) => Weekdays::WORKING,
+            (Kind::Weekends, true) => Weekdays::WEEKEND,
+            (Kind::N(n @ 1..=6), true) if chinese && !written.is_ascii() => {
+                let day = civil::Weekday::from_monday_one_offset(n as i8);
+                day.map_or(Weekdays::NONE, |day| Weekdays::NONE.with(day))
+            }
+            (Kind::DayNumber | Kind::Day, true) if chinese => {
+                Weekdays::NONE.with(civil::Weekday::Sunday)
+            }
+            (Kind::Comma | Kind::And, false) => {
+                expect_day = true;
+                continue;
+            }
+            (Kind::Dash | Kind::To, false) => {
+                return Err(
+                    Problem::new("a span of weekdays is ambiguous: write each day")
+                        .help("\"mon, tue, wed, thu, fri\" or \"weekdays\""),
+                );
+            }
+            _ => return Err(Problem::not_understood("days", text, words, HELP)),
+        };
+        if !set.intersection(more).is_empty() {
+            return Err(Problem::new(format!("`{written}` stands here twice")).help(HELP));
+        }
+        set = set.union(more);
+        expect_day = false;
+    }
+    if expect_day {
+        return Err(Problem::not_understood("days", text, words, HELP));
+    }
+    Ok(set)
+}
+
+/// "1st, 15th", "1st and last day".
+fn month_days(kinds: &[Kind]) -> Option<Reading<MonthDays>> {
+    let mut set = MonthDays::NONE;
+    for part in kinds.split(|kind| matches!(kind, Kind::Comma | Kind::And)) {
+        let day = match *part {
+            [Kind::Ordinal(day)] | [Kind::Ordinal(day), Kind::Day] => day,
+            [Kind::Last] | [Kind::Last, Kind::Day] => 31,
+            _ => return None,
+        };
+        match with_month_day(set, day) {
+            Ok(more) => set = more,
+            Err(problem) => return Some(Err(problem)),
+        }
+    }
+    Some(Ok(set))
+}
+
+/// 1日, 15日
+fn month_days_chinese(kinds: &[Kind]) -> Option<Reading<MonthDays>> {
+    let mut set = MonthDays::NONE;
+    for part in kinds.split(|kind| matches!(kind, Kind::Comma | Kind::And)) {
+        let [Kind::N(day), Kind::DayNumber] = *part else {
+            return None;
+        };
+        match with_month_day(set, day) {
+            Ok(more) => set = more,
+            Err(problem) => return Some(Err(problem)),
+        }
+    }
+    Some(Ok(set))
+}
+
+fn with_month_day(set: MonthDays, day: u32) -> Reading<MonthDays> {
+    match u8::try_from(day) {
+        Ok(day @ 1..=31) if !set.contains(day) => Ok(set.with(day)),
+        Ok(1..=31) => Err(Problem::new(format!(
+            "day {day} of the month stands here twice"
+        ))),
+        _ => Err(Problem::new(format!("a month has no day {day}"))
+            .help("1st to 31st, or \"last day of the month\"")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use civil::Weekday::{Friday, Monday, Sunday, Thursday, Wednesday};
+
+    fn set(days: &[civil::Weekday]) -> Weekdays {
+        days.iter().fold(Weekdays::NONE, |set, day| set.with(*day))
+    }
+
+    #[test]
+    fn days_are_read_in_both_languages() {
+        use DaysWord as D;
+        let month_days = |days: &[u8]| {
+            D::MonthDays(days.iter().fold(MonthDays::NONE, |set, day| set.with(*day)))
+        };
+        for (text, expected) in [
+            ("every day", D::EVERY),
+            ("每天", D::EVERY),
+            ("daily", D::EVERY),
+            ("mon, Thursday", D::Weekdays(set(&[Monday, Thursday]))),
+            ("周一，星期四", D::Weekdays(set(&[Monday, Thursday]))),
+            (
+                "每周一、三、五",
+                D::Weekdays(set(&[Monday, Wednesday, Friday])),
+            ),
+            ("周五、日", D::Weekdays(set(&[Friday, Sunday]))),
+            ("星期天", D::Weekdays(set(&[Sunday]))),
+            ("every monday", D::Weekdays(set(&[Monday]))),
+            ("weekdays", D::Weekdays(Weekdays::WORKING)),
+            ("工作日", D::Weekdays(Weekdays::WORKING)),
+            ("weekends", D::Weekdays(Weekdays::WEEKEND)),
+            ("周末", D::Weekdays(Weekdays::WEEKEND)),
+            ("weekends, mon", D::Weekdays(Weekdays::WEEKEND.with(Monday))),
+            ("every 3 days", D::EveryDays(3)),
+            ("每3天", D::EveryDays(3)),
+            ("每三天", D::EveryDays(3)),
+            ("隔天", D::EveryDays(2)),
+            ("every other day", D::EveryDays(2)),
+            (
+                "every 2 weeks",
+                D::Weeks {
+                    every: 2,
+                    on: Weekdays::NONE,
+                },
+            ),
+            (
+                "每2周",
+                D::Weeks {
+                    every: 2,
+                    on: Weekdays::NONE,
+                },
+            ),
+            (
+                "every 2 weeks on mon, thu",
+                D::Weeks {
+                    every: 2,
+                    on: set(&[Monday, Thursday]),
+                },
+            ),
+            (
+                "每2周的周一, 周四",
+                D::Weeks {
+                    every: 2,
+                    on: set(&[Monday, Thursday]),
+                },
+            ),
+            (
+                "每两周周一",
+                D::Weeks {
+                    every: 2,
+                    on: set(&[Monday]),
+                },
+            ),
+            (
+                "every week on mon",
+                D::Weeks {
+                    every: 1,
+                    on: set(&[Monday]),
+                },
+            ),
+            ("every month", D::Months(1)),
+            ("每月", D::Months(1)),
+            ("每个月", D::Months(1)),
+            ("every 3 months", D::Months(3)),
+            ("每3个月", D::Months(3)),
+            ("1st, 15th of the month", month_days(&[1, 15])),
+            ("每月1日, 15日", month_days(&[1, 15])),
+            ("每月2号", month_days(&[2])),
+            ("last day of the month", month_days(&[31])),
+            ("每月最后一天", month_days(&[31])),
+            ("1st, last day of the month", month_days(&[1, 31])),
+            ("21 on, 7 off", D::Cycle { on: 21, off: 7 }),
+            ("21 days on, 7 days off", D::Cycle { on: 21, off: 7 }),
+            ("服21天停7天", D::Cycle { on: 21, off: 7 }),
+            ("服21天，停7天", D::Cycle { on: 21, off: 7 }),
+        ] {
+            assert_eq!(days(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_ambiguous_is_refused() {
+        for text in [
+            "",
+            "mon thu",
+            "mon,",
+            "mon, mon",
+            "weekdays, fri",
+            "mon-fri",
+            "周一到周五",
+            "mondey",
+            "每隔3天",
+            "every 0 days",
+            "every 1.5 days",
+            "every 400 days",
+            "1st",
+            "32nd of the month",
+            "0th of the month",
+            "1st, 1st of the month",
+            "5 times a week",
+            "once a week",
+            "每周一次",
+            "2 times a day",
+            "15日",
+            "0 on, 7 off",
+            "21 on, 0 off",
+            "* * 1",
+            "every 2 weeks on",
+            "every 2 weeks on the 1st",
+        ] {
+            assert!(days(text).is_err(), "{text}");
+        }
+        assert!(
+            days("每隔3天")
+                .unwrap_err()
+                .help
+                .unwrap()
+                .contains("\"每3天\"")
+        );
+        assert!(days("mondey").unwrap_err().message.contains("`monday`"));
+    }
+}

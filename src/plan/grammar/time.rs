@@ -1,0 +1,377 @@
+//! Times of the day: clock times, words of the day, meals, "N times a day".
+
+use super::{Problem, Reading};
+use crate::plan::{
+    Day, DayWord,
+    words::{Kind, Words, normalise},
+};
+use jiff::civil;
+
+/// More doses a day than this are a slip of the pen.
+pub(in crate::plan) const A_DAY_MAX: u32 = 24;
+
+/// A time in minutes after local midnight; a meal's offset may pass midnight.
+pub(in crate::plan) type Minute = i32;
+
+/// A clock time that exists.
+pub(in crate::plan) fn clock(hour: u32, minute: u32) -> Reading<civil::Time> {
+    if hour == 24 && minute == 0 {
+        return Err(Problem::new("24:00 is ambiguous: it belongs to two days")
+            .help("\"00:00\" is the beginning of the day, \"23:59\" its end"));
+    }
+    i8::try_from(hour)
+        .ok()
+        .zip(i8::try_from(minute).ok())
+        .and_then(|(hour, minute)| civil::Time::new(hour, minute, 0, 0).ok())
+        .ok_or_else(|| {
+            Problem::new(format!("{hour:02}:{minute:02} is no time of the day"))
+                .help("a time from \"00:00\" to \"23:59\"")
+        })
+}
+
+/// Minutes after midnight.
+pub(in crate::plan) fn minute_of(time: civil::Time) -> Minute {
+    Minute::from(time.hour()) * 60 + Minute::from(time.minute())
+}
+
+/// All times that one text gives, in its order.
+pub(in crate::plan) fn times(text: &str, day: &Day) -> Reading<Vec<Minute>> {
+    if let Some(problem) = other_notation(text) {
+        return Err(problem);
+    }
+    let words = Words::of(text);
+    if let Some(times) = times_a_day(words.kinds(), day)? {
+        return Ok(times);
+    }
+    let mut all = Vec::new();
+    let mut first = 0;
+    let kinds = words.kinds();
+    let ends =
+        (0..=kinds.len()).filter(|end| kinds.get(*end).is_none_or(|kind| *kind == Kind::Comma));
+    for end in ends {
+        let part = &kinds[first..end];
+        match time(part, day)? {
+            Some(found) => all.extend(found),
+            None => return Err(explain(part, text, &words)),
+        }
+        first = end + 1;
+    }
+    Ok(all)
+}
+
+/// The one clock time that a text gives, for a key of the `[day]` table.
+pub(in crate::plan) fn single(text: &str) -> Reading<civil::Time> {
+    if let Some(problem) = other_notation(text) {
+        return Err(problem);
+    }
+    let words = Words::of(text);
+    match *words.kinds() {
+        [Kind::Clock(hour, minute)] => clock(hour, minute),
+        _ => Err(explain(words.kinds(), text, &words)),
+    }
+}
+
+/// "N times a day".
+fn times_a_day(kinds: &[Kind], day: &Day) -> Reading<Option<Vec<Minute>>> {
+    let number = match *kinds {
+        [Kind::N(n), Kind::Times, Kind::A, Kind::Day]
+        | [Kind::N(n), Kind::Times, Kind::Every, Kind::Day]
+        | [Kind::Every, Kind::Day, Kind::N(n), Kind::Times]
+        | [Kind::N(1), Kind::Day, Kind::N(n), Kind::Times] => n,
+        [Kind::Once, Kind::A, Kind::Day]
+        | [Kind::Once, Kind::Every, Kind::Day]
+        | [Kind::Every, Kind::Day, Kind::Once]
+        | [Kind::N(1), Kind::Day, Kind::Once] => 1,
+        [Kind::N(n), Kind::Times, Kind::A, Kind::Week]
+        | [Kind::Every, Kind::Week, Kind::N(n), Kind::Times]
+        | [Kind::N(1), Kind::Week, Kind::N(n), Kind::Times] => {
+            return Err(on_which_days(n));
+        }
+        [Kind::Once, Kind::A, Kind::Week] | [Kind::Every, Kind::Weekday(_), Kind::Times] => {
+            return Err(on_which_days(1));
+        }
+        _ => return Ok(None),
+    };
+    if number == 0 {
+        return Err(Problem::new("0 times a day is never"));
+    }
+    if number > A_DAY_MAX {
+        return Err(Problem::new(format!(
+            "{number} times a day is more than {A_DAY_MAX}"
+        )));
+    }
+    let Some(times) = day.times(number) else {
+        return Err(Problem::new(format!("nobody has said at what times `{number} times a day` is"))
+            .help(format!(
+                "write the times, e.g. at = \"08:00, 12:00\", or say once for all: [day.times] {number} = [\"06:00\", …]"
+            )));
+    };
+    Ok(Some(times.iter().map(|time| minute_of(*time)).collect()))
+}
+
+fn on_which_days(times: u32) -> Problem {
+    let days = ["mon", "mon, thu", "mon, wed, fri", "mon, tue, thu, sat"];
+    let days = days.get(times.clamp(1, 4) as usize - 1).unwrap_or(&"mon");
+    Problem::new(format!("{times} times a week: on which days?"))
+        .help(format!("days = \"{days}\" and at = \"08:00\""))
+}
+
+/// One time; "meals" are three.
+fn time(kinds: &[Kind], day: &Day) -> Reading<Option<Vec<Minute>>> {
+    use Kind::{After, Before, Clock, Hour, In, Meal, Meals, Minute as Min, N, Part, The, With};
+    let at = |word: DayWord| minute_of(day.time(word));
+    let meals = |shift: Minute| {
+        DayWord::MEALS
+            .iter()
+            .map(|meal| at(*meal) + shift)
+            .collect()
+    };
+    let minutes = |n: u32, unit: Kind| -> Reading<Minute> {
+        let minutes = n.saturating_mul(if unit == Hour { 60 } else { 1 });
+        if minutes == 0 || minutes > 12 * 60 {
+            return Err(
+                Problem::new("the distance from a meal is from 1 minute to 12 hours")
+                    .help("\"30 min before breakfast\""),
+            );
+        }
+        Ok(minutes as Minute)
+    };
+    Ok(Some(match *kinds {
+        [Clock(hour, minute)] => vec![minute_of(clock(hour, minute)?)],
+        [Part(word)] | [In, The, Part(word)] => vec![at(word)],
+        [With, Meal(meal)] | [Meal(meal), With] => vec![at(meal)],
+        [Before, Meal(meal)] | [Meal(meal), Before] => vec![at(meal) - day.before_meal],
+        [After, Meal(meal)] | [Meal(meal), After] => vec![at(meal) + day.after_meal],
+        [N(n), unit @ (Min | Hour), Before, Meal(meal)]
+        | [Meal(meal), Before, N(n), unit @ (Min | Hour)] => vec![at(meal) - minutes(n, unit)?],
+        [N(n), unit @ (Min | Hour), After, Meal(meal)]
+        | [Meal(meal), After, N(n), unit @ (Min | Hour)] => vec![at(meal) + minutes(n, unit)?],
+        [With, Meals] | [Meals, With] => meals(0),
+        [Before, Meals] | [Meals, Before] => meals(-day.before_meal),
+        [After, Meals] | [Meals, After] => meals(day.after_meal),
+        [N(n), unit @ (Min | Hour), Before, Meals] | [Meals, Before, N(n), unit @ (Min | Hour)] => {
+            meals(-minutes(n, unit)?)
+        }
+        [N(n), unit @ (Min | Hour), After, Meals] | [Meals, After, N(n), unit @ (Min | Hour)] => {
+            meals(minutes(n, unit)?)
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// Why a text that is no time is none, with what is most likely meant.
+fn explain(kinds: &[Kind], text: &str, words: &Words) -> Problem {
+    use Kind::{
+        Am, Clock, Day, Every, Hour, Meal, Meals, Minute, N, OClock, Part, Pm, Thousandths,
+    };
+    let wrong = |help: String| {
+        Problem::new(format!(
+            "`{}` is no time: times are written HH:MM, 00:00 to 23:59",
+            text.trim()
+        ))
+        .help(help)
+    };
+    let with_half = |hour: u32, minute: u32, half: Kind| match (hour, half) {
+        (12, _) => "\"12:00\" is noon, \"00:00\" is midnight".to_owned(),
+        (1..=11, Pm) => format!("\"{:02}:{minute:02}\"", hour + 12),
+        (0..=11, _) => format!("\"{hour:02}:{minute:02}\""),
+        _ => "\"08:00\"".to_owned(),
+    };
+    match *kinds {
+        [] => Problem::new("a time is missing").help("\"08:00\" or \"08:00, 20:00\""),
+        [N(hour), half @ (Am | Pm)] => wrong(with_half(hour, 0, half)),
+        [Clock(hour, minute), half @ (Am | Pm)] => wrong(with_half(hour, minute, half)),
+        [Part(word), N(hour) | Clock(hour, _), ..] => {
+            let late = !matches!(word, DayWord::Waking | DayWord::Morning | DayWord::Night);
+            wrong(with_half(hour, 0, if late { Pm } else { Am }))
+        }
+        [N(hour)] | [N(hour), OClock] if hour < 24 => wrong(format!("\"{hour:02}:00\"")),
+        [N(number)] if number <= 2359 && number % 100 < 60 => {
+            wrong(format!("\"{:02}:{:02}\"", number / 100, number % 100))
+        }
+        [Thousandths(number)] if (0..24_000).contains(&number) => wrong(format!(
+            "\"{:02}:{:02}\"",
+            number / 1000,
+            number % 1000 / 10
+        )),
+        [Every, N(n), Hour | Minute] => {
+            Problem::new("`at` says at what times of the day; a distance stands in `every`")
+                .help(format!("every = \"{n} hours\""))
+        }
+        [Meal(meal)] => {
+            let meal = meal.key();
+            Problem::new(format!("with, before or after {meal}?")).help(format!(
+                "\"with {meal}\", \"before {meal}\" or \"after {meal}\""
+            ))
+        }
+        [Meals] => Problem::new("with, before or after meals?")
+            .help("\"with meals\", \"before meals\" or \"after meals\""),
+        [Every, Day] => Problem::new("`at` says at what times of the day; days stand in `days`")
+            .help("days = \"every day\" and at = \"08:00\""),
+        _ => Problem::not_understood(
+            "a time of the day",
+            text,
+            words,
+            "\"08:00\", \"morning\", \"with breakfast\", \"30 min before dinner\" or \"2 times a day\"",
+        ),
+    }
+}
+
+/// Notations of other worlds: cron, the Latin of prescriptions, 1-0-1.
+fn other_notation(text: &str) -> Option<Problem> {
+    let plain = normalise(text);
+    let fields: Vec<&str> = plain.split(['-', ' ']).collect();
+    let is_scheme = (3..=4).contains(&fields.len())
+        && plain.contains('-')
+        && fields
+            .iter()
+            .all(|field| field.parse::<f32>().is_ok() || *field == "½");
+    if is_scheme {
+        return Some(
+            Problem::new(format!("`{plain}` in `at` is ambiguous")).help(format!(
+                "scheme = \"{plain}\" and unit = \"tablet\", without `at` and `take`"
+            )),
+        );
+    }
+    if plain.contains('*') {
+        return Some(Problem::new("times are written in words, not as cron").help("\"08:00\""));
+    }
+    if fields.len() > 1 && plain.contains(',') && !plain.contains(':') {
+        return None;
+    }
+    let latin: String = plain.chars().filter(|c| !matches!(c, '.' | ' ')).collect();
+    let words = match latin.as_str() {
+        "qd" | "od" => "\"1 times a day\"",
+        "bid" | "bd" => "\"2 times a day\"",
+        "tid" | "tds" => "\"3 times a day\"",
+        "qid" | "qds" => "\"4 times a day\"",
+        "hs" | "qhs" | "qn" | "nocte" => "\"bedtime\"",
+        "qam" | "mane" | "qm" => "\"morning\"",
+        "ac" => "\"before meals\"",
+        "pc" => "\"after meals\"",
+        "prn" | "sos" => "as_needed = \"for what\", without `at`",
+        "qod" => "days = \"every 2 days\" and at = \"08:00\"",
+        "q4h" => "every = \"4 hours\", without `at`",
+        "q6h" => "every = \"6 hours\", without `at`",
+        "q8h" => "every = \"8 hours\", without `at`",
+        "q12h" => "every = \"12 hours\", without `at`",
+        _ => return None,
+    };
+    Some(
+        Problem::new(format!(
+            "`{}` is an abbreviation that is often misread",
+            text.trim()
+        ))
+        .help(words),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minutes(text: &str) -> Vec<String> {
+        let times =
+            times(text, &Day::default()).unwrap_or_else(|problem| panic!("{text}: {problem:?}"));
+        times
+            .iter()
+            .map(|minute| format!("{:02}:{:02}", minute / 60, minute % 60))
+            .collect()
+    }
+
+    #[test]
+    fn times_are_read_in_both_languages() {
+        for (text, expected) in [
+            ("08:00", "08:00"),
+            ("8:00", "08:00"),
+            ("08:00:00", "08:00"),
+            ("08:00, 20:00", "08:00 20:00"),
+            ("08:00、20:00", "08:00 20:00"),
+            ("０８：００，20:00", "08:00 20:00"),
+            ("waking, morning, noon", "07:00 08:00 12:00"),
+            (
+                "afternoon, evening, bedtime, night",
+                "15:00 18:00 22:00 22:00",
+            ),
+            ("起床 、早上, 中午", "07:00 08:00 12:00"),
+            ("下午，晚上，睡前，夜里", "15:00 18:00 22:00 22:00"),
+            ("with breakfast, with dinner", "07:30 18:30"),
+            ("before lunch", "12:00"),
+            ("after lunch", "13:00"),
+            ("15 min before breakfast", "07:15"),
+            ("1 hour after dinner", "19:30"),
+            ("with meals", "07:30 12:30 18:30"),
+            ("30 min before meals", "07:00 12:00 18:00"),
+            ("早饭时，晚餐后", "07:30 19:00"),
+            ("早餐前15分钟", "07:15"),
+            ("晚饭后1小时", "19:30"),
+            ("饭前30分钟", "07:00 12:00 18:00"),
+            ("饭后", "08:00 13:00 19:00"),
+            ("饭前", "07:00 12:00 18:00"),
+            ("随餐", "07:30 12:30 18:30"),
+            ("1 times a day", "08:00"),
+            ("once a day", "08:00"),
+            ("twice a day", "08:00 20:00"),
+            ("3 times daily", "08:00 14:00 20:00"),
+            ("每天3次", "08:00 14:00 20:00"),
+            ("一天两次", "08:00 20:00"),
+            ("每日4次", "08:00 12:00 16:00 20:00"),
+            ("每天一次", "08:00"),
+        ] {
+            assert_eq!(minutes(text).join(" "), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn offsets_pass_midnight_within_the_day_of_their_meal() {
+        let mut day = Day::default();
+        day.set_time(DayWord::Breakfast, civil::time(0, 10, 0, 0));
+        day.set_time(DayWord::Dinner, civil::time(23, 50, 0, 0));
+        assert_eq!(
+            times("before breakfast, after dinner", &day),
+            Ok(vec![-20, 24 * 60 + 20])
+        );
+    }
+
+    #[test]
+    fn what_is_ambiguous_is_refused_with_what_to_write() {
+        for (text, help) in [
+            ("24:00", "\"00:00\""),
+            ("25:00", "\"23:59\""),
+            ("08:60", "\"23:59\""),
+            ("8.00", "\"08:00\""),
+            ("20.30", "\"20:30\""),
+            ("8", "\"08:00\""),
+            ("0830", "\"08:30\""),
+            ("8 am", "\"08:00\""),
+            ("8:15 pm", "\"20:15\""),
+            ("12 am", "\"00:00\""),
+            ("早上8点", "\"08:00\""),
+            ("晚上8点", "\"20:00\""),
+            ("8点", "\"08:00\""),
+            ("1-0-1", "scheme = \"1-0-1\""),
+            ("1-0-½-0", "scheme ="),
+            ("5 times a week", "days ="),
+            ("每周3次", "days ="),
+            ("every 8 hours", "every = \"8 hours\""),
+            ("0 8 * * *", "\"08:00\""),
+            ("bid", "\"2 times a day\""),
+            ("q8h", "every = \"8 hours\""),
+            ("breakfast", "\"with breakfast\""),
+            ("早饭", "\"with breakfast\""),
+            ("meals", "\"with meals\""),
+            ("5 times a day", "[day.times] 5"),
+            ("", "\"08:00\""),
+            ("08:00,", "\"08:00\""),
+            ("mornig", "\"morning\""),
+            ("0 min before lunch", "\"30 min before breakfast\""),
+        ] {
+            let problem = times(text, &Day::default()).expect_err(text);
+            let given = problem.help.unwrap_or_default();
+            assert!(given.contains(help), "{text}: {given}");
+        }
+        for text in ["0 times a day", "25 times a day"] {
+            assert!(times(text, &Day::default()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The `[day]` table.
+
+use super::{parsed_time, refuse};
+use crate::plan::{
+    Day, DayWord,
+    grammar::{Problem, span, time},
+    reader::{Keys, Table, Value},
+};
+use jiff::{SignedDuration, civil::Time};
+
+const KEYS: Keys = Keys::new(&[
+    "waking",
+    "breakfast",
+    "morning",
+    "noon",
+    "lunch",
+    "afternoon",
+    "evening",
+    "dinner",
+    "bedtime",
+    "night",
+    "before_meal",
+    "after_meal",
+    "times",
+]);
+
+impl Day {
+    /// Reads a `[day]` table; what it does not say is as in `inherited`. What is wrong goes to
+    /// the table's findings.
+    #[must_use]
+    pub fn read(table: &Table<'_>, inherited: &Day) -> Day {
+        table.check_keys(&KEYS);
+        let mut day = inherited.clone();
+        for word in DayWord::ALL {
+            let value = table.get(word.key());
+            if let Some(time) = value.and_then(|value| parsed_time(&value, time::single)) {
+                day.set_time(word, time);
+            }
+        }
+        let distance = |key: &str| minutes(&table.get(key)?);
+        day.before_meal = distance("before_meal").unwrap_or(day.before_meal);
+        day.after_meal = distance("after_meal").unwrap_or(day.after_meal);
+        if let Some(times) = table.get("times").and_then(|value| value.table()) {
+            for entry in times.entries() {
+                read_times(&entry, &mut day);
+            }
+        }
+        day
+    }
+}
+
+/// A distance from a meal; zero is allowed.
+fn minutes(value: &Value<'_>) -> Option<i32> {
+    let text = value.text()?;
+    let length = span::duration(text.get_ref())
+        .map_err(|problem| refuse(value, problem))
+        .ok()?;
+    if length > SignedDuration::from_hours(12) || length.as_secs() % 60 != 0 {
+        refuse(
+            value,
+            Problem::new("a distance from a meal is whole minutes, at most 12 hours")
+                .help("\"30 min\""),
+        );
+        return None;
+    }
+    Some((length.as_secs() / 60) as i32)
+}
+
+/// One entry of `[day.times]`: how many times a day, and which.
+fn read_times(entry: &Value<'_>, day: &mut Day) {
+    let Some(n) = entry
+        .key()
+        .parse::<u32>()
+        .ok()
+        .filter(|n| (1..=time::A_DAY_MAX).contains(n))
+    else {
+        entry.findings().error_with_help(
+            entry.key_span(),
+            format!(
+                "`{}` is not how often a day: 1 to {}",
+                entry.key(),
+                time::A_DAY_MAX
+            ),
+            "write: 3 = [\"08:00\", \"14:00\", \"20:00\"]",
+        );
+        return;
+    };
+    let mut times: Vec<Time> = Vec::new();
+    for value in entry.one_or_many() {
+        let Some(text) = value.text_or_time() else {
+            return;
+        };
+        for part in text.get_ref().split([',', '，', '、']) {
+            match time::single(part) {
+                Ok(time) if times.contains(&time) => {
+                    value.error(format!("{} stands here twice", part.trim()));
+                    return;
+                }
+                Ok(time) => times.push(time),
+                Err(problem) => return refuse(&value, problem),
+            }
+        }
+    }
+    if times.len() == n as usize {
+        day.set_times(n, times);
+    } else {
+        entry.error(format!(
+            "{n} times a day need {n} times, not {}",
+            times.len()
+        ));
+    }
+}

@@ -1,0 +1,145 @@
+//! A `[[medication]]`.
+
+use super::{MedicationPlace, Reader, note, optional_words, parsed, required_words};
+use crate::plan::{
+    Medication, Stock,
+    grammar::{amount, course, span},
+    reader::{Keys, Table, Value},
+};
+use jiff::SignedDuration;
+
+pub(super) const KEYS: Keys = Keys::new(&[
+    "name",
+    "take",
+    "at",
+    "days",
+    "every",
+    "first",
+    "between",
+    "once",
+    "as_needed",
+    "at_most",
+    "apart",
+    "scheme",
+    "unit",
+    "steps",
+    "id",
+    "short",
+    "start",
+    "end",
+    "for",
+    "doses",
+    "pauses",
+    "critical",
+    "note",
+    "window",
+    "nudge",
+    "stock",
+    "refill_when",
+    "if_missed",
+]);
+
+/// More reminders of one dose help nobody (P9).
+const NUDGES_MAX: usize = 5;
+
+impl Reader<'_> {
+    pub(super) fn medication(&self, table: &Table<'_>) -> Option<(Medication, MedicationPlace)> {
+        let errors = self.findings.errors();
+        let name = required_words(table, "name", "name = \"Amoxicillin 500 mg\"");
+        let id = optional_words(table, "id");
+        let short = optional_words(table, "short");
+        let critical = table.boolean("critical").unwrap_or(false);
+        let doctors_note = table.get("note").and_then(|value| note(&value));
+        let if_missed = table.get("if_missed").and_then(|value| note(&value));
+        let window = table
+            .get("window")
+            .and_then(|value| parsed(&value, span::positive_duration));
+        let nudge = table
+            .get("nudge")
+            .and_then(|value| self.nudge(&value, window));
+        let stock = table.get("stock").and_then(|value| {
+            let (thousandths, unit, on) = parsed(&value, amount::stock)?;
+            Some(Stock {
+                thousandths,
+                unit,
+                on,
+            })
+        });
+        let refill_when = table.get("refill_when").and_then(|value| {
+            let refill = parsed(&value, course::refill)?;
+            if table.get("stock").is_none() {
+                let help = format!("write: stock = \"60 tablets on {}\"", self.today());
+                value.error_with_help("`refill_when` needs a `stock` to count down", help);
+            }
+            Some(refill)
+        });
+        let regimen = self.regimen(table);
+        let span = |key: &str| table.get(key).map(|value| value.span());
+        if regimen.is_none() && self.findings.errors() == errors {
+            let help = "at = \"08:00\" (or every = \"8 hours\", or as_needed = \"pain\")";
+            table.missing("at", help);
+        }
+        let (regimen, name) = (regimen?, name?);
+        let place = MedicationPlace {
+            name: span("name")?,
+            short: span("short"),
+            take: span("take")
+                .or_else(|| span("scheme"))
+                .or_else(|| span("steps")),
+        };
+        let medication = Medication {
+            id: id.unwrap_or_else(|| name.clone()),
+            name,
+            short,
+            critical,
+            note: doctors_note,
+            schedule: regimen.schedule,
+            by_distance: regimen.by_distance,
+            doses: regimen.doses,
+            amounts: regimen.amounts,
+            as_needed: regimen.as_needed,
+            window,
+            nudge,
+            stock,
+            refill_when,
+            if_missed,
+        };
+        Some((medication, place))
+    }
+
+    fn nudge(
+        &self,
+        value: &Value<'_>,
+        window: Option<SignedDuration>,
+    ) -> Option<Vec<SignedDuration>> {
+        let entries = value.one_or_many();
+        if entries.len() > NUDGES_MAX {
+            value.error(format!(
+                "a dose is nudged at most {NUDGES_MAX} times, not {}",
+                entries.len()
+            ));
+            return None;
+        }
+        let mut nudges = Vec::new();
+        for entry in &entries {
+            let after = parsed(entry, span::positive_duration)?;
+            if nudges.contains(&after) {
+                entry.error(format!("{} stands here twice", entry.written()));
+                return None;
+            }
+            if window.is_some_and(|window| after >= window) {
+                entry.error_with_help(
+                    format!(
+                        "{} is past the window, in which alone a nudge can be",
+                        entry.written()
+                    ),
+                    "write a longer `window` or an earlier nudge",
+                );
+                return None;
+            }
+            nudges.push(after);
+        }
+        nudges.sort_unstable();
+        Some(nudges)
+    }
+}

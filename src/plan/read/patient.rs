@@ -1,0 +1,211 @@
+//! The top level of a patient's text.
+
+use super::{
+    Places, Reader, check_in, medication, optional_words,
+    others::{self, APPOINTMENT_KEYS, AWAY_KEYS, CAREGIVER_KEYS},
+    parsed, plain_date, required_words,
+};
+use crate::plan::{
+    Day, Defaults, Language, ResolvedPlan, Zone,
+    grammar::{Problem, span},
+    reader::{Keys, Table, Value, nearest},
+};
+use std::{collections::HashMap, ops::Range, sync::Arc};
+
+const KEYS: Keys = Keys::new(&[
+    "name",
+    "timezone",
+    "language",
+    "born",
+    "wechat",
+    "quiet_hours",
+    "day",
+    "caregiver",
+    "medication",
+    "check_in",
+    "appointment",
+    "away",
+]);
+
+/// More of a kind is a mistake of a program, not a patient.
+const ITEMS_MAX: usize = 200;
+
+pub(super) fn read(table: &Table<'_>, defaults: &Defaults) -> Option<(ResolvedPlan, Places)> {
+    let findings = table.findings();
+    table.check_keys(&KEYS);
+    let name = required_words(table, "name", "name = \"王秀兰\"");
+    let home = table
+        .get("timezone")
+        .map_or(Some(defaults.zone.clone()), |value| zone(&value));
+    let language = table
+        .get("language")
+        .map_or(Some(defaults.language), |value| language(&value));
+    let born = table.get("born").and_then(|value| plain_date(&value));
+    let wechat = optional_words(table, "wechat");
+    let quiet_hours = table
+        .get("quiet_hours")
+        .and_then(|value| parsed(&value, span::quiet_hours));
+    let day = table
+        .get("day")
+        .and_then(|value| value.table())
+        .map_or_else(
+            || defaults.day.clone(),
+            |table| Day::read(&table, &defaults.day),
+        );
+    let trips = others::trips(&tables(table, "away", &AWAY_KEYS));
+    // What stands in a wrong zone is still read, so that all that is wrong is said at once.
+    let at_home = home.unwrap_or_else(|| defaults.zone.clone());
+    let zone = trips
+        .filter(|trips| !trips.is_empty())
+        .and_then(|trips| at_home.with_trips(&trips).ok())
+        .unwrap_or(at_home);
+    let reader = Reader {
+        findings,
+        zone,
+        day,
+        now: defaults.now,
+    };
+
+    let medications: Vec<_> = tables(table, "medication", &medication::KEYS)
+        .iter()
+        .map(|table| (reader.medication(table), id_place(table, "name")))
+        .collect();
+    let check_ins: Vec<_> = tables(table, "check_in", &check_in::KEYS)
+        .iter()
+        .map(|table| (reader.check_in(table), id_place(table, "ask")))
+        .collect();
+    let caregivers: Vec<_> = tables(table, "caregiver", &CAREGIVER_KEYS)
+        .iter()
+        .map(|table| (Reader::caregiver(table), id_place(table, "name")))
+        .collect();
+    let appointments: Vec<_> = tables(table, "appointment", &APPOINTMENT_KEYS)
+        .iter()
+        .map(|table| reader.appointment(table))
+        .collect();
+
+    let ids = medications
+        .iter()
+        .map(|(read, place)| (read.as_ref().map(|(m, _)| m.id.as_str()), place));
+    refuse_doubles(&reader, "medications", ids);
+    let ids = check_ins
+        .iter()
+        .map(|(read, place)| (read.as_ref().map(|(c, _)| c.id.as_str()), place));
+    refuse_doubles(&reader, "check-ins", ids);
+    let ids = caregivers
+        .iter()
+        .map(|(read, place)| (read.as_ref().map(|c| c.id.as_str()), place));
+    refuse_doubles(&reader, "caregivers", ids);
+
+    let (medications, medication_places) =
+        medications.into_iter().filter_map(|(read, _)| read).unzip();
+    let (check_ins, check_in_places) = check_ins.into_iter().filter_map(|(read, _)| read).unzip();
+    let (appointments, appointment_places) = appointments.into_iter().flatten().unzip();
+    let plan = ResolvedPlan {
+        name: name?,
+        language: language?,
+        zone: reader.zone,
+        quiet_hours: quiet_hours.or(defaults.quiet_hours),
+        wechat,
+        medications,
+        check_ins,
+        born,
+        caregivers: caregivers
+            .into_iter()
+            .filter_map(|(read, _)| read)
+            .collect(),
+        appointments,
+    };
+    let places = Places {
+        source: Arc::clone(findings.source()),
+        medications: medication_places,
+        check_ins: check_in_places,
+        appointments: appointment_places,
+    };
+    Some((plan, places))
+}
+
+fn tables<'a>(table: &Table<'a>, key: &str, keys: &Keys) -> Vec<Table<'a>> {
+    let mut tables = table.tables(key, keys);
+    if tables.len() > ITEMS_MAX {
+        table.findings().error(
+            table.span(),
+            format!("there are more than {ITEMS_MAX} of `{key}`"),
+        );
+        tables.truncate(ITEMS_MAX);
+    }
+    tables
+}
+
+/// Where an item's id stands: `id`, else what it is named by.
+fn id_place(table: &Table<'_>, name: &str) -> Range<usize> {
+    table
+        .get("id")
+        .or_else(|| table.get(name))
+        .map_or(table.span(), |value| value.span())
+}
+
+/// An id names one thing (P7).
+fn refuse_doubles<'a>(
+    reader: &Reader<'_>,
+    what: &str,
+    ids: impl Iterator<Item = (Option<&'a str>, &'a Range<usize>)>,
+) {
+    let mut seen: HashMap<&str, &Range<usize>> = HashMap::new();
+    for (id, place) in ids {
+        let Some(id) = id else { continue };
+        if let Some(first) = seen.insert(id, place) {
+            let line = reader.findings.source().position(first.start).line;
+            reader.findings.error_with_help(
+                place.clone(),
+                format!("two {what} are called `{id}`; the other one is in line {line}"),
+                format!("give them ids that differ: id = \"{id} 2\""),
+            );
+        }
+    }
+}
+
+/// An IANA zone by its name.
+pub(super) fn zone(value: &Value<'_>) -> Option<Zone> {
+    let text = value.text()?.into_inner().trim();
+    if let Ok(zone) = Zone::get(text) {
+        return Some(zone);
+    }
+    let names: Vec<String> = jiff::tz::db()
+        .available()
+        .map(|name| name.to_string())
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    // "Shanghai" and "Beijing" are what people write.
+    let by_city = names.iter().find(|name| {
+        name.rsplit('/')
+            .next()
+            .is_some_and(|city| city.eq_ignore_ascii_case(&text.replace(' ', "_")))
+    });
+    let known = match text.to_lowercase().as_str() {
+        "beijing" | "北京" | "china" | "utc+8" | "gmt+8" | "+08:00" | "cst" | "asia/beijing" => {
+            Some("Asia/Shanghai")
+        }
+        _ => by_city.copied().or_else(|| nearest(text, &names)),
+    };
+    let help = format!("write: timezone = \"{}\"", known.unwrap_or("Asia/Shanghai"));
+    value.error_with_help(format!("`{text}` is no time zone"), help);
+    None
+}
+
+fn language(value: &Value<'_>) -> Option<Language> {
+    parsed(value, |text| match text.trim() {
+        "zh-CN" => Ok(Language::ZhCn),
+        "en" => Ok(Language::En),
+        other => {
+            let english = other.to_lowercase().starts_with("en");
+            Err(Problem::new(format!(
+                "`{other}` is no language that messages are written in"
+            ))
+            .help(if english {
+                "\"en\""
+            } else {
+                "\"zh-CN\" or \"en\""
+            }))
+        }
+    })
+}

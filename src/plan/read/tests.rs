@@ -1,0 +1,298 @@
+//! Plans as texts, and what becomes of them.
+
+use super::*;
+use crate::plan::Language;
+use std::fmt::Write as _;
+
+fn defaults() -> Defaults {
+    Defaults {
+        zone: Zone::get("Asia/Shanghai").unwrap(),
+        language: Language::ZhCn,
+        quiet_hours: None,
+        day: Day::default(),
+        now: Some("2026-03-02T00:00:00Z".parse().unwrap()),
+    }
+}
+
+fn plan_of(text: &str) -> ResolvedPlan {
+    let source = Source::new("p.toml", format!("name = \"王秀兰\"\n{text}"));
+    match read(&source, &defaults()) {
+        Ok(read) => read.plan,
+        Err(found) => {
+            let all: String = found.iter().fold(String::new(), |mut all, found| {
+                let _ = write!(
+                    all,
+                    "{}",
+                    found.render(crate::plan::diagnostic::Colour::None)
+                );
+                all
+            });
+            panic!("{text}\n{all}");
+        }
+    }
+}
+
+/// The doses of all medications in `[from, until)` as `MM-DD HH:MM amount`, by instant.
+fn doses(text: &str, from: &str, until: &str) -> Vec<String> {
+    let plan = plan_of(text);
+    let at = |text: &str| {
+        let local: civil::DateTime = text.parse().unwrap();
+        plan.zone.instant(local)
+    };
+    let mut all = Vec::new();
+    for medication in &plan.medications {
+        let doses = plan
+            .doses_from(medication, at(from))
+            .take_while(|dose| dose.due < at(until));
+        all.extend(doses.map(|dose| {
+            let local = plan.zone.local(dose.due).strftime("%m-%d %H:%M");
+            format!("{local} {}", dose.amount).trim_end().to_owned()
+        }));
+    }
+    all.sort();
+    all
+}
+
+fn medication(lines: &str) -> String {
+    format!("[[medication]]\nname = \"M\"\n{lines}\n")
+}
+
+#[test]
+fn schedules_fall_where_their_words_say() {
+    for (lines, from, until, expected) in [
+        (
+            "take = \"1\"\nat = [\"08:00\", \"20:00\"]\nstart = 2026-03-02\nfor = \"2 days\"",
+            "2026-01-01",
+            "2027-01-01",
+            "03-02 08:00 1, 03-02 20:00 1, 03-03 08:00 1, 03-03 20:00 1",
+        ),
+        (
+            "take = \"1\"\nat = 08:00\ndays = \"mon, thu\"",
+            "2026-03-02",
+            "2026-03-10",
+            "03-02 08:00 1, 03-05 08:00 1, 03-09 08:00 1",
+        ),
+        (
+            "take = \"1\"\nat = \"08:00\"\ndays = \"every 3 days\"\nstart = 2026-03-01",
+            "2026-03-02",
+            "2026-03-10",
+            "03-04 08:00 1, 03-07 08:00 1",
+        ),
+        (
+            "take = \"1\"\nat = \"08:00\"\ndays = \"every 2 weeks on mon, wed\"\nstart = 2026-03-04",
+            "2026-03-01",
+            "2026-03-20",
+            "03-04 08:00 1, 03-16 08:00 1, 03-18 08:00 1",
+        ),
+        (
+            "take = \"1\"\nat = \"08:00\"\ndays = \"every month\"\nstart = 2026-01-31",
+            "2026-01-01",
+            "2026-06-01",
+            "01-31 08:00 1, 02-28 08:00 1, 03-31 08:00 1, 04-30 08:00 1, 05-31 08:00 1",
+        ),
+        (
+            "take = \"1\"\nat = \"08:00\"\ndays = \"1st, 15th of the month\"",
+            "2026-03-02",
+            "2026-04-02",
+            "03-15 08:00 1, 04-01 08:00 1",
+        ),
+        (
+            "take = \"1\"\nat = \"08:00\"\ndays = \"每月最后一天\"",
+            "2026-02-02",
+            "2026-04-02",
+            "02-28 08:00 1, 03-31 08:00 1",
+        ),
+        (
+            "take = \"1\"\nat = \"08:00\"\ndays = \"2 on, 3 off\"\nstart = 2026-03-01",
+            "2026-03-01",
+            "2026-03-12",
+            "03-01 08:00 1, 03-02 08:00 1, 03-06 08:00 1, 03-07 08:00 1, 03-11 08:00 1",
+        ),
+        (
+            "at = \"18:00\"\ntake = { \"mon, wed, fri\" = \"5 mg\", \"tue, thu, sat, sun\" = \"2.5 mg\" }",
+            "2026-03-02",
+            "2026-03-05",
+            "03-02 18:00 5 mg, 03-03 18:00 2.5 mg, 03-04 18:00 5 mg",
+        ),
+        (
+            "take = { \"08:00\" = \"10 units\", \"bedtime\" = \"16 units\" }",
+            "2026-03-02",
+            "2026-03-03",
+            "03-02 08:00 10 units, 03-02 22:00 16 units",
+        ),
+        (
+            "at = \"morning\"\nstart = 2026-03-02\nsteps = [\"40 mg for 2 days\", \"20 mg for 1 day\", \"10 mg\"]\nend = 2026-03-06",
+            "2026-01-01",
+            "2027-01-01",
+            "03-02 08:00 40 mg, 03-03 08:00 40 mg, 03-04 08:00 20 mg, 03-05 08:00 10 mg, 03-06 08:00 10 mg",
+        ),
+        (
+            "at = \"08:00, 20:00\"\nstart = 2026-03-02\nsteps = [\"500 mg once\", \"250 mg for 1 day\"]",
+            "2026-01-01",
+            "2027-01-01",
+            "03-02 08:00 500 mg, 03-02 20:00 250 mg, 03-03 08:00 250 mg",
+        ),
+        (
+            "take = \"1 g\"\nevery = \"8 hours\"\nfirst = 2026-03-02T06:00:00\nfor = \"1 day\"",
+            "2026-01-01",
+            "2027-01-01",
+            "03-02 06:00 1 g, 03-02 14:00 1 g, 03-02 22:00 1 g",
+        ),
+        (
+            "take = \"1\"\nevery = \"6 hours after the last dose\"\nstart = 2026-03-02T06:00:00\ndoses = 3",
+            "2026-01-01",
+            "2027-01-01",
+            "03-02 06:00 1, 03-02 12:00 1, 03-02 18:00 1",
+        ),
+        (
+            "take = \"1\"\nevery = \"3 hours\"\nbetween = \"07:00-13:30\"",
+            "2026-03-02",
+            "2026-03-03",
+            "03-02 07:00 1, 03-02 10:00 1, 03-02 13:00 1",
+        ),
+        (
+            "take = \"1\"\nonce = [2026-03-05T10:00:00, 2026-03-02T09:30:00]",
+            "2026-01-01",
+            "2027-01-01",
+            "03-02 09:30 1, 03-05 10:00 1",
+        ),
+        (
+            "scheme = \"1-0-½-0\"\nunit = \"tablet\"",
+            "2026-03-02",
+            "2026-03-03",
+            "03-02 08:00 1 tablet, 03-02 18:00 ½ tablet",
+        ),
+        (
+            "scheme = \"1-1-0-2\"\nunit = \"片\"",
+            "2026-03-02",
+            "2026-03-03",
+            "03-02 08:00 1片, 03-02 12:00 1片, 03-02 22:00 2片",
+        ),
+        (
+            "take = \"1\"\nat = \"08:00\"\nstart = 2026-04-09\ndoses = 3\npauses = [\"off 2026-04-10, back on 2026-04-13\"]",
+            "2026-01-01",
+            "2027-01-01",
+            "04-09 08:00 1, 04-13 08:00 1, 04-14 08:00 1",
+        ),
+        (
+            "take = \"1\"\nat = \"08:00\"\nstart = 2026-04-09\nfor = \"5 days\"\npauses = [\"off 2026-04-10, back on 2026-04-13\"]",
+            "2026-01-01",
+            "2027-01-01",
+            "04-09 08:00 1, 04-13 08:00 1",
+        ),
+        (
+            "take = \"1\"\nat = \"08:00, 20:00\"\nstart = 2026-03-02T12:00:00\nend = 2026-03-03T20:00:00",
+            "2026-01-01",
+            "2027-01-01",
+            "03-02 20:00 1, 03-03 08:00 1, 03-03 20:00 1",
+        ),
+        (
+            "take = \"as directed\"\nat = \"noon\"",
+            "2026-03-02",
+            "2026-03-03",
+            "03-02 12:00",
+        ),
+        (
+            "take = \"1\"\nas_needed = \"headache\"\nat_most = \"3 in 24 hours\"\napart = \"6 hours\"",
+            "2026-01-01",
+            "2027-01-01",
+            "",
+        ),
+    ] {
+        assert_eq!(
+            doses(&medication(lines), from, until).join(", "),
+            expected,
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn a_time_before_midnight_belongs_to_the_day_of_its_meal() {
+    let text = format!(
+        "[day]\nbreakfast = \"00:10\"\n{}",
+        medication("take = \"1\"\nat = \"before breakfast\"\nstart = 2026-03-02\nfor = \"2 days\"")
+    );
+    assert_eq!(
+        doses(&text, "2026-02-01", "2026-04-01").join(", "),
+        "03-01 23:40 1, 03-02 23:40 1"
+    );
+}
+
+#[test]
+fn over_dst_clock_times_keep_the_clock_and_distances_the_time() {
+    let zone = "timezone = \"Europe/Berlin\"\n";
+    let clock = format!(
+        "{zone}{}",
+        medication("take = \"1\"\nat = \"02:30, 03:30\"")
+    );
+    // The gap on 29 March 2026: 02:30 moves to 03:30, and the two are one dose.
+    assert_eq!(
+        doses(&clock, "2026-03-28T12:00", "2026-03-30T03:00").join(", "),
+        "03-29 03:30 1, 03-30 02:30 1"
+    );
+    let amounts = format!(
+        "{zone}{}",
+        medication("take = { \"02:30\" = \"1 mg\", \"03:30\" = \"2 mg\" }")
+    );
+    assert_eq!(
+        doses(&amounts, "2026-03-29", "2026-03-30").join(", "),
+        "03-29 03:30 1 mg + 2 mg"
+    );
+    let every = format!(
+        "{zone}{}",
+        medication("take = \"1\"\nevery = \"12 hours\"\nfirst = 2026-03-28T08:00:00")
+    );
+    assert_eq!(
+        doses(&every, "2026-03-28", "2026-03-30").join(", "),
+        "03-28 08:00 1, 03-28 20:00 1, 03-29 09:00 1, 03-29 21:00 1"
+    );
+}
+
+#[test]
+fn windows_follow_the_actual_gaps() {
+    for (lines, window_minutes, on_time_minutes) in [
+        ("at = \"08:00\"", 360, 120),
+        ("at = \"08:00, 20:00\"", 360, 60),
+        ("at = \"08:00, 12:00, 16:00, 20:00\"", 120, 30),
+        ("at = \"08:00\"\ncritical = true", 120, 30),
+        ("at = \"08:00\"\ndays = \"mon\"", 1440, 120),
+        ("at = \"08:00\"\ndays = \"1st of the month\"", 2880, 120),
+        ("once = 2026-04-01T08:00:00", 2880, 120),
+        ("at = \"08:00\"\nwindow = \"90 min\"", 90, 90),
+        ("at = \"08:00, 09:00\"\nwindow = \"90 min\"", 60, 30),
+        // The last of a course looks back.
+        (
+            "at = \"08:00, 20:00\"\nstart = 2026-04-01\ndoses = 2",
+            360,
+            60,
+        ),
+        (
+            "at = \"20:00\"\nstart = 2026-03-31\nend = 2026-04-01",
+            360,
+            120,
+        ),
+    ] {
+        let plan = plan_of(&medication(&format!("take = \"1\"\n{lines}")));
+        let from = "2026-03-31T18:00:00Z".parse().unwrap();
+        let dose = plan.doses_from(&plan.medications[0], from).next().unwrap();
+        let minutes = |until: Timestamp| until.duration_since(dose.due).as_mins();
+        assert_eq!(
+            (minutes(dose.window_ends), minutes(dose.on_time_until)),
+            (window_minutes, on_time_minutes),
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn comments_order_of_keys_and_spelling_do_not_change_the_meaning() {
+    let a = plan_of("[[medication]]\nname = \"M\"\ntake = \"1 tablet\"\nat = \"08:00, 20:00\"\n");
+    let b =
+        plan_of("# a\n[[medication]]\nat = [\"20:00\", 08:00]\ntake = \"1 tablet\"\nname = 'M'\n");
+    assert_eq!(a.meaning_hash(), b.meaning_hash());
+    let c = plan_of("[[medication]]\nname = \"M\"\ntake = \"2 tablets\"\nat = \"08:00, 20:00\"\n");
+    assert_ne!(a.meaning_hash(), c.meaning_hash());
+    let bytes = postcard::to_stdvec(&a).unwrap();
+    assert_eq!(postcard::from_bytes::<ResolvedPlan>(&bytes).unwrap(), a);
+}
