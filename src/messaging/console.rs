@@ -1,9 +1,8 @@
 //! The console channel: prints what patients would read, one line a message, for a first look and
 //! for development. Whoever can read standard output reads medical data.
 
-use super::wechat::template::MessageKind;
 use super::wording::{self, Stamp};
-use super::{Detail, Outcome, Outgoing, Verdict};
+use super::{Detail, MessageKind, Outcome, Outgoing, Verdict};
 use crate::engine::{Body, DoseLine};
 use crate::plan::Language;
 use jiff::Timestamp;

@@ -6,6 +6,7 @@
 
 mod channel;
 pub mod console;
+mod kind;
 mod secret;
 mod verdict;
 pub mod wechat;
@@ -13,10 +14,11 @@ mod wording;
 
 pub use channel::{Channel, Limits};
 pub use console::Console;
+pub use kind::MessageKind;
 pub use secret::{Secret, Word};
 pub use verdict::{Detail, Hint, Outcome, Verdict};
 pub use wechat::WeChat;
-pub use wechat::template::{FieldError, MessageKind, Unfit};
+pub use wechat::template::{FieldError, Unfit};
 
 pub use crate::engine::MessageId;
 use crate::engine::{Addressee, Body};

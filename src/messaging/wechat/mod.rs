@@ -8,6 +8,7 @@ mod pattern;
 mod scene;
 pub mod template;
 mod token;
+mod unfit;
 pub mod wire;
 
 pub use token::{RefreshResult, TokenStatus};

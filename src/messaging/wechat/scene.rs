@@ -1,6 +1,7 @@
 //! The variables of one message, as its template sees them.
 
 use crate::engine::{Addressee, Body, DoseLine};
+use crate::messaging::MessageKind;
 use crate::messaging::wording::{self, Stamp};
 use jiff::Timestamp;
 use minijinja::Value;
@@ -67,6 +68,33 @@ impl Variable {
     /// False for truth values and numbers, whose writing and truth are the template engine's.
     pub(super) fn is_text(self) -> bool {
         !matches!(self, Variable::Late | Variable::Count)
+    }
+}
+
+/// The variables of a kind of message.
+pub(super) fn variables(kind: MessageKind) -> &'static [Variable] {
+    use Variable as V;
+    match kind {
+        MessageKind::Dose => &[
+            V::Patient,
+            V::Medications,
+            V::Names,
+            V::At,
+            V::Note,
+            V::Late,
+            V::Count,
+            V::Clinic,
+        ],
+        MessageKind::CheckIn => &[
+            V::Patient,
+            V::Question,
+            V::Answer,
+            V::At,
+            V::Late,
+            V::Clinic,
+        ],
+        MessageKind::Appointment => &[V::Patient, V::What, V::At, V::Note, V::Clinic],
+        MessageKind::Notice | MessageKind::Alert => &[V::Patient, V::Text, V::At, V::Clinic],
     }
 }
 
@@ -180,7 +208,7 @@ impl<'a> Scene<'a> {
         };
         self.context
             .get_or_init(|| {
-                let variables = super::template::MessageKind::of(self.body).variables();
+                let variables = variables(MessageKind::of(self.body));
                 let map: BTreeMap<&'static str, Value> = variables
                     .iter()
                     .map(|variable| (variable.name(), value(variable)))

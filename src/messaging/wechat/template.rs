@@ -3,93 +3,16 @@
 
 use super::keyword::{self, Fault, Kind};
 use super::pattern::{self, Pattern};
-use super::scene::{Lateness, Scene, Variable};
+use super::scene::{Lateness, Scene, variables};
+pub use super::unfit::{FieldError, Unfit};
 use crate::engine::{Addressee, AppointmentLine, Body, DoseLine, Fits, Question, Text};
-use crate::messaging::{Outgoing, wording};
+use crate::messaging::{MessageKind, Outgoing, wording};
 use crate::plan::{AnswerType, Language, Zone};
 use jiff::Timestamp;
 use minijinja::Environment;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
-
-/// The kinds of messages, each with a template of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MessageKind {
-    /// Reminder of doses.
-    Dose,
-    /// A check-in's question.
-    CheckIn,
-    /// Reminder of an appointment.
-    Appointment,
-    /// Advice and other news for the patient.
-    Notice,
-    /// News for staff or a caregiver.
-    Alert,
-}
-
-impl MessageKind {
-    /// All kinds.
-    pub const ALL: [MessageKind; 5] = [
-        MessageKind::Dose,
-        MessageKind::CheckIn,
-        MessageKind::Appointment,
-        MessageKind::Notice,
-        MessageKind::Alert,
-    ];
-
-    /// The kind of a message.
-    #[must_use]
-    pub fn of(body: &Body) -> Self {
-        match body {
-            Body::Dose(_) => MessageKind::Dose,
-            Body::CheckIn(_) => MessageKind::CheckIn,
-            Body::Appointment(_) => MessageKind::Appointment,
-            Body::Notice(_) => MessageKind::Notice,
-            Body::Alert(_) => MessageKind::Alert,
-        }
-    }
-
-    /// The name in the configuration and in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            MessageKind::Dose => "dose",
-            MessageKind::CheckIn => "check_in",
-            MessageKind::Appointment => "appointment",
-            MessageKind::Notice => "notice",
-            MessageKind::Alert => "alert",
-        }
-    }
-
-    pub(super) fn variables(self) -> &'static [Variable] {
-        use Variable as V;
-        match self {
-            MessageKind::Dose => &[
-                V::Patient,
-                V::Medications,
-                V::Names,
-                V::At,
-                V::Note,
-                V::Late,
-                V::Count,
-                V::Clinic,
-            ],
-            MessageKind::CheckIn => &[
-                V::Patient,
-                V::Question,
-                V::Answer,
-                V::At,
-                V::Late,
-                V::Clinic,
-            ],
-            MessageKind::Appointment => &[V::Patient, V::What, V::At, V::Note, V::Clinic],
-            MessageKind::Notice | MessageKind::Alert => &[V::Patient, V::Text, V::At, V::Clinic],
-        }
-    }
-}
 
 /// `[wechat.templates]` as it is written: a table for each kind that is used.
 pub type TemplatesConfig = BTreeMap<MessageKind, TemplateConfig>;
@@ -111,75 +34,6 @@ pub struct TemplateError {
     pub key: String,
     /// What, in a sentence.
     pub message: String,
-}
-
-/// Why a message cannot be sent as it stands. Holds no text of the message.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
-    /// The kind has no template.
-    #[error("no template is configured for messages of this kind (`wechat.templates.{}`)", .0.name())]
-    NotConfigured(MessageKind),
-    /// A field cannot hold its text.
-    #[error(transparent)]
-    Field(#[from] FieldError),
-    /// A field's template failed on this message.
-    #[error("the template of `{field}` ({}) fails for this message: {reason}", .kind.name())]
-    Unrendered {
-        /// The kind of message.
-        kind: MessageKind,
-        /// The field.
-        field: String,
-        /// The template engine's word for it.
-        reason: String,
-    },
-}
-
-/// A field that cannot hold its text. Holds nothing of the text.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct FieldError {
-    /// The kind of message.
-    pub message: MessageKind,
-    /// The field, e.g. `thing2`.
-    pub field: String,
-    /// What kind of values it takes.
-    pub kind: Kind,
-    /// Characters of the text.
-    pub length: usize,
-    /// Characters that fit, where that is known.
-    pub limit: Option<usize>,
-    /// What is wrong with the text.
-    pub fault: Fault,
-    /// For a single dose whose text is too long: a label of so many characters (the medication's
-    /// `short`) would make it fit.
-    pub short_max: Option<usize>,
-}
-
-impl fmt::Display for FieldError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the field `{}` of the {} template {}",
-            self.field,
-            self.message.name(),
-            self.fault
-        )?;
-        match (self.fault, self.limit) {
-            (Fault::TooLong, Some(limit)) => {
-                write!(f, ": {} characters, and {limit} fit", self.length)
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl FieldError {
-    /// What the doctor can do about it, if anything is known to help.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
-        self.short_max.map(|short_max| {
-            format!("give the medication a `short` name of at most {short_max} characters")
-        })
-    }
 }
 
 /// The templates, compiled. Cheap to clone.
@@ -450,7 +304,7 @@ fn compile_field(
     let compiled = engine
         .get_template(key)
         .map_err(|error| engine_words(&error))?;
-    let variables = kind.variables();
+    let variables = variables(kind);
     let mut unknown: Vec<String> = compiled
         .undeclared_variables(false)
         .into_iter()

@@ -21,6 +21,8 @@ use tokio::time::Instant;
 
 /// A token is replaced this long before it ends, where it lives long enough.
 const MARGIN_MAX: Duration = Duration::from_secs(300);
+/// No token is believed to live shorter.
+const LIFE_MIN: Duration = Duration::from_secs(1);
 /// No token is believed to live longer.
 const LIFE_MAX: Duration = Duration::from_secs(7200);
 /// Forced refreshes are at least this far apart.
@@ -335,12 +337,14 @@ impl Tokens {
         }
         let (secret, life) = answer
             .token()
-            .filter(|(secret, life)| !secret.expose().is_empty() && *life > 0)
+            .filter(|(secret, life)| !secret.expose().is_empty() && *life >= 0)
             .ok_or(Trouble {
                 fault: Some(Fault::Unreadable),
                 ..Trouble::default()
             })?;
-        let life = Duration::from_secs(life.unsigned_abs()).min(LIFE_MAX);
+        // One that is given with nothing left is tried: a refusal of it leads to a new one sooner
+        // than a pause would.
+        let life = Duration::from_secs(life.unsigned_abs()).clamp(LIFE_MIN, LIFE_MAX);
         let mut send = self.send.clone();
         send.query_pairs_mut()
             .append_pair("access_token", secret.expose());

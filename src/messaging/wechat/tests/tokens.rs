@@ -179,7 +179,7 @@ async fn a_token_that_cannot_be_had_is_called_by_its_cause() {
     ));
     rows.push((json("{}"), "retry_soon", RefreshResult::Unavailable));
     rows.push((token("", 7200), "retry_soon", RefreshResult::Unavailable));
-    rows.push((token("T1", 0), "retry_soon", RefreshResult::Unavailable));
+    rows.push((token("T1", -1), "retry_soon", RefreshResult::Unavailable));
     rows.push((
         json(r#"{"errcode":0,"errmsg":"ok"}"#),
         "retry_soon",
@@ -318,4 +318,25 @@ async fn a_token_that_has_ended_is_not_used() {
         .filter_map(|seen| seen.token)
         .collect();
     assert_eq!(used, ["T0", "T1"]);
+}
+
+#[tokio::test]
+async fn a_token_given_with_nothing_left_is_tried_and_replaced() {
+    let server = Server::start(|seen| {
+        if seen.is_token() {
+            let life = if seen.index == 0 { 0 } else { 7200 };
+            return token(&format!("T{}", seen.index), life);
+        }
+        if seen.token.as_deref() == Some("T0") {
+            refusal(42001)
+        } else {
+            json(OK)
+        }
+    })
+    .await;
+    assert_eq!(
+        send(&channel(&settings(server.base())), 1).await.outcome,
+        Outcome::Accepted
+    );
+    assert_eq!(server.tokens().len(), 2);
 }
