@@ -70,7 +70,7 @@ impl From<&ConfigError> for Exit {
     fn from(error: &ConfigError) -> Self {
         match error.kind {
             ConfigErrorKind::Missing => Exit::NoInput,
-            ConfigErrorKind::Permission => Exit::Permission,
+            ConfigErrorKind::Denied | ConfigErrorKind::Exposed => Exit::Permission,
             ConfigErrorKind::Io => Exit::Io,
             ConfigErrorKind::Invalid => Exit::Config,
         }

@@ -74,7 +74,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command) -> Exit {
     match command {
         Command::Run(args) => run::run(args),
-        Command::Check(args) => check::run(args),
+        Command::Check(args) => check::run(&args),
         Command::Preview(args) => preview::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Status(args) => status::run(args),

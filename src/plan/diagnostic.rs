@@ -230,6 +230,15 @@ impl Diagnostic {
         self
     }
 
+    /// The same as a doubt.
+    #[must_use]
+    pub fn into_warning(self) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..self
+        }
+    }
+
     /// How bad it is.
     #[must_use]
     pub fn severity(&self) -> Severity {

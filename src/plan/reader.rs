@@ -31,6 +31,8 @@ use toml::de::{DeTable, DeValue};
 
 /// Findings kept of one text; the rest is counted, not listed.
 const FINDINGS_MAX: usize = 100;
+/// A longer list of keys than this helps nobody to find one.
+const LISTED_KEYS_MAX: usize = 12;
 
 /// What was found while a text was read.
 ///
@@ -317,9 +319,13 @@ impl<'a> Table<'a> {
                 }
                 None => format!("unknown key `{key}`"),
             };
-            let help = format!("known here: {}", keys.known.join(", "));
-            self.findings
-                .error_with_help(entry.key_span(), message, help);
+            if keys.known.len() > LISTED_KEYS_MAX {
+                self.findings.error(entry.key_span(), message);
+            } else {
+                let help = format!("known here: {}", keys.known.join(", "));
+                self.findings
+                    .error_with_help(entry.key_span(), message, help);
+            }
         }
     }
 
@@ -477,6 +483,18 @@ impl<'a> Value<'a> {
     #[must_use]
     pub fn findings(&self) -> &'a Findings {
         self.findings
+    }
+
+    /// The same value with another place for what is found in it.
+    #[must_use]
+    pub fn with_findings<'b>(&self, findings: &'b Findings) -> Value<'b>
+    where
+        'a: 'b,
+    {
+        Value {
+            findings,
+            ..self.clone()
+        }
     }
 
     /// The key as it is written, quotes included.

@@ -19,8 +19,10 @@ pub struct ConfigError {
 pub enum ConfigErrorKind {
     /// There is no such file.
     Missing,
-    /// A file may not be read by this process, or may be read by too many (a secret).
-    Permission,
+    /// A file may not be read by this process.
+    Denied,
+    /// A secret may be read by others.
+    Exposed,
     /// A file cannot be read.
     Io,
     /// The text is wrong, or a secret is missing.

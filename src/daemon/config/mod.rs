@@ -19,7 +19,7 @@ pub use keys::{TABLES, TableKeys};
 
 use super::small_file::{self, SmallFileError};
 use crate::messaging::wechat::template::Templates;
-use crate::messaging::{Secret, console};
+use crate::messaging::{Limits, Secret, console};
 use crate::plan::Defaults;
 use crate::plan::diagnostic::{Diagnostic, Severity, Source};
 use secret::SecretFile;
@@ -203,7 +203,7 @@ impl Config {
         let (bytes, _) = small_file::read(path, CONFIG_BYTES_MAX).map_err(|error| {
             let kind = match error {
                 SmallFileError::Missing => ConfigErrorKind::Missing,
-                SmallFileError::Denied => ConfigErrorKind::Permission,
+                SmallFileError::Denied => ConfigErrorKind::Denied,
                 SmallFileError::NotRegular
                 | SmallFileError::TooLarge { .. }
                 | SmallFileError::Io(_) => ConfigErrorKind::Io,
@@ -239,6 +239,15 @@ impl Config {
         }
     }
 
+    /// What the channel's messages can hold.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        match &self.messaging.channel {
+            Channel::Console(_) => Limits::Unlimited,
+            Channel::WeChat(wechat) => Limits::WeChat(wechat.templates.clone()),
+        }
+    }
+
     /// Reads the certificates of `wechat.ca_file`; `None` where there is no such key.
     ///
     /// # Errors
@@ -254,7 +263,7 @@ impl Config {
             Ok((bytes, _)) => Ok(Some(bytes)),
             Err(error) => {
                 let kind = match error {
-                    SmallFileError::Denied => ConfigErrorKind::Permission,
+                    SmallFileError::Denied => ConfigErrorKind::Denied,
                     SmallFileError::Io(_) => ConfigErrorKind::Io,
                     SmallFileError::Missing
                     | SmallFileError::NotRegular

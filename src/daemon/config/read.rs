@@ -11,7 +11,7 @@ use crate::messaging::wechat;
 use crate::messaging::wechat::template::{TemplateConfig, Templates, TemplatesConfig};
 use crate::plan::diagnostic::{Diagnostic, Source};
 use crate::plan::reader::{Document, Findings, Table, Value};
-use crate::plan::{Day, Defaults, Language, Zone};
+use crate::plan::{self, Day, Defaults, Language, Problem, Zone};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -117,7 +117,8 @@ impl Reader<'_> {
         };
         let quiet_hours = clinic
             .get("quiet_hours")
-            .and_then(|value| parsed(&value, values::quiet_hours));
+            .and_then(|value| parsed(&value, plan::quiet_hours));
+        let day = self.day(root, &clinic);
         Some(Clinic {
             name: clinic
                 .text("name")
@@ -129,13 +130,24 @@ impl Reader<'_> {
                 zone: zone?,
                 language: language?,
                 quiet_hours,
-                day: clinic
-                    .get("day")
-                    .and_then(|value| value.table())
-                    .map_or_else(Day::default, |table| Day::read(&table, &Day::default())),
+                day,
                 now: None,
             },
         })
+    }
+
+    /// `[clinic.day]`, or `[day]` at the top level as in a plan, but not both.
+    fn day(&self, root: &Table<'_>, clinic: &Table<'_>) -> Day {
+        let (inner, outer) = (clinic.get("day"), root.get("day"));
+        if let (Some(_), Some(outer)) = (&inner, &outer) {
+            self.findings.error_with_help(
+                outer.key_span(),
+                "the words of the day stand here and in [clinic.day]",
+                "remove one of the two",
+            );
+        }
+        let table = inner.or(outer).and_then(|value| value.table());
+        table.map_or_else(Day::default, |table| Day::read(&table, &Day::default()))
     }
 
     fn store(&self, table: Option<&Table<'_>>) -> Store {
@@ -167,13 +179,7 @@ impl Reader<'_> {
         let private = match get("private") {
             None => Some(SocketAddr::from(([127, 0, 0, 1], 8380))),
             Some(value) => {
-                let address = parsed(&value, |text| {
-                    text.parse::<SocketAddr>().map_err(|_| {
-                        format!(
-                            "`{text}` is not an address and port: write e.g. \"127.0.0.1:8380\""
-                        )
-                    })
-                });
+                let address = parsed(&value, values::address);
                 if address.is_some_and(|address| !address.ip().is_loopback()) {
                     self.findings.warning(
                         value.span(),
@@ -247,8 +253,9 @@ impl Reader<'_> {
         let rate = integer("rate", RATE, 80);
         let timeout = match get("timeout") {
             None => Some(Duration::from_secs(10)),
-            Some(value) => parsed(&value, values::duration).and_then(|timeout| {
-                within(&value, timeout, &TIMEOUT, "from \"100 ms\" to \"5 min\"")
+            Some(value) => parsed(&value, plan::duration).and_then(|timeout| {
+                let timeout = Duration::try_from(timeout).ok()?;
+                within(&value, timeout, &TIMEOUT, "from \"0.1 s\" to \"5 min\"")
             }),
         };
         Some(Messaging {
@@ -363,7 +370,12 @@ impl Reader<'_> {
         let get = |key| table.and_then(|table| table.get(key));
         let level = get("level").and_then(|value| {
             parsed(&value, |text| {
-                crate::daemon::logging::check_filter(text).map(|()| text.to_owned())
+                crate::daemon::logging::check_filter(text)
+                    .map(|()| text.to_owned())
+                    .map_err(|message| Problem {
+                        message,
+                        help: None,
+                    })
             })
         });
         let format = get("format").and_then(|value| {
@@ -457,10 +469,18 @@ fn one_of<T: Copy>(value: &Value<'_>, words: &[(&str, T)]) -> Option<T> {
 }
 
 /// A text with a grammar of its own.
-fn parsed<T>(value: &Value<'_>, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-    parse(value.text()?.get_ref())
-        .map_err(|message| value.error(message))
-        .ok()
+fn parsed<T>(value: &Value<'_>, parse: impl Fn(&str) -> Result<T, Problem>) -> Option<T> {
+    let problem = match parse(value.text()?.get_ref()) {
+        Ok(meaning) => return Some(meaning),
+        Err(problem) => problem,
+    };
+    match problem.help {
+        Some(help) => {
+            value.error_with_help(problem.message, format!("write: {} = {help}", value.key()));
+        }
+        None => value.error(problem.message),
+    }
+    None
 }
 
 fn within<T: PartialOrd>(

@@ -36,7 +36,7 @@ impl SecretFile {
                     SmallFileError::Missing
                     | SmallFileError::NotRegular
                     | SmallFileError::TooLarge { .. } => ConfigErrorKind::Invalid,
-                    SmallFileError::Denied => ConfigErrorKind::Permission,
+                    SmallFileError::Denied => ConfigErrorKind::Denied,
                     SmallFileError::Io(_) => ConfigErrorKind::Io,
                 };
                 self.refuse(config, kind, &format!("cannot be read: {error}"), None)
@@ -47,7 +47,7 @@ impl SecretFile {
             let help = format!("chmod 600 {}", self.path.display());
             let message = format!("can be read by others (mode {mode:04o})");
             let help = (!self.credential).then_some(help);
-            return Err(self.refuse(config, ConfigErrorKind::Permission, &message, help));
+            return Err(self.refuse(config, ConfigErrorKind::Exposed, &message, help));
         }
         let invalid =
             |message: &str| Err(self.refuse(config, ConfigErrorKind::Invalid, message, None));

@@ -68,7 +68,7 @@ fn every_key_is_taken_up() {
          [store]\npath = \"/var/s.redb\"\ncache = \"1 GiB\"\n\
          [http]\nprivate = \"[::1]:0\"\nadmin = \"/run/a.sock\"\n\
          [messaging]\nchannel = \"console\"\nformat = \"json\"\nconcurrency = 1\nrate = 0\n\
-         timeout = \"500 ms\"\n[log]\nlevel = \"debug\"\nformat = \"json\"\n\
+         timeout = \"0.5 s\"\n[log]\nlevel = \"debug\"\nformat = \"json\"\n\
          [patients.a]\nname = \"A\"\n",
     );
     assert_eq!(config.clinic.name, "Dr Hao");
@@ -350,6 +350,31 @@ fn keys_that_need_a_restart_are_named() {
 }
 
 #[test]
+fn words_of_the_day_stand_in_one_of_two_places() {
+    use crate::plan::DayWord;
+    let noon = |text: &str| parsed(text).clinic.defaults.day.time(DayWord::Noon);
+    assert_eq!(noon(MINIMAL), civil::time(12, 0, 0, 0));
+    assert_eq!(
+        noon(&format!("{MINIMAL}day.noon = \"11:30\"\n")),
+        civil::time(11, 30, 0, 0)
+    );
+    assert_eq!(
+        noon(&format!("{MINIMAL}[day]\nnoon = 11:45\n")),
+        civil::time(11, 45, 0, 0)
+    );
+    let both = format!("{MINIMAL}day.noon = \"11:30\"\n[day]\nnoon = \"11:30\"\n");
+    assert_eq!(
+        refused(&both),
+        ["4:2 the words of the day stand here and in [clinic.day]"]
+    );
+    let wrong = refused(&format!(
+        "{MINIMAL}[clinic.day]\nnon = \"11:30\"\nnoon = \"x\"\n"
+    ));
+    assert!(wrong[0].starts_with("4:1 unknown key `non`"), "{wrong:?}");
+    assert!(wrong[1].starts_with("5:8 "), "{wrong:?}");
+}
+
+#[test]
 fn templates_are_refused_at_the_field_that_is_wrong() {
     let base = WECHAT.split("[wechat.templates").next().unwrap();
     for (templates, expected) in [
@@ -431,21 +456,11 @@ fn a_secret_is_read_only_when_nobody_else_can_read_it() {
         ("S3CRET\n", 0o600, &beside, Ok("S3CRET")),
         ("S3CRET", 0o400, &beside, Ok("S3CRET")),
         ("S3CRET", 0o440, &credentials, Ok("S3CRET")),
-        ("S3CRET", 0o640, &beside, Err(ConfigErrorKind::Permission)),
-        ("S3CRET", 0o440, &beside, Err(ConfigErrorKind::Permission)),
-        ("S3CRET", 0o604, &beside, Err(ConfigErrorKind::Permission)),
-        (
-            "S3CRET",
-            0o444,
-            &credentials,
-            Err(ConfigErrorKind::Permission),
-        ),
-        (
-            "S3CRET",
-            0o460,
-            &credentials,
-            Err(ConfigErrorKind::Permission),
-        ),
+        ("S3CRET", 0o640, &beside, Err(ConfigErrorKind::Exposed)),
+        ("S3CRET", 0o440, &beside, Err(ConfigErrorKind::Exposed)),
+        ("S3CRET", 0o604, &beside, Err(ConfigErrorKind::Exposed)),
+        ("S3CRET", 0o444, &credentials, Err(ConfigErrorKind::Exposed)),
+        ("S3CRET", 0o460, &credentials, Err(ConfigErrorKind::Exposed)),
         (" \n", 0o600, &beside, Err(ConfigErrorKind::Invalid)),
         (
             "S3CRET S3CRET",
