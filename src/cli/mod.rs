@@ -9,6 +9,7 @@ pub mod demo;
 pub mod exit;
 pub mod history;
 pub mod manual;
+mod plan_texts;
 pub mod preview;
 pub mod reload;
 pub mod run;

@@ -7,6 +7,7 @@ mod day;
 pub mod diagnostic;
 mod grammar;
 mod patient_id;
+mod projection;
 mod read;
 pub mod reader;
 mod resolved;
@@ -16,9 +17,11 @@ mod words;
 pub use day::{Day, DayWord};
 pub use grammar::{
     Problem,
+    amount::thousandths,
     span::{duration, quiet_hours},
 };
 pub use patient_id::{PatientId, PatientIdError};
+pub use projection::{Due, DueKind};
 pub use read::{MedicationPlace, Places, ReadPlan, read, read_table};
 pub use resolved::*;
 

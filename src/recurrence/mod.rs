@@ -62,7 +62,8 @@ pub enum Pattern {
 /// A first instant and the distance to each next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Elapsed {
-    /// Second of Unix time. `None`: from wherever one begins to look.
+    /// Second of Unix time. `None`: nobody knows yet, and nothing falls until somebody says it
+    /// ([`Schedule::anchored`]).
     pub first: Option<i64>,
     /// Seconds, at least 1.
     pub every: i64,
@@ -270,6 +271,47 @@ impl Schedule {
         }
     }
 
+    /// Whether every part says itself when it begins.
+    #[must_use]
+    pub fn has_begin(&self) -> bool {
+        self.parts.iter().all(|part| {
+            part.begin.is_some()
+                || match &part.pattern {
+                    Pattern::Clock(clock) => clock.first_day.is_some(),
+                    Pattern::Elapsed(elapsed) | Pattern::AfterLast(elapsed) => {
+                        elapsed.first.is_some()
+                    }
+                    Pattern::Once { .. } => true,
+                }
+        })
+    }
+
+    /// Whether a first instant has yet to be said.
+    #[must_use]
+    pub fn needs_anchor(&self) -> bool {
+        self.parts.iter().any(|part| match &part.pattern {
+            Pattern::Elapsed(elapsed) | Pattern::AfterLast(elapsed) => elapsed.first.is_none(),
+            Pattern::Clock(_) | Pattern::Once { .. } => false,
+        })
+    }
+
+    /// The same with the first instant said where it was not: not before the part's bounds.
+    #[must_use]
+    pub fn anchored(&self, first: Timestamp) -> Self {
+        let second = first.as_second() + i64::from(first.subsec_nanosecond() > 0);
+        let mut anchored = self.clone();
+        for part in &mut anchored.parts {
+            let first = part.begin.map_or(second, |begin| begin.max(second));
+            match &mut part.pattern {
+                Pattern::Elapsed(elapsed) | Pattern::AfterLast(elapsed) => {
+                    elapsed.first = elapsed.first.or(Some(first));
+                }
+                Pattern::Clock(_) | Pattern::Once { .. } => {}
+            }
+        }
+        anchored
+    }
+
     /// Whether the schedule counts elapsed time and not the calendar.
     #[must_use]
     pub fn is_interval(&self) -> bool {
@@ -346,7 +388,7 @@ impl Part {
 
 impl Elapsed {
     fn next(&self, from: i64, end: i64, pauses: &[Pause]) -> Option<Hit> {
-        let first = self.first.unwrap_or(from);
+        let first = self.first?;
         let every = self.every.max(1);
         let mut second = from;
         loop {

@@ -269,8 +269,10 @@ pub(in crate::plan) fn stock(text: &str) -> Reading<(i64, String, Date)> {
     }
 }
 
-/// The number at the beginning of an amount, in thousandths; of a range the upper one.
-pub(in crate::plan) fn thousandths(amount: &str) -> Option<i64> {
+/// The number at the beginning of an amount, in thousandths; of a range the upper one. `None`
+/// where an amount has no number ("as directed").
+#[must_use]
+pub fn thousandths(amount: &str) -> Option<i64> {
     let plain = normalise(amount);
     let first = leading(&plain)?;
     let upper = first

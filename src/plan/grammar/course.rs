@@ -85,16 +85,14 @@ pub(in crate::plan) fn every(text: &str) -> Reading<Every> {
 pub(in crate::plan) fn pause(text: &str) -> Reading<(Date, Date)> {
     use Kind::{Back, Comma, Date, Off, On};
     let words = Words::of(text);
-    let (off, back) = match *words.kinds() {
-        [Off, Date(off), Comma, Back, On, Date(back)]
-        | [Off, Date(off), Back, On, Date(back)]
-        | [Off, On, Date(off), Comma, Back, On, Date(back)]
-        | [Date(off), Off, Comma, Date(back), Back, On]
-        | [Date(off), Off, Date(back), Back, On] => (off, back),
-        _ => {
-            let help = "\"off 2026-04-10, back on 2026-04-13\"";
-            return Err(Problem::not_understood("a pause", text, &words, help));
-        }
+    let ([Off, Date(off), Comma, Back, On, Date(back)]
+    | [Off, Date(off), Back, On, Date(back)]
+    | [Off, On, Date(off), Comma, Back, On, Date(back)]
+    | [Date(off), Off, Comma, Date(back), Back, On]
+    | [Date(off), Off, Date(back), Back, On]) = *words.kinds()
+    else {
+        let help = "\"off 2026-04-10, back on 2026-04-13\"";
+        return Err(Problem::not_understood("a pause", text, &words, help));
     };
     if back <= off {
         return Err(Problem::new(

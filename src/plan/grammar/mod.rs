@@ -1,6 +1,11 @@
 //! What may stand in a value: each function reads one text and says what it means, or what is
 //! wrong with it and what to write instead.
 
+#![allow(
+    clippy::unnested_or_patterns,
+    reason = "each alternative is one way of saying it, to be read as a whole"
+)]
+
 pub(in crate::plan) mod amount;
 pub(in crate::plan) mod answer;
 pub(in crate::plan) mod course;
