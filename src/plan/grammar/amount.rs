@@ -142,15 +142,17 @@ pub(in crate::plan) fn amount(text: &str) -> Reading<String> {
     if let Some(decimals) = rest.strip_prefix(',')
         && decimals.starts_with(|c: char| c.is_ascii_digit())
     {
-        return Err(
-            Problem::new("a comma in a number is ambiguous: one half or one thousand?").help(
-                format!(
-                    "\"{}\" or \"{}\"",
-                    plain.replacen(',', ".", 1),
-                    plain.replacen(',', "", 1)
-                ),
-            ),
-        );
+        let decimal = plain.replacen(',', ".", 1);
+        let digits = decimals.bytes().take_while(u8::is_ascii_digit).count();
+        let problem = Problem::new("a comma in a number is ambiguous");
+        return Err(if digits == 3 {
+            problem.help(format!(
+                "\"{}\" or \"{decimal}\"",
+                plain.replacen(',', "", 1)
+            ))
+        } else {
+            problem.help(format!("\"{decimal}\""))
+        });
     }
     if first.thousandths == 0 {
         return Err(Problem::new("an amount of zero is no dose").help("\"1 tablet\""));

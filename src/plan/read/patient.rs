@@ -66,40 +66,30 @@ pub(super) fn read(table: &Table<'_>, defaults: &Defaults) -> Option<(ResolvedPl
         now: defaults.now,
     };
 
-    let medications: Vec<_> = tables(table, "medication", &medication::KEYS)
-        .iter()
-        .map(|table| (reader.medication(table), id_place(table, "name")))
-        .collect();
-    let check_ins: Vec<_> = tables(table, "check_in", &check_in::KEYS)
-        .iter()
-        .map(|table| (reader.check_in(table), id_place(table, "ask")))
-        .collect();
-    let caregivers: Vec<_> = tables(table, "caregiver", &CAREGIVER_KEYS)
-        .iter()
-        .map(|table| (Reader::caregiver(table), id_place(table, "name")))
-        .collect();
-    let appointments: Vec<_> = tables(table, "appointment", &APPOINTMENT_KEYS)
-        .iter()
-        .map(|table| reader.appointment(table))
-        .collect();
+    let medication_tables = tables(table, "medication", &medication::KEYS);
+    let check_in_tables = tables(table, "check_in", &check_in::KEYS);
+    let caregiver_tables = tables(table, "caregiver", &CAREGIVER_KEYS);
+    refuse_doubles("medications", &medication_tables, "name");
+    refuse_doubles("check-ins", &check_in_tables, "ask");
+    refuse_doubles("caregivers", &caregiver_tables, "name");
 
-    let ids = medications
+    let medications = medication_tables
         .iter()
-        .map(|(read, place)| (read.as_ref().map(|(m, _)| m.id.as_str()), place));
-    refuse_doubles(&reader, "medications", ids);
-    let ids = check_ins
+        .filter_map(|table| reader.medication(table));
+    let (medications, medication_places) = medications.unzip();
+    let check_ins = check_in_tables
         .iter()
-        .map(|(read, place)| (read.as_ref().map(|(c, _)| c.id.as_str()), place));
-    refuse_doubles(&reader, "check-ins", ids);
-    let ids = caregivers
+        .filter_map(|table| reader.check_in(table));
+    let (check_ins, check_in_places) = check_ins.unzip();
+    let appointments = tables(table, "appointment", &APPOINTMENT_KEYS);
+    let appointments = appointments
         .iter()
-        .map(|(read, place)| (read.as_ref().map(|c| c.id.as_str()), place));
-    refuse_doubles(&reader, "caregivers", ids);
-
-    let (medications, medication_places) =
-        medications.into_iter().filter_map(|(read, _)| read).unzip();
-    let (check_ins, check_in_places) = check_ins.into_iter().filter_map(|(read, _)| read).unzip();
-    let (appointments, appointment_places) = appointments.into_iter().flatten().unzip();
+        .filter_map(|table| reader.appointment(table));
+    let (appointments, appointment_places) = appointments.unzip();
+    let caregivers = caregiver_tables
+        .iter()
+        .filter_map(Reader::caregiver)
+        .collect();
     let plan = ResolvedPlan {
         name: name?,
         language: language?,
@@ -136,31 +126,30 @@ fn tables<'a>(table: &Table<'a>, key: &str, keys: &Keys) -> Vec<Table<'a>> {
     tables
 }
 
-/// Where an item's id stands: `id`, else what it is named by.
-fn id_place(table: &Table<'_>, name: &str) -> Range<usize> {
-    table
-        .get("id")
-        .or_else(|| table.get(name))
-        .map_or(table.span(), |value| value.span())
-}
-
-/// An id names one thing (P7).
-fn refuse_doubles<'a>(
-    reader: &Reader<'_>,
-    what: &str,
-    ids: impl Iterator<Item = (Option<&'a str>, &'a Range<usize>)>,
-) {
-    let mut seen: HashMap<&str, &Range<usize>> = HashMap::new();
-    for (id, place) in ids {
-        let Some(id) = id else { continue };
-        if let Some(first) = seen.insert(id, place) {
-            let line = reader.findings.source().position(first.start).line;
-            reader.findings.error_with_help(
-                place.clone(),
+/// An id names one thing (P7): `id`, else what the thing is called.
+fn refuse_doubles(what: &str, tables: &[Table<'_>], name: &str) {
+    let mut seen: HashMap<String, Range<usize>> = HashMap::new();
+    for table in tables {
+        let Some(value) = table.get("id").or_else(|| table.get(name)) else {
+            continue;
+        };
+        let written = value.written();
+        if !written.starts_with(['"', '\'']) {
+            continue;
+        }
+        let Some(id) = value.text().map(|text| text.into_inner().trim().to_owned()) else {
+            continue;
+        };
+        if let Some(first) = seen.get(&id) {
+            let line = table.findings().source().position(first.start).line;
+            table.findings().error_with_help(
+                value.span(),
                 format!("two {what} are called `{id}`; the other one is in line {line}"),
                 format!("give them ids that differ: id = \"{id} 2\""),
             );
+            continue;
         }
+        seen.insert(id, value.span());
     }
 }
 
