@@ -1,1 +1,74 @@
-//! (skeleton)
+//! The listeners: health and metrics on the private one, administration on a Unix socket.
+//!
+//! This module reaches the rest only through the handles given to it: a [`Source`] that answers
+//! what is asked, and a channel into which administrative requests go.
+
+pub mod admin;
+pub mod health;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use health::{Health, Status};
+use std::sync::Arc;
+
+/// What the private listener may ask of the daemon. All answers are immediate: nothing waits for
+/// the store or the API.
+pub trait Source: Send + Sync + 'static {
+    /// True while the scheduler's loop makes turns.
+    fn live(&self) -> bool;
+    /// Empty when the daemon can do its work; else the reasons why not.
+    fn not_ready(&self) -> Vec<String>;
+    /// The checks, the summary, the times.
+    fn health(&self) -> Health;
+    /// The metrics in the text format.
+    fn metrics(&self) -> String;
+}
+
+/// The routes of the private listener.
+pub fn private(source: Arc<dyn Source>) -> Router {
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/health", get(health))
+        .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
+        .with_state(source)
+}
+
+async fn livez(State(source): State<Arc<dyn Source>>) -> Response {
+    if source.live() {
+        (StatusCode::OK, "ok\n").into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the scheduler has made no turn for 30 s\n")
+            .into_response()
+    }
+}
+
+async fn readyz(State(source): State<Arc<dyn Source>>) -> Response {
+    let reasons = source.not_ready();
+    if reasons.is_empty() {
+        (StatusCode::OK, "ok\n").into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n").into_response()
+    }
+}
+
+async fn health(State(source): State<Arc<dyn Source>>) -> Response {
+    let health = source.health();
+    let status = match health.status() {
+        Status::Pass | Status::Warn => StatusCode::OK,
+        Status::Fail => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let headers =
+        [(header::CONTENT_TYPE, "application/health+json"), (header::CACHE_CONTROL, "no-store")];
+    (status, headers, health.to_json().to_string() + "\n").into_response()
+}
+
+async fn metrics(State(source): State<Arc<dyn Source>>) -> Response {
+    let headers =
+        [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    (headers, source.metrics()).into_response()
+}

@@ -1,0 +1,351 @@
+//! Metrics: prefix `dosed_`, base units, labels from closed sets only, every series present at
+//! zero from the start.
+
+use crate::engine::{Class, DoseState, ExpiredReason};
+use crate::messaging::{Outcome, wechat};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+
+type One = [(&'static str, &'static str); 1];
+type Two = [(&'static str, &'static str); 2];
+type GaugeF = Gauge<f64, AtomicU64>;
+type GaugeI = Gauge<i64, AtomicI64>;
+
+/// Seconds from the instant due to the API's acceptance.
+const LATENESS_SECONDS: [f64; 13] =
+    [0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0];
+
+/// Seconds of a request or a commit.
+const DURATION_SECONDS: [f64; 12] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0];
+
+/// Outcomes of check-ins, in the order of [`crate::store::Tally`].
+const CHECK_IN_OUTCOMES: [&str; 3] = ["no_answer", "expired", "cancelled"];
+
+/// All metrics of the daemon.
+pub struct Metrics {
+    registry: Registry,
+    /// Whether the last reload was applied.
+    pub config_last_reload_successful: GaugeI,
+    /// When a reload was applied last.
+    pub config_last_reload_success_timestamp_seconds: GaugeF,
+    /// Plans in force.
+    pub plans_active: GaugeI,
+    /// Plans rejected for errors.
+    pub plans_rejected: GaugeI,
+    /// Patients with a plan in force.
+    pub patients: GaugeI,
+    /// Patients stepped because their wake had come.
+    pub wakes: Counter,
+    doses_settled: Family<One, Counter>,
+    doses_expired: Family<One, Counter>,
+    reminders: Family<Two, Counter>,
+    /// Instant due to acceptance by the API.
+    pub reminder_lateness_seconds: Histogram,
+    outbox_depth: Family<One, GaugeI>,
+    /// Age of the oldest message that could have left.
+    pub outbox_oldest_age_seconds: GaugeF,
+    send_attempts: Family<One, Counter>,
+    /// One request to the API.
+    pub send_duration_seconds: Histogram,
+    wechat_errcode: Family<One, Counter>,
+    token_refreshes: Family<One, Counter>,
+    check_ins: Family<One, Counter>,
+    /// Now minus the oldest wake not yet stepped.
+    pub scheduler_lag_seconds: GaugeF,
+    clock_steps: Family<One, Counter>,
+    store_commits: Family<One, Counter>,
+    /// One commit of the store.
+    pub store_commit_duration_seconds: Histogram,
+    /// Size of the store's file.
+    pub store_bytes: GaugeI,
+    /// Openings of the store after a storage error.
+    pub store_reopens: Counter,
+}
+
+impl Metrics {
+    /// All series, at zero. `started` is the start in seconds since 1970.
+    #[must_use]
+    pub fn new(started: f64) -> Self {
+        let mut registry = Registry::with_prefix("dosed");
+        let build_info: Family<One, GaugeI> = Family::default();
+        build_info.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
+        registry.register("build_info", "The release", build_info);
+        let start_time = GaugeF::default();
+        start_time.set(started);
+        registry.register("start_time_seconds", "Start of the daemon since 1970", start_time);
+        macro_rules! register {
+            ($name:ident, $help:literal, $metric:expr) => {{
+                let metric = $metric;
+                registry.register(stringify!($name), $help, metric.clone());
+                metric
+            }};
+        }
+        let metrics = Self {
+            config_last_reload_successful: register!(
+                config_last_reload_successful,
+                "Whether the last reload was applied",
+                GaugeI::default()
+            ),
+            config_last_reload_success_timestamp_seconds: register!(
+                config_last_reload_success_timestamp_seconds,
+                "When a reload was applied last",
+                GaugeF::default()
+            ),
+            plans_active: register!(plans_active, "Plans in force", GaugeI::default()),
+            plans_rejected: register!(
+                plans_rejected,
+                "Plans rejected for errors",
+                GaugeI::default()
+            ),
+            patients: register!(patients, "Patients with a plan in force", GaugeI::default()),
+            wakes: register!(wakes, "Patients stepped at their wake", Counter::default()),
+            doses_settled: register!(
+                doses_settled,
+                "Doses closed, by state",
+                Family::<One, Counter>::default()
+            ),
+            doses_expired: register!(
+                doses_expired,
+                "Doses expired, by reason",
+                Family::<One, Counter>::default()
+            ),
+            reminders: register!(
+                reminders,
+                "Tries to send, by class and outcome",
+                Family::<Two, Counter>::default()
+            ),
+            reminder_lateness_seconds: register!(
+                reminder_lateness_seconds,
+                "From the instant due to acceptance by the API",
+                Histogram::new(LATENESS_SECONDS)
+            ),
+            outbox_depth: register!(
+                outbox_depth,
+                "Messages in the outbox, by class",
+                Family::<One, GaugeI>::default()
+            ),
+            outbox_oldest_age_seconds: register!(
+                outbox_oldest_age_seconds,
+                "Age of the oldest message that could have left",
+                GaugeF::default()
+            ),
+            send_attempts: register!(
+                send_attempts,
+                "Tries to send, by outcome",
+                Family::<One, Counter>::default()
+            ),
+            send_duration_seconds: register!(
+                send_duration_seconds,
+                "One try to send",
+                Histogram::new(DURATION_SECONDS)
+            ),
+            wechat_errcode: register!(
+                wechat_errcode,
+                "Return codes of the WeChat API other than 0",
+                Family::<One, Counter>::default()
+            ),
+            token_refreshes: register!(
+                token_refreshes,
+                "Access tokens asked for, by result",
+                Family::<One, Counter>::default()
+            ),
+            check_ins: register!(
+                check_ins,
+                "Check-ins closed, by outcome",
+                Family::<One, Counter>::default()
+            ),
+            scheduler_lag_seconds: register!(
+                scheduler_lag_seconds,
+                "Now minus the oldest wake not yet stepped",
+                GaugeF::default()
+            ),
+            clock_steps: register!(
+                clock_steps,
+                "Steps of the wall clock against the steady one",
+                Family::<One, Counter>::default()
+            ),
+            store_commits: register!(
+                store_commits,
+                "Commits of the store, by result",
+                Family::<One, Counter>::default()
+            ),
+            store_commit_duration_seconds: register!(
+                store_commit_duration_seconds,
+                "One commit of the store",
+                Histogram::new(DURATION_SECONDS)
+            ),
+            store_bytes: register!(store_bytes, "Size of the store's file", GaugeI::default()),
+            store_reopens: register!(
+                store_reopens,
+                "Openings of the store after a storage error",
+                Counter::default()
+            ),
+            registry,
+        };
+        metrics.touch();
+        metrics
+    }
+
+    /// Makes every series appear at zero.
+    fn touch(&self) {
+        for state in DoseState::CLOSING {
+            self.doses_settled.get_or_create(&[("outcome", state.name())]);
+        }
+        for reason in ExpiredReason::ALL {
+            self.doses_expired.get_or_create(&[("reason", reason.name())]);
+        }
+        for outcome in Outcome::NAMES {
+            self.send_attempts.get_or_create(&[("outcome", outcome)]);
+            for class in Class::ALL {
+                self.reminders.get_or_create(&[("class", class.name()), ("outcome", outcome)]);
+            }
+        }
+        for class in Class::ALL {
+            self.outbox_depth.get_or_create(&[("class", class.name())]);
+        }
+        for label in wechat::errcode::LABELS {
+            self.wechat_errcode.get_or_create(&[("errcode", label)]);
+        }
+        for result in wechat::RefreshResult::ALL {
+            self.token_refreshes.get_or_create(&[("result", result.name())]);
+        }
+        for outcome in CHECK_IN_OUTCOMES {
+            self.check_ins.get_or_create(&[("outcome", outcome)]);
+        }
+        for direction in ["forward", "backward"] {
+            self.clock_steps.get_or_create(&[("direction", direction)]);
+        }
+        for result in ["ok", "failed"] {
+            self.store_commits.get_or_create(&[("result", result)]);
+        }
+    }
+
+    /// Counts one try to send.
+    pub fn tried(&self, class: Class, outcome: &'static str) {
+        self.send_attempts.get_or_create(&[("outcome", outcome)]).inc();
+        self.reminders.get_or_create(&[("class", class.name()), ("outcome", outcome)]).inc();
+    }
+
+    /// Counts what a transaction closed.
+    pub fn closed(&self, tally: &crate::store::Tally) {
+        for (state, count) in DoseState::CLOSING.iter().zip(tally.doses) {
+            self.doses_settled.get_or_create(&[("outcome", state.name())]).inc_by(count);
+        }
+        for (reason, count) in ExpiredReason::ALL.iter().zip(tally.expired) {
+            self.doses_expired.get_or_create(&[("reason", reason.name())]).inc_by(count);
+        }
+        for (outcome, count) in CHECK_IN_OUTCOMES.iter().zip(tally.check_ins) {
+            self.check_ins.get_or_create(&[("outcome", *outcome)]).inc_by(count);
+        }
+    }
+
+    /// Counts a commit.
+    pub fn committed(&self, ok: bool, seconds: f64) {
+        let result = if ok { "ok" } else { "failed" };
+        self.store_commits.get_or_create(&[("result", result)]).inc();
+        self.store_commit_duration_seconds.observe(seconds);
+    }
+
+    /// Counts a step of the wall clock.
+    pub fn clock_stepped(&self, forward: bool) {
+        let direction = if forward { "forward" } else { "backward" };
+        self.clock_steps.get_or_create(&[("direction", direction)]).inc();
+    }
+
+    /// Sets the depth of the outbox, in the order of [`Class::ALL`].
+    pub fn set_outbox_depth(&self, depth: [u64; 5]) {
+        for (class, depth) in Class::ALL.iter().zip(depth) {
+            let depth = i64::try_from(depth).unwrap_or(i64::MAX);
+            self.outbox_depth.get_or_create(&[("class", class.name())]).set(depth);
+        }
+    }
+
+    /// The OpenMetrics text, with the process's own figures.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        if encode(&mut text, &self.registry).is_err() {
+            // Writing into a String cannot fail; an empty answer would be seen by monitoring.
+            return String::new();
+        }
+        let end = text.rfind("# EOF").unwrap_or(text.len());
+        text.truncate(end);
+        process(&mut text);
+        text.push_str("# EOF\n");
+        text
+    }
+}
+
+impl crate::messaging::Observer for Metrics {
+    fn errcode(&self, label: &'static str) {
+        self.wechat_errcode.get_or_create(&[("errcode", label)]).inc();
+    }
+
+    fn token_refreshed(&self, result: wechat::RefreshResult) {
+        self.token_refreshes.get_or_create(&[("result", result.name())]).inc();
+    }
+}
+
+/// The process's own figures, as every Prometheus client gives them; those that the system does
+/// not tell are left out.
+fn process(text: &mut String) {
+    let mut gauge = |name: &str, help: &str, kind: &str, value: f64| {
+        let family = name.strip_suffix("_total").unwrap_or(name);
+        // Writing into a String cannot fail.
+        let _ = write!(text, "# HELP {family} {help}.\n# TYPE {family} {kind}\n{name} {value}\n");
+    };
+    let ticks = rustix::param::clock_ticks_per_second() as f64;
+    let page = rustix::param::page_size() as f64;
+    if let Ok(stat) = std::fs::read_to_string("/proc/self/stat")
+        && let Some((_, rest)) = stat.rsplit_once(')')
+    {
+        // Fields from the third on; see proc_pid_stat(5): utime 14, stime 15, vsize 23, rss 24.
+        let fields: Vec<f64> =
+            rest.split_ascii_whitespace().map(|field| field.parse().unwrap_or(0.0)).collect();
+        let field = |number: usize| fields.get(number - 3).copied().unwrap_or(0.0);
+        let seconds = (field(14) + field(15)) / ticks;
+        gauge("process_cpu_seconds_total", "CPU time spent", "counter", seconds);
+        gauge("process_virtual_memory_bytes", "Virtual memory", "gauge", field(23));
+        gauge("process_resident_memory_bytes", "Resident memory", "gauge", field(24) * page);
+    }
+    if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
+        // One of them is the listing itself.
+        let count = open.count().saturating_sub(1) as f64;
+        gauge("process_open_fds", "Open file descriptors", "gauge", count);
+    }
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    if let Some(limit) = limit.current {
+        gauge("process_max_fds", "File descriptors at most", "gauge", limit as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_series_is_there_at_zero_and_the_text_ends_properly() {
+        let text = Metrics::new(1.0).text();
+        for line in [
+            "dosed_doses_settled_total{outcome=\"missed\"} 0",
+            "dosed_doses_expired_total{reason=\"daemon_down\"} 0",
+            "dosed_reminders_total{class=\"critical\",outcome=\"accepted\"} 0",
+            "dosed_outbox_depth{class=\"nudge\"} 0",
+            "dosed_wechat_errcode_total{errcode=\"other\"} 0",
+            "dosed_clock_steps_total{direction=\"backward\"} 0",
+            "dosed_store_commits_total{result=\"failed\"} 0",
+            "dosed_wakes_total 0",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+        assert!(text.contains("\nprocess_resident_memory_bytes "));
+    }
+}
