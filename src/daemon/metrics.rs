@@ -196,34 +196,34 @@ impl Metrics {
     /// Makes every series appear at zero.
     fn touch(&self) {
         for state in DoseState::CLOSING {
-            self.doses_settled.get_or_create(&[("outcome", state.name())]);
+            drop(self.doses_settled.get_or_create(&[("outcome", state.name())]));
         }
         for reason in ExpiredReason::ALL {
-            self.doses_expired.get_or_create(&[("reason", reason.name())]);
+            drop(self.doses_expired.get_or_create(&[("reason", reason.name())]));
         }
         for outcome in Outcome::NAMES {
-            self.send_attempts.get_or_create(&[("outcome", outcome)]);
+            drop(self.send_attempts.get_or_create(&[("outcome", outcome)]));
             for class in Class::ALL {
-                self.reminders.get_or_create(&[("class", class.name()), ("outcome", outcome)]);
+                drop(self.reminders.get_or_create(&[("class", class.name()), ("outcome", outcome)]));
             }
         }
         for class in Class::ALL {
-            self.outbox_depth.get_or_create(&[("class", class.name())]);
+            drop(self.outbox_depth.get_or_create(&[("class", class.name())]));
         }
         for label in wechat::errcode::LABELS {
-            self.wechat_errcode.get_or_create(&[("errcode", label)]);
+            drop(self.wechat_errcode.get_or_create(&[("errcode", label)]));
         }
         for result in wechat::RefreshResult::ALL {
-            self.token_refreshes.get_or_create(&[("result", result.name())]);
+            drop(self.token_refreshes.get_or_create(&[("result", result.name())]));
         }
         for outcome in CHECK_IN_OUTCOMES {
-            self.check_ins.get_or_create(&[("outcome", outcome)]);
+            drop(self.check_ins.get_or_create(&[("outcome", outcome)]));
         }
         for direction in ["forward", "backward"] {
-            self.clock_steps.get_or_create(&[("direction", direction)]);
+            drop(self.clock_steps.get_or_create(&[("direction", direction)]));
         }
         for result in ["ok", "failed"] {
-            self.store_commits.get_or_create(&[("result", result)]);
+            drop(self.store_commits.get_or_create(&[("result", result)]));
         }
     }
 

@@ -5,4 +5,6 @@ pub mod config;
 pub mod logging;
 pub mod plan_files;
 pub mod small_file;
+pub mod gate;
 pub mod metrics;
+pub mod retry;

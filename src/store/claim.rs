@@ -38,10 +38,12 @@ impl Store {
             let mut messages = Vec::with_capacity(wanted.len());
             let mut ids = HashSet::with_capacity(wanted.len());
             for (key, attempts) in wanted {
-                if outbox.get(outbox_key(&key))?.is_none()
-                    || scope.memory.claimed.contains_key(&key.id)
-                {
+                if outbox.get(outbox_key(&key))?.is_none() {
                     continue;
+                }
+                if scope.memory.claimed.contains_key(&key.id) {
+                    // Left by a claim whose commit was thought to have failed: nothing was sent.
+                    scope.effects.released.push(key.id);
                 }
                 if let Some((not_before, _)) = scope.memory.later.get(&key.id) {
                     later.remove((*not_before, &key.id.0))?;
@@ -54,13 +56,19 @@ impl Store {
                     .push((key.id, Claim { group, attempts }));
                 messages.push((key, attempts));
             }
+            let mut groups = scope.transaction.open_table(ATTEMPTS)?;
+            for (group, open) in &scope.memory.groups {
+                if *open == 0 {
+                    groups.remove(*group)?;
+                    scope.effects.ended_groups.push(*group);
+                }
+            }
             if !messages.is_empty() {
                 let record = AttemptsRecord {
                     started: now.as_millisecond(),
                     messages,
                 };
-                let mut attempts = scope.transaction.open_table(ATTEMPTS)?;
-                attempts.insert(group, encode(&record)?.as_slice())?;
+                groups.insert(group, encode(&record)?.as_slice())?;
             }
             Ok(Claimed { ids })
         })
@@ -68,7 +76,7 @@ impl Store {
     }
 
     /// Reads at most `limit` waiting messages, the most urgent first, leaving out those in
-    /// `known` and those claimed. The flag says whether there may be more.
+    /// `known`. The flag says whether there may be more.
     ///
     /// # Errors
     /// The read failed.
@@ -84,7 +92,7 @@ impl Store {
             for row in outbox.range::<(u8, i64, &[u8; 16])>(..)? {
                 let (key, value) = row?;
                 let id = MessageId(*key.value().2);
-                if known.contains(&id) || memory.claimed.contains_key(&id) {
+                if known.contains(&id) {
                     continue;
                 }
                 if found.len() == limit {
@@ -100,7 +108,11 @@ impl Store {
                         Timestamp::from_millisecond(*ms).unwrap_or(record.message.not_before),
                         *attempts,
                     ),
-                    None => (record.message.not_before, Attempts::default()),
+                    None => {
+                        let claim = memory.claimed.get(&id);
+                        let attempts = claim.map(|claim| claim.attempts).unwrap_or_default();
+                        (record.message.not_before, attempts)
+                    }
                 };
                 found.push(Queued {
                     patient: record.patient,

@@ -339,11 +339,6 @@ impl Writer {
 
 impl Memory {
     fn apply(&mut self, effects: Effects) {
-        for (id, claim) in effects.claimed {
-            *self.groups.entry(claim.group).or_insert(0) += 1;
-            self.next_group = self.next_group.max(claim.group + 1);
-            self.claimed.insert(id, claim);
-        }
         for id in effects.released {
             if let Some(claim) = self.claimed.remove(&id)
                 && let Some(open) = self.groups.get_mut(&claim.group)
@@ -353,6 +348,11 @@ impl Memory {
         }
         for group in effects.ended_groups {
             self.groups.remove(&group);
+        }
+        for (id, claim) in effects.claimed {
+            *self.groups.entry(claim.group).or_insert(0) += 1;
+            self.next_group = self.next_group.max(claim.group + 1);
+            self.claimed.insert(id, claim);
         }
         for id in effects.not_later {
             self.later.remove(&id);

@@ -1,0 +1,396 @@
+//! The dispatcher: drains the outbox to the channel by priority, claiming before it sends.
+
+use super::gate::Passage;
+use super::queue::Queue;
+use super::recorder::Ended;
+use super::retry;
+use super::shared::Shared;
+use super::worker::Handoff;
+use crate::engine::{ExpiredReason, MessageId};
+use crate::store::{Queued, TriedOutcome};
+use jiff::Timestamp;
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Messages kept in memory at most; the rest of a backlog stays in the store.
+const CAPACITY: usize = 20_000;
+
+/// A group of claims is never larger.
+const GROUP_MAX: usize = 1_000;
+
+/// The clock is looked at again after this at the latest.
+const TURN_MAX: Duration = Duration::from_secs(1);
+
+/// After a claim that failed the store is left alone for this.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the dispatcher is told.
+pub enum Notice {
+    /// Messages were put into the outbox.
+    Queued(Vec<Queued>),
+    /// The outcomes of these messages are committed: forget them.
+    Settled(Vec<MessageId>),
+    /// These were put off: here they are again.
+    PutOff(Vec<Queued>),
+    /// The store may hold messages that nobody has told of.
+    LookAgain,
+}
+
+/// The dispatcher's task.
+pub struct Dispatcher {
+    shared: Arc<Shared>,
+    notices: mpsc::UnboundedReceiver<Notice>,
+    recorder: mpsc::UnboundedSender<Ended>,
+    handoff: Arc<Handoff>,
+    concurrency: usize,
+    queue: Queue,
+    /// Claimed, and not handed to a worker yet.
+    claimed: VecDeque<Queued>,
+    /// Claimed or otherwise in the hands of workers and recorder.
+    out: HashSet<MessageId>,
+    pace: Pace,
+    started: Timestamp,
+}
+
+impl Dispatcher {
+    /// A dispatcher that has told nobody and knows nothing yet.
+    #[must_use]
+    pub fn new(
+        shared: Arc<Shared>,
+        notices: mpsc::UnboundedReceiver<Notice>,
+        recorder: mpsc::UnboundedSender<Ended>,
+        handoff: Arc<Handoff>,
+        concurrency: usize,
+    ) -> Self {
+        let started = shared.clock.now();
+        Self {
+            pace: Pace::new(shared.clock.elapsed()),
+            shared,
+            notices,
+            recorder,
+            handoff,
+            concurrency,
+            queue: Queue::new(CAPACITY),
+            claimed: VecDeque::new(),
+            out: HashSet::new(),
+            started,
+        }
+    }
+
+    /// Runs until `stop`. What is claimed and not handed out then is released.
+    pub async fn run(mut self, stop: CancellationToken) {
+        self.recover().await;
+        while !stop.is_cancelled() {
+            let store_failed = !self.refill().await | !self.turn().await;
+            let pause = if store_failed { STORE_PAUSE } else { self.pause() };
+            self.shared.vitals.dispatcher_turn(self.shared.clock.elapsed(), self.queue.oldest());
+            let clock = Arc::clone(&self.shared.clock);
+            tokio::select! {
+                notice = self.notices.recv() => match notice {
+                    Some(notice) => self.hear(notice),
+                    None => break,
+                },
+                () = clock.sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+            while let Ok(notice) = self.notices.try_recv() {
+                self.hear(notice);
+            }
+        }
+        self.release_claimed(self.shared.clock.now());
+    }
+
+    /// Messages that the last process claimed and did not settle: the API may have them. They are
+    /// sent again under the same id while that is safe; else they are in doubt.
+    async fn recover(&mut self) {
+        let left = loop {
+            match self.shared.store.left_claimed().await {
+                Ok(left) => break left,
+                Err(crate::store::StoreError::Closed) => return,
+                Err(error) => {
+                    tracing::error!(%error, "the outbox cannot be read");
+                    self.shared.clock.sleep(STORE_PAUSE).await;
+                }
+            }
+        };
+        if !left.is_empty() {
+            tracing::warn!(count = left.len(), "messages were under way when the daemon ended");
+        }
+        let now = self.shared.clock.now();
+        let resend_within = self.shared.outlet().channel.resend_within();
+        for queued in left {
+            let tried = retry::Try {
+                id: queued.message.key.id,
+                before: queued.attempts,
+                began: now,
+                deadline: queued.message.key.deadline,
+                resend_within,
+            };
+            let outcome = retry::again(&tried, queued.attempts, now, now);
+            self.end(queued, outcome);
+        }
+    }
+
+    /// Reads from the store what is not in memory. False if the store failed.
+    async fn refill(&mut self) -> bool {
+        let Some(room) = self.queue.room() else {
+            return true;
+        };
+        let mut known = self.queue.known();
+        known.extend(&self.out);
+        self.queue.assume_complete();
+        match self.shared.store.waiting(room, known).await {
+            Ok((found, more)) => {
+                if more {
+                    self.queue.forget_completeness();
+                }
+                let now = self.shared.clock.now();
+                self.take_in(found, now);
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the outbox cannot be read");
+                self.queue.forget_completeness();
+                false
+            }
+        }
+    }
+
+    fn hear(&mut self, notice: Notice) {
+        let now = self.shared.clock.now();
+        match notice {
+            Notice::Queued(queued) => self.take_in(queued, now),
+            Notice::PutOff(queued) => {
+                for queued in &queued {
+                    self.out.remove(&queued.message.key.id);
+                }
+                self.take_in(queued, now);
+            }
+            Notice::Settled(ids) => {
+                self.pace.ended(ids.len(), self.shared.clock.elapsed());
+                for id in ids {
+                    self.out.remove(&id);
+                }
+            }
+            Notice::LookAgain => self.queue.forget_completeness(),
+        }
+    }
+
+    fn take_in(&mut self, found: Vec<Queued>, now: Timestamp) {
+        for queued in found {
+            if !self.out.contains(&queued.message.key.id) {
+                self.queue.push(queued, now);
+            }
+        }
+    }
+
+    /// One look at the queue: what has passed its deadline is settled, what may leave is claimed
+    /// and handed out. False if the store failed.
+    async fn turn(&mut self) -> bool {
+        let now = self.shared.clock.now();
+        self.queue.ripen(now);
+        self.settle_overdue(now);
+        if self.shared.vitals.holds_sending() {
+            self.release_claimed(now);
+            return true;
+        }
+        let passage = self.shared.gate().pass(now);
+        match passage {
+            Passage::Closed(until) => {
+                self.release_claimed(until);
+                true
+            }
+            Passage::Probe => {
+                self.release_claimed(now);
+                let Some(probe) = self.queue.take_probe() else {
+                    self.shared.gate().probe_dropped();
+                    return true;
+                };
+                let claimed = self.claim(vec![probe]).await;
+                if self.claimed.is_empty() {
+                    self.shared.gate().probe_dropped();
+                }
+                while let Some(probe) = self.claimed.pop_front() {
+                    self.handoff.push_probe(probe);
+                }
+                claimed
+            }
+            Passage::Open => {
+                self.hand_out();
+                let group = self.group_size();
+                let mut claimed = true;
+                if self.claimed.len() + self.handoff.waiting() <= group / 2 && self.queue.ready() > 0
+                {
+                    let wanted = self.queue.take(group);
+                    claimed = self.claim(wanted).await;
+                    self.hand_out();
+                }
+                claimed
+            }
+        }
+    }
+
+    /// Claims a group and keeps it for handing out. False if the store failed.
+    async fn claim(&mut self, wanted: Vec<Queued>) -> bool {
+        let keys = wanted.iter().map(|queued| (queued.message.key, queued.attempts)).collect();
+        match self.shared.store.claim(self.shared.clock.now(), keys).await {
+            Ok(claimed) => {
+                for queued in wanted {
+                    let id = queued.message.key.id;
+                    // What is missing was withdrawn: its row is gone.
+                    if claimed.ids.contains(&id) {
+                        self.out.insert(id);
+                        self.claimed.push_back(queued);
+                    }
+                }
+                true
+            }
+            Err(error) => {
+                // Whether it was committed is unknown. Nothing of it was sent, so what the store
+                // holds as claimed when it is opened again is released by asking again.
+                tracing::error!(%error, "messages cannot be claimed");
+                let now = self.shared.clock.now();
+                for queued in wanted {
+                    self.queue.push(queued, now);
+                }
+                false
+            }
+        }
+    }
+
+    /// Hands claimed messages to the workers, as many as the rate allows.
+    fn hand_out(&mut self) {
+        let allowed = match self.shared.outlet().rate {
+            None => self.claimed.len(),
+            Some(rate) => {
+                self.pace.allow(self.claimed.len(), rate.get(), self.shared.clock.elapsed())
+            }
+        };
+        self.handoff.push(self.claimed.drain(..allowed));
+    }
+
+    /// About a second of the present rate: a crash puts few messages in doubt.
+    fn group_size(&self) -> usize {
+        let rate = self.shared.outlet().rate;
+        let seen = self.pace.seen_per_second().max(2 * self.concurrency);
+        rate.map_or(seen, |rate| seen.min(rate.get() as usize)).clamp(1, GROUP_MAX)
+    }
+
+    /// Gives back what was claimed and not handed out: it was surely not sent.
+    fn release_claimed(&mut self, until: Timestamp) {
+        while let Some(queued) = self.claimed.pop_front() {
+            let at = until.min(queued.message.key.deadline);
+            let attempts = queued.attempts;
+            self.end(queued, TriedOutcome::Later(at, attempts));
+        }
+    }
+
+    /// Settles what has passed its deadline without a try under way.
+    fn settle_overdue(&mut self, now: Timestamp) {
+        let overdue = self.queue.expire(now);
+        if overdue.is_empty() {
+            return;
+        }
+        let reason = if self.shared.vitals.holds_sending() {
+            Some(ExpiredReason::Clock)
+        } else {
+            self.shared.gate().reason()
+        };
+        for queued in overdue {
+            let untouched = if queued.message.not_before < self.started {
+                ExpiredReason::DaemonDown
+            } else {
+                ExpiredReason::Throttled
+            };
+            let settlement = retry::at_deadline(&queued.attempts, reason.unwrap_or(untouched));
+            self.end(queued, TriedOutcome::Final(settlement));
+        }
+    }
+
+    fn end(&mut self, queued: Queued, outcome: TriedOutcome) {
+        self.out.insert(queued.message.key.id);
+        // The recorder outlives the dispatcher.
+        let _ = self.recorder.send(Ended { queued, outcome });
+    }
+
+    /// How long nothing will happen by itself.
+    fn pause(&self) -> Duration {
+        let now = self.shared.clock.now();
+        if !self.claimed.is_empty() {
+            return self.shared.outlet().rate.map_or(Duration::from_millis(1), |rate| {
+                Duration::from_secs_f64(1.0 / f64::from(rate.get()))
+                    .max(Duration::from_millis(1))
+            });
+        }
+        let next = [self.queue.next_ripe(), self.queue.next_deadline()].into_iter().flatten().min();
+        let span = next.map_or(TURN_MAX, |at| {
+            Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
+        });
+        let ready = self.queue.ready() > 0 && self.shared.gate().reason().is_none();
+        // Ready messages that wait for room with the workers are looked at again when the
+        // recorder tells of settled ones.
+        let least = if ready { Duration::from_millis(5) } else { Duration::from_millis(1) };
+        span.clamp(least, TURN_MAX)
+    }
+}
+
+/// How fast messages may leave, and how fast they do.
+struct Pace {
+    tokens: f64,
+    filled: Duration,
+    seen: f64,
+    since: Duration,
+    ended: usize,
+}
+
+impl Pace {
+    fn new(elapsed: Duration) -> Self {
+        Self { tokens: 0.0, filled: elapsed, seen: 0.0, since: elapsed, ended: 0 }
+    }
+
+    /// How many of `wanted` may go now at `rate` a second. At most a tenth of a second's worth is
+    /// saved up, so that a pause is not followed by a burst.
+    fn allow(&mut self, wanted: usize, rate: u32, elapsed: Duration) -> usize {
+        let gone = elapsed.saturating_sub(self.filled).as_secs_f64();
+        self.filled = elapsed;
+        let most = (f64::from(rate) / 10.0).max(1.0);
+        self.tokens = (self.tokens + gone * f64::from(rate)).min(most);
+        let allowed = wanted.min(self.tokens as usize);
+        self.tokens -= allowed as f64;
+        allowed
+    }
+
+    fn ended(&mut self, count: usize, elapsed: Duration) {
+        self.ended += count;
+        let span = elapsed.saturating_sub(self.since);
+        if span >= Duration::from_millis(100) {
+            let rate = self.ended as f64 / span.as_secs_f64();
+            self.seen = if self.seen == 0.0 { rate } else { (self.seen + rate) / 2.0 };
+            self.since = elapsed;
+            self.ended = 0;
+        }
+    }
+
+    fn seen_per_second(&self) -> usize {
+        self.seen as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_kept_over_any_second_and_saves_up_little() {
+        let mut pace = Pace::new(Duration::ZERO);
+        let mut sent = 0;
+        for millisecond in 1..=10_000 {
+            sent += pace.allow(1_000, 80, Duration::from_millis(millisecond));
+        }
+        assert!((799..=800).contains(&sent), "{sent}");
+        assert!(pace.allow(1_000, 80, Duration::from_secs(100)) <= 8);
+    }
+}

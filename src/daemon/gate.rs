@@ -1,0 +1,242 @@
+//! Whether the channel may be used at all: throttling for everybody, and a circuit breaker.
+//! A pure value; the dispatcher holds it.
+
+use crate::engine::ExpiredReason;
+use crate::messaging::Outcome;
+use jiff::{SignedDuration, Timestamp};
+
+/// So many failures in a row close the gate.
+const FAILURES_IN_A_ROW_MAX: u32 = 20;
+
+/// Half of so many last tries failing closes the gate too.
+const LAST_TRIES: u32 = 100;
+
+/// The first pause; it doubles up to [`PAUSE_MAX`] while probes fail.
+const PAUSE_FIRST: SignedDuration = SignedDuration::from_secs(1);
+
+/// The longest pause between two probes of an API that fails.
+const PAUSE_MAX: SignedDuration = SignedDuration::from_secs(60);
+
+/// The pause after a refusal that only an operator can lift.
+const OPERATOR_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+
+/// What the gate lets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// Everything.
+    Open,
+    /// One message, to see whether the API is back.
+    Probe,
+    /// Nothing before this instant.
+    Closed(Timestamp),
+}
+
+/// The gate in front of the channel.
+#[derive(Clone, Debug, Default)]
+pub struct Gate {
+    closed: Option<Closed>,
+    failures_in_a_row: u32,
+    /// The last tries, one bit each, 1 for a failure.
+    last: u128,
+    last_success: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Closed {
+    until: Timestamp,
+    pause: SignedDuration,
+    reason: ExpiredReason,
+    probing: bool,
+}
+
+impl Gate {
+    /// What may be sent at `now`. A probe is counted as under way from here on, until an outcome
+    /// comes in or [`Gate::probe_dropped`].
+    pub fn pass(&mut self, now: Timestamp) -> Passage {
+        match &mut self.closed {
+            None => Passage::Open,
+            Some(closed) if closed.until > now => Passage::Closed(closed.until),
+            // While the probe is under way nothing else goes.
+            Some(closed) if closed.probing => {
+                Passage::Closed(now.saturating_add(PAUSE_FIRST).unwrap_or(Timestamp::MAX))
+            }
+            Some(closed) => {
+                closed.probing = true;
+                Passage::Probe
+            }
+        }
+    }
+
+    /// The probe did not take place (nothing to send, or it was withdrawn).
+    pub fn probe_dropped(&mut self) {
+        if let Some(closed) = &mut self.closed {
+            closed.probing = false;
+        }
+    }
+
+    /// A try has ended.
+    pub fn tried(&mut self, outcome: Outcome, now: Timestamp) {
+        match outcome {
+            // The API works, whatever it thinks of this message or this recipient.
+            Outcome::Accepted | Outcome::Recipient | Outcome::Message | Outcome::RetryAt(_) => {
+                if outcome == Outcome::Accepted {
+                    self.last_success = Some(now);
+                }
+                self.failures_in_a_row = 0;
+                self.last <<= 1;
+                if self.closed.is_some() {
+                    self.closed = None;
+                    self.last = 0;
+                }
+            }
+            Outcome::Unknown | Outcome::RetrySoon => {
+                self.failed();
+                let broken = self.failures_in_a_row >= FAILURES_IN_A_ROW_MAX
+                    || (self.last & mask(LAST_TRIES)).count_ones() >= LAST_TRIES / 2;
+                if broken || self.closed.is_some() {
+                    self.close(ExpiredReason::ApiDown, PAUSE_FIRST, PAUSE_MAX, None, now);
+                }
+            }
+            Outcome::Throttled(until) => {
+                self.failed();
+                self.close(ExpiredReason::Throttled, PAUSE_FIRST, PAUSE_MAX, Some(until), now);
+            }
+            Outcome::BadToken => {
+                self.failed();
+                self.close(ExpiredReason::ApiDown, PAUSE_MAX, PAUSE_MAX, None, now);
+            }
+            Outcome::Configuration => {
+                self.failed();
+                self.close(ExpiredReason::ApiDown, OPERATOR_PAUSE, OPERATOR_PAUSE, None, now);
+            }
+        }
+    }
+
+    /// Why nothing is sent at present.
+    #[must_use]
+    pub fn reason(&self) -> Option<ExpiredReason> {
+        self.closed.map(|closed| closed.reason)
+    }
+
+    /// Failures since the last answer that shows a working API.
+    #[must_use]
+    pub fn failures_in_a_row(&self) -> u32 {
+        self.failures_in_a_row
+    }
+
+    /// When the API took a message last.
+    #[must_use]
+    pub fn last_success(&self) -> Option<Timestamp> {
+        self.last_success
+    }
+
+    fn failed(&mut self) {
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        self.last = self.last << 1 | 1;
+    }
+
+    /// Closes the gate, or keeps it closed for twice as long after a probe that failed. Tries
+    /// that were under way when it closed do not lengthen the pause.
+    fn close(
+        &mut self,
+        reason: ExpiredReason,
+        first: SignedDuration,
+        most: SignedDuration,
+        until: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let pause = match self.closed {
+            Some(closed) if closed.probing => (closed.pause * 2).clamp(first, most),
+            Some(closed) => closed.pause.max(first),
+            None => first,
+        };
+        let end = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
+        let end = until.map_or(end, |until| until.max(now));
+        let until = match self.closed {
+            Some(closed) if !closed.probing => closed.until.max(end),
+            Some(_) | None => end,
+        };
+        self.closed = Some(Closed { until, pause, reason, probing: false });
+    }
+}
+
+fn mask(bits: u32) -> u128 {
+    (1 << bits) - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_772_409_600 + seconds).unwrap()
+    }
+
+    #[test]
+    fn twenty_failures_in_a_row_close_the_gate_and_one_success_opens_it() {
+        let mut gate = Gate::default();
+        for _ in 0..19 {
+            gate.tried(Outcome::Unknown, at(0));
+        }
+        assert_eq!(gate.pass(at(0)), Passage::Open);
+        gate.tried(Outcome::Unknown, at(0));
+        assert_eq!(gate.pass(at(0)), Passage::Closed(at(1)));
+        assert_eq!(gate.reason(), Some(ExpiredReason::ApiDown));
+        assert_eq!(gate.pass(at(1)), Passage::Probe);
+        assert!(matches!(gate.pass(at(1)), Passage::Closed(_)), "one probe at a time");
+        gate.tried(Outcome::Accepted, at(2));
+        assert_eq!(gate.pass(at(2)), Passage::Open);
+        assert_eq!(gate.reason(), None);
+    }
+
+    #[test]
+    fn probes_that_fail_double_the_pause_up_to_a_minute() {
+        let mut gate = Gate::default();
+        for _ in 0..20 {
+            gate.tried(Outcome::RetrySoon, at(0));
+        }
+        let mut now = at(1);
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            assert_eq!(gate.pass(now), Passage::Probe);
+            gate.tried(Outcome::RetrySoon, now);
+            let Passage::Closed(until) = gate.pass(now) else { panic!("{gate:?}") };
+            pauses.push(until.duration_since(now).as_secs());
+            now = until;
+        }
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn throttling_closes_at_once_until_the_instant_given() {
+        let mut gate = Gate::default();
+        gate.tried(Outcome::Throttled(at(40)), at(0));
+        assert_eq!(gate.pass(at(39)), Passage::Closed(at(40)));
+        assert_eq!(gate.reason(), Some(ExpiredReason::Throttled));
+        assert_eq!(gate.pass(at(40)), Passage::Probe);
+        gate.probe_dropped();
+        assert_eq!(gate.pass(at(40)), Passage::Probe);
+    }
+
+    #[test]
+    fn refusals_of_recipients_and_messages_show_a_working_api() {
+        let mut gate = Gate::default();
+        for _ in 0..200 {
+            gate.tried(Outcome::Recipient, at(0));
+            gate.tried(Outcome::Message, at(0));
+        }
+        assert_eq!(gate.pass(at(0)), Passage::Open);
+    }
+
+    #[test]
+    fn half_of_the_last_hundred_close_the_gate() {
+        let mut gate = Gate::default();
+        for _ in 0..49 {
+            gate.tried(Outcome::Unknown, at(0));
+            gate.tried(Outcome::Accepted, at(0));
+        }
+        assert_eq!(gate.pass(at(0)), Passage::Open);
+        gate.tried(Outcome::Unknown, at(0));
+        assert!(matches!(gate.pass(at(0)), Passage::Closed(_)));
+    }
+}

@@ -1,0 +1,281 @@
+//! The part of the outbox that is in memory: a window on the durable queue, bounded, in the
+//! order of urgency. A pure value; the dispatcher holds it.
+
+use crate::engine::{MessageId, OutboxRef};
+use crate::store::Queued;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Messages known to the dispatcher and not handed out.
+///
+/// Invariant: each message is in `ready` or in `waiting`, and `places` says where.
+pub struct Queue {
+    capacity: usize,
+    ready: BTreeMap<OutboxRef, Queued>,
+    waiting: BTreeMap<(Timestamp, MessageId), Queued>,
+    places: HashMap<MessageId, Place>,
+    incomplete: bool,
+}
+
+enum Place {
+    Ready(OutboxRef),
+    Waiting(Timestamp),
+}
+
+impl Queue {
+    /// An empty window for at most `capacity` messages, which holds nothing of what the store
+    /// may have.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            capacity: capacity.max(1),
+            ready: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            places: HashMap::new(),
+            incomplete: true,
+        }
+    }
+
+    /// Takes a message in. Where there is no room the least urgent one is left to the store.
+    pub fn push(&mut self, queued: Queued, now: Timestamp) {
+        let id = queued.message.key.id;
+        if self.places.contains_key(&id) {
+            return;
+        }
+        if queued.not_before <= now {
+            self.places.insert(id, Place::Ready(queued.message.key));
+            self.ready.insert(queued.message.key, queued);
+        } else {
+            self.places.insert(id, Place::Waiting(queued.not_before));
+            self.waiting.insert((queued.not_before, id), queued);
+        }
+        if self.places.len() > self.capacity {
+            let least = self.waiting.pop_last().map(|(_, queued)| queued);
+            let least = least.or_else(|| self.ready.pop_last().map(|(_, queued)| queued));
+            if let Some(least) = least {
+                self.places.remove(&least.message.key.id);
+            }
+            self.incomplete = true;
+        }
+    }
+
+    /// Moves what may leave from `now` on to the messages that are ready.
+    pub fn ripen(&mut self, now: Timestamp) {
+        while let Some(entry) = self.waiting.first_entry()
+            && entry.key().0 <= now
+        {
+            let queued = entry.remove();
+            self.places.insert(queued.message.key.id, Place::Ready(queued.message.key));
+            self.ready.insert(queued.message.key, queued);
+        }
+    }
+
+    /// Removes and returns ready messages whose deadline has passed.
+    pub fn expire(&mut self, now: Timestamp) -> Vec<Queued> {
+        let mut expired = Vec::new();
+        for class in crate::engine::Class::ALL {
+            let first = |deadline| OutboxRef { class, deadline, id: MessageId([0; 16]) };
+            let last = OutboxRef { class, deadline: now, id: MessageId([0xff; 16]) };
+            let keys: Vec<OutboxRef> =
+                self.ready.range(first(Timestamp::MIN)..=last).map(|(key, _)| *key).collect();
+            expired.extend(keys.iter().filter_map(|key| self.ready.remove(key)));
+        }
+        for queued in &expired {
+            self.places.remove(&queued.message.key.id);
+        }
+        expired
+    }
+
+    /// Removes and returns the `count` most urgent messages that are ready.
+    pub fn take(&mut self, count: usize) -> Vec<Queued> {
+        let taken: Vec<Queued> =
+            std::iter::from_fn(|| self.ready.pop_first()).take(count).map(|(_, it)| it).collect();
+        for queued in &taken {
+            self.places.remove(&queued.message.key.id);
+        }
+        taken
+    }
+
+    /// Removes and returns a message for a probe: one that was tried already, so that no fresh
+    /// one is put into doubt; else the most urgent.
+    pub fn take_probe(&mut self) -> Option<Queued> {
+        let tried = self.ready.iter().find(|(_, queued)| queued.attempts.count > 0);
+        let key = tried.or_else(|| self.ready.first_key_value()).map(|(key, _)| *key)?;
+        let queued = self.ready.remove(&key)?;
+        self.places.remove(&key.id);
+        Some(queued)
+    }
+
+    /// How many messages are ready.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// When the next waiting message becomes ready.
+    #[must_use]
+    pub fn next_ripe(&self) -> Option<Timestamp> {
+        self.waiting.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// The earliest deadline of a ready message.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let classes = crate::engine::Class::ALL;
+        let first = |class| {
+            let from = OutboxRef { class, deadline: Timestamp::MIN, id: MessageId([0; 16]) };
+            self.ready.range(from..).next().map(|(key, _)| key.deadline)
+        };
+        classes.into_iter().filter_map(first).min()
+    }
+
+    /// Since when the longest waiting ready message could have left.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.ready.values().map(|queued| queued.message.not_before).min()
+    }
+
+    /// The ids in memory, for a reading of the rest from the store.
+    #[must_use]
+    pub fn known(&self) -> HashSet<MessageId> {
+        self.places.keys().copied().collect()
+    }
+
+    /// How many more messages should be read from the store; `None` while there is enough in
+    /// memory, or nothing in the store that is not.
+    #[must_use]
+    pub fn room(&self) -> Option<usize> {
+        (self.incomplete && self.places.len() <= self.capacity / 2)
+            .then(|| self.capacity - self.places.len())
+    }
+
+    /// A reading from the store has begun: what it does not bring is not there, unless
+    /// [`Queue::forget_completeness`] says so again.
+    pub fn assume_complete(&mut self) {
+        self.incomplete = false;
+    }
+
+    /// The store may hold messages that are not in memory.
+    pub fn forget_completeness(&mut self) {
+        self.incomplete = true;
+    }
+
+    /// Where a message is, for tests of the invariant.
+    #[cfg(test)]
+    fn is_consistent(&self) -> bool {
+        self.places.len() == self.ready.len() + self.waiting.len()
+            && self.places.iter().all(|(id, place)| match place {
+                Place::Ready(key) => key.id == *id && self.ready.contains_key(key),
+                Place::Waiting(at) => self.waiting.contains_key(&(*at, *id)),
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Addressee, Body, Class, Message, Text};
+    use crate::plan::{Language, Zone};
+    use crate::store::Attempts;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_772_409_600 + seconds).unwrap()
+    }
+
+    fn queued(id: u8, class: Class, not_before: i64, deadline: i64, tries: u16) -> Queued {
+        let key = OutboxRef { class, deadline: at(deadline), id: MessageId([id; 16]) };
+        let addressee = Addressee {
+            name: String::new(),
+            language: Language::En,
+            zone: Zone::get("UTC").unwrap(),
+        };
+        let body = Body::Notice(Text { text: String::new(), at: at(0) });
+        let (not_before, due) = (at(not_before), at(not_before));
+        Queued {
+            patient: 1,
+            address: "".into(),
+            message: Arc::new(Message { key, not_before, due, addressee, body }),
+            attempts: Attempts { count: tries, ..Attempts::default() },
+            not_before,
+        }
+    }
+
+    fn ids(taken: &[Queued]) -> Vec<u8> {
+        taken.iter().map(|queued| queued.message.key.id.0[0]).collect()
+    }
+
+    #[test]
+    fn the_most_urgent_leaves_first_by_class_then_deadline() {
+        let mut queue = Queue::new(10);
+        queue.push(queued(1, Class::Notice, 0, 10, 0), at(0));
+        queue.push(queued(2, Class::Dose, 0, 30, 0), at(0));
+        queue.push(queued(3, Class::Dose, 0, 20, 0), at(0));
+        queue.push(queued(4, Class::Critical, 0, 90, 0), at(0));
+        queue.push(queued(5, Class::Critical, 5, 6, 0), at(0));
+        assert_eq!(ids(&queue.take(9)), [4, 3, 2, 1]);
+        assert_eq!(queue.next_ripe(), Some(at(5)));
+        queue.ripen(at(5));
+        assert_eq!(ids(&queue.take(9)), [5]);
+    }
+
+    #[test]
+    fn a_full_queue_keeps_the_urgent_and_leaves_the_rest_to_the_store() {
+        let mut queue = Queue::new(2);
+        queue.assume_complete();
+        queue.push(queued(1, Class::Notice, 0, 10, 0), at(0));
+        queue.push(queued(2, Class::Dose, 0, 10, 0), at(0));
+        queue.push(queued(3, Class::Critical, 0, 10, 0), at(0));
+        assert_eq!(queue.room(), None, "still full");
+        assert_eq!(ids(&queue.take(9)), [3, 2]);
+        assert_eq!(queue.room(), Some(2), "the notice is in the store");
+    }
+
+    #[test]
+    fn a_probe_prefers_what_was_tried_already() {
+        let mut queue = Queue::new(9);
+        queue.push(queued(1, Class::Critical, 0, 10, 0), at(0));
+        queue.push(queued(2, Class::Notice, 0, 10, 1), at(0));
+        assert_eq!(ids(queue.take_probe().as_slice()), [2]);
+        assert_eq!(ids(queue.take_probe().as_slice()), [1]);
+        assert!(queue.take_probe().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_doubled_or_handed_out_early(
+            steps in prop::collection::vec((0_u8..40, 0_i64..20, 1_i64..30, 0_u8..4), 1..80)
+        ) {
+            let mut queue = Queue::new(1_000);
+            let mut inside = HashSet::new();
+            let mut now = 0;
+            for (id, not_before, span, action) in steps {
+                now += 1;
+                match action {
+                    0 | 1 => {
+                        let message = queued(id, Class::Dose, now + not_before, now + not_before + span, 0);
+                        queue.push(message, at(now));
+                        inside.insert(id);
+                    }
+                    2 => {
+                        queue.ripen(at(now));
+                        for taken in queue.take(3) {
+                            prop_assert!(taken.not_before <= at(now));
+                            prop_assert!(inside.remove(&taken.message.key.id.0[0]));
+                        }
+                    }
+                    _ => {
+                        queue.ripen(at(now));
+                        for expired in queue.expire(at(now)) {
+                            prop_assert!(expired.message.key.deadline <= at(now));
+                            prop_assert!(inside.remove(&expired.message.key.id.0[0]));
+                        }
+                    }
+                }
+                prop_assert!(queue.is_consistent());
+                prop_assert_eq!(queue.known().len(), inside.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The recorder: commits what came of tries, in groups.
+
+use super::dispatcher::Notice;
+use super::shared::Shared;
+use crate::store::{Queued, StoreError, Tried, TriedOutcome};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// At most so many outcomes in one commit.
+const BATCH_MAX: usize = 2_000;
+
+/// How long outcomes gather before they are committed.
+const LINGER: Duration = Duration::from_millis(4);
+
+/// After a failure the store is left alone for this.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// A try that has ended, or a message whose time is over.
+pub struct Ended {
+    /// The message.
+    pub queued: Queued,
+    /// What is to be done about it.
+    pub outcome: TriedOutcome,
+}
+
+/// Settles until all senders are gone and nothing is left.
+pub async fn run(
+    shared: Arc<Shared>,
+    mut ended: mpsc::UnboundedReceiver<Ended>,
+    dispatcher: mpsc::UnboundedSender<Notice>,
+) {
+    let mut batch: Vec<Ended> = Vec::new();
+    while ended.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        // Those that end within the linger share the commit.
+        tokio::time::sleep(LINGER).await;
+        while batch.len() < BATCH_MAX {
+            match ended.try_recv() {
+                Ok(one) => batch.push(one),
+                Err(_) => break,
+            }
+        }
+        if !settle(&shared, &mut batch, &dispatcher).await {
+            return;
+        }
+    }
+}
+
+/// Commits a batch, however long that takes. False when the store is closed.
+async fn settle(
+    shared: &Shared,
+    batch: &mut Vec<Ended>,
+    dispatcher: &mpsc::UnboundedSender<Notice>,
+) -> bool {
+    let tried: Vec<Tried> = batch
+        .iter()
+        .map(|ended| Tried {
+            key: ended.queued.message.key,
+            patient: ended.queued.patient,
+            outcome: ended.outcome,
+        })
+        .collect();
+    let settled = loop {
+        let now = shared.clock.now();
+        let limits = Arc::clone(&shared.outlet().limits);
+        match shared.store.settle(now, tried.clone(), limits, shared.day(now)).await {
+            Ok(settled) => break settled,
+            Err(StoreError::Closed) => return false,
+            Err(error) => {
+                tracing::error!(%error, "outcomes cannot be recorded yet");
+                shared.clock.sleep(STORE_PAUSE).await;
+            }
+        }
+    };
+    shared.vitals.closed(&settled.tally);
+    shared.metrics.closed(&settled.tally);
+    let mut done = Vec::new();
+    let mut put_off = Vec::new();
+    for Ended { mut queued, outcome } in batch.drain(..) {
+        match outcome {
+            TriedOutcome::Final(_) => done.push(queued.message.key.id),
+            TriedOutcome::Later(at, attempts) => {
+                queued.attempts = attempts;
+                queued.not_before = at;
+                put_off.push(queued);
+            }
+        }
+    }
+    // The dispatcher ends before the recorder; what it does not hear any more is in the store.
+    let _ = dispatcher.send(Notice::Settled(done));
+    if !put_off.is_empty() {
+        let _ = dispatcher.send(Notice::PutOff(put_off));
+    }
+    if !settled.queued.is_empty() {
+        let _ = dispatcher.send(Notice::Queued(settled.queued));
+    }
+    true
+}

@@ -1,0 +1,77 @@
+//! What the tasks of the daemon share.
+
+use super::clock::Clock;
+use super::gate::Gate;
+use super::metrics::Metrics;
+use super::vitals::Vitals;
+use crate::messaging::{Channel, Limits};
+use crate::plan::Zone;
+use crate::store::Store;
+use jiff::Timestamp;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// What a reload can replace while messages are under way.
+pub struct Outlet {
+    /// Where messages go.
+    pub channel: Channel,
+    /// What it can hold.
+    pub limits: Arc<Limits>,
+    /// The clinic's zone: its day is the day of the counts.
+    pub zone: Zone,
+    /// Messages a second at most.
+    pub rate: Option<NonZeroU32>,
+}
+
+/// Handles that every task has.
+pub struct Shared {
+    /// The only source of time.
+    pub clock: Arc<dyn Clock>,
+    /// The write side of the store.
+    pub store: Store,
+    /// What monitoring reads.
+    pub vitals: Arc<Vitals>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    outlet: RwLock<Arc<Outlet>>,
+    gate: Mutex<Gate>,
+}
+
+impl Shared {
+    /// Brings the handles together.
+    #[must_use]
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        store: Store,
+        vitals: Arc<Vitals>,
+        metrics: Arc<Metrics>,
+        outlet: Outlet,
+    ) -> Self {
+        let outlet = RwLock::new(Arc::new(outlet));
+        Self { clock, store, vitals, metrics, outlet, gate: Mutex::new(Gate::default()) }
+    }
+
+    /// The outlet of this moment.
+    #[must_use]
+    pub fn outlet(&self) -> Arc<Outlet> {
+        Arc::clone(&self.outlet.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the outlet; what is under way keeps the old one.
+    pub fn set_outlet(&self, outlet: Outlet) {
+        *self.outlet.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(outlet);
+    }
+
+    /// The gate in front of the channel. Never held across an await.
+    pub fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The clinic's day that holds `now`, in days since 1970.
+    #[must_use]
+    pub fn day(&self, now: Timestamp) -> u32 {
+        let date = self.outlet().zone.time_zone().to_datetime(now).date();
+        let since = date.since(jiff::civil::date(1970, 1, 1));
+        since.map_or(0, |span| u32::try_from(span.get_days()).unwrap_or(0))
+    }
+}

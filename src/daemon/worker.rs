@@ -1,0 +1,148 @@
+//! Workers: each hands one message at a time to the channel.
+
+use super::recorder::Ended;
+use super::retry::{self, Try};
+use super::shared::Shared;
+use crate::engine::ExpiredReason;
+use crate::messaging::{Outcome, Outgoing};
+use crate::store::{Queued, TriedOutcome};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+/// Claimed messages on their way from the dispatcher to the workers.
+#[derive(Default)]
+pub struct Handoff {
+    jobs: Mutex<VecDeque<Job>>,
+    available: Semaphore0,
+}
+
+/// A semaphore that begins with nothing.
+struct Semaphore0(Semaphore);
+
+impl Default for Semaphore0 {
+    fn default() -> Self {
+        Self(Semaphore::new(0))
+    }
+}
+
+struct Job {
+    queued: Queued,
+    /// Sent although the gate is closed, to see whether it may be opened.
+    probe: bool,
+}
+
+impl Handoff {
+    /// Hands claimed messages over, in order.
+    pub fn push(&self, claimed: impl Iterator<Item = Queued>) {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = jobs.len();
+        jobs.extend(claimed.map(|queued| Job { queued, probe: false }));
+        self.available.0.add_permits(jobs.len() - before);
+    }
+
+    /// Hands over a message that passes the closed gate.
+    pub fn push_probe(&self, queued: Queued) {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        jobs.push_back(Job { queued, probe: true });
+        self.available.0.add_permits(1);
+    }
+
+    /// How many wait for a worker.
+    pub fn waiting(&self) -> usize {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Takes the next one; waits for it.
+    async fn next(&self) -> Option<Job> {
+        self.available.0.acquire().await.ok()?.forget();
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+/// Sends until `stop`; then finishes the message in hand and gives back those that wait.
+pub async fn run(
+    shared: Arc<Shared>,
+    handoff: Arc<Handoff>,
+    recorder: mpsc::UnboundedSender<Ended>,
+    stop: CancellationToken,
+) {
+    loop {
+        let job = tokio::select! {
+            biased;
+            job = handoff.next() => job,
+            () = stop.cancelled() => return,
+        };
+        let Some(job) = job else {
+            return;
+        };
+        let ended = if stop.is_cancelled() {
+            give_back(&shared, job.queued)
+        } else {
+            send(&shared, job).await
+        };
+        if recorder.send(ended).is_err() {
+            return;
+        }
+    }
+}
+
+/// A message that was not sent: it may be tried at once, or when the gate opens.
+fn give_back(shared: &Shared, queued: Queued) -> Ended {
+    let attempts = queued.attempts;
+    let at = shared.clock.now().min(queued.message.key.deadline);
+    Ended { queued, outcome: TriedOutcome::Later(at, attempts) }
+}
+
+async fn send(shared: &Shared, job: Job) -> Ended {
+    let Job { queued, probe } = job;
+    let message = &queued.message;
+    let began = shared.clock.now();
+    if began >= message.key.deadline {
+        if probe {
+            shared.gate().probe_dropped();
+        }
+        let settlement = retry::at_deadline(&queued.attempts, ExpiredReason::Throttled);
+        return Ended { outcome: TriedOutcome::Final(settlement), queued };
+    }
+    if began < message.not_before || (!probe && shared.gate().reason().is_some()) {
+        return give_back(shared, queued);
+    }
+    let outlet = shared.outlet();
+    let steady = shared.clock.elapsed();
+    let outgoing = Outgoing {
+        id: message.key.id,
+        address: &queued.address,
+        addressee: &message.addressee,
+        body: &message.body,
+        now: began,
+    };
+    let verdict = outlet.channel.send(outgoing).await;
+    let now = shared.clock.now();
+    let took = shared.clock.elapsed().saturating_sub(steady);
+    shared.gate().tried(verdict.outcome, now);
+    shared.metrics.tried(message.key.class, verdict.outcome.name());
+    shared.metrics.send_duration_seconds.observe(took.as_secs_f64());
+    if verdict.outcome == Outcome::Accepted {
+        let late = now.duration_since(message.due).as_secs_f64().max(0.0);
+        shared.metrics.reminder_lateness_seconds.observe(late);
+    } else {
+        tracing::warn!(
+            patient = shared.store.pseudonym(queued.patient),
+            message = %message.key.id,
+            outcome = verdict.outcome.name(),
+            cause = %verdict,
+            "a message was not accepted"
+        );
+    }
+    let tried = Try {
+        id: message.key.id,
+        before: queued.attempts,
+        began,
+        deadline: message.key.deadline,
+        resend_within: outlet.channel.resend_within(),
+    };
+    let outcome = retry::after(&tried, &verdict, now);
+    Ended { queued, outcome }
+}
