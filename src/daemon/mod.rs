@@ -1,10 +1,28 @@
 //! The imperative shell: one file a task.
+//!
+//! [`run`] brings the tasks up in the order in which they need each other, supervises them, and
+//! takes them down in good order. A task that ends by itself ends the daemon: systemd restarts it.
 
 pub mod clock;
 pub mod config;
-pub mod logging;
-pub mod plan_files;
-pub mod small_file;
+pub mod dispatcher;
 pub mod gate;
+pub mod logging;
 pub mod metrics;
+pub mod monitor;
+pub mod plan_files;
+pub mod planner;
+pub mod queue;
+pub mod recorder;
+pub mod removals;
 pub mod retry;
+pub mod scheduler;
+pub mod shared;
+pub mod signals;
+pub mod small_file;
+mod supervisor;
+pub mod vitals;
+pub mod watch;
+pub mod worker;
+
+pub use supervisor::{DaemonError, Options, outlet, run};

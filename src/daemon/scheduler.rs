@@ -35,11 +35,13 @@ const FORWARD_START_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// The clock is noted as seen this often.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
 
-/// Wakes patients until `stop`. `bell` is rung when an earlier wake may have come up.
+/// Wakes patients until `stop`. `bell` is rung when an earlier wake may have come up;
+/// `first_turn` is told of each turn.
 pub async fn run(
     shared: Arc<Shared>,
     dispatcher: mpsc::UnboundedSender<Notice>,
     bell: Arc<Notify>,
+    first_turn: Arc<Notify>,
     stop: CancellationToken,
 ) {
     let mut watch = ClockWatch::start(&shared).await;
@@ -73,6 +75,7 @@ pub async fn run(
         } else {
             shared.vitals.scheduler_turn(shared.clock.elapsed(), None);
         }
+        first_turn.notify_one();
         tokio::select! {
             () = shared.clock.sleep(sleep) => {}
             () = bell.notified() => {}

@@ -10,7 +10,7 @@ use super::{Store, StoreError};
 use crate::engine::{Entry, ExpiredReason, Fits, Input, PatientState};
 use crate::plan::ResolvedPlan;
 use jiff::Timestamp;
-use redb::ReadableTable;
+use redb::{ReadableTable, ReadableTableMetadata};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -72,6 +72,24 @@ impl Store {
                 }
             }
             Ok(heads)
+        })
+        .await
+    }
+
+    /// How many plans are in force, how many patients the channel cannot reach, and how many
+    /// sleep until a wake.
+    ///
+    /// # Errors
+    /// The read failed, or a record cannot be read.
+    pub async fn count_patients(&self) -> Result<(u64, u64, u64), StoreError> {
+        self.read(|snapshot, _| {
+            let mut unreachable = 0;
+            for row in snapshot.open_table(PATIENTS)?.iter()? {
+                let record: PatientRecord = decode(&PATIENTS, row?.1.value())?;
+                unreachable += u64::from(record.state.unreachable_since.is_some());
+            }
+            let plans = snapshot.open_table(PLANS)?.len()?;
+            Ok((plans, unreachable, snapshot.open_table(WAKES)?.len()?))
         })
         .await
     }

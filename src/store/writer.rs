@@ -106,6 +106,7 @@ impl Store {
         let mut writer = Writer {
             options: options.clone(),
             database: Some(database),
+            closed: false,
             memory: Memory::default(),
             ids: ids.clone(),
             telemetry: Arc::clone(&telemetry),
@@ -137,6 +138,17 @@ impl Store {
     #[must_use]
     pub fn pseudonym(&self, patient: u32) -> String {
         super::read::pseudonym(&self.ids, patient)
+    }
+
+    /// Closes the file. Transactions asked for before this are made; later ones are refused.
+    pub async fn close(&self) {
+        let closed = self.run(|writer| {
+            writer.database = None;
+            writer.closed = true;
+            Ok(())
+        });
+        // It is closed already when nobody answers.
+        let _ = closed.await;
     }
 
     /// Runs `job` as one write transaction at `now` and waits for its commit.
@@ -207,6 +219,7 @@ pub(super) struct Scope<'t> {
 pub(super) struct Writer {
     options: Options,
     database: Option<Database>,
+    closed: bool,
     memory: Memory,
     ids: IdKey,
     telemetry: Arc<Telemetry>,
@@ -215,6 +228,9 @@ pub(super) struct Writer {
 impl Writer {
     /// The open database; opened again when the last handle saw a storage error.
     fn database(&mut self) -> Result<&Database, StoreError> {
+        if self.closed {
+            return Err(StoreError::Closed);
+        }
         if self.database.is_none() {
             match open_writer(&self.options) {
                 Ok(database) => {

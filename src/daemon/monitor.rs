@@ -1,0 +1,353 @@
+//! What monitoring is told, and the watchdog: from the signs that the tasks leave.
+
+use super::config::Config;
+use super::shared::Shared;
+use super::vitals::{Signs, TURN_AGE_MAX};
+use crate::engine::ExpiredReason;
+use crate::http::Source;
+use crate::http::health::{Check, Health, Status};
+use crate::messaging::Channel;
+use crate::store::StoreError;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use sd_notify::NotifyState;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often gauges are set and signs looked at.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// A disk with less room than this is warned of.
+const FREE_SPACE_WARN_BYTES: u64 = 1_000_000_000;
+
+/// Answers what the private listener asks.
+pub struct Monitor {
+    shared: Arc<Shared>,
+    started: Duration,
+    store_path: PathBuf,
+    zone: Mutex<TimeZone>,
+    free_space: AtomicU64,
+    reopens_counted: AtomicU64,
+}
+
+impl Monitor {
+    /// A monitor of a daemon that has just started.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, config: &Config) -> Self {
+        let monitor = Self {
+            started: shared.clock.elapsed(),
+            store_path: config.store.path.clone(),
+            zone: Mutex::new(config.clinic.defaults.zone.time_zone().clone()),
+            free_space: AtomicU64::new(u64::MAX),
+            reopens_counted: AtomicU64::new(0),
+            shared,
+        };
+        monitor.measure();
+        monitor
+    }
+
+    /// Sets the gauges, and feeds systemd's watchdog while scheduler and dispatcher make progress,
+    /// until `stop`. Returns early when the store is lost: the daemon is to end and be restarted.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), StoreError> {
+        let watchdog = sd_notify::watchdog_enabled().map(|interval| interval / 2);
+        let mut fed = tokio::time::Instant::now();
+        let mut said = String::new();
+        loop {
+            self.measure();
+            if self.shared.store.telemetry().lost() {
+                return Err(StoreError::Closed);
+            }
+            let status = self.status_line();
+            if status != said {
+                notify(&[NotifyState::Status(&status)]);
+                said = status;
+            }
+            if let Some(half) = watchdog
+                && self.makes_progress()
+                && (fed.elapsed() + EVERY >= half)
+            {
+                notify(&[NotifyState::Watchdog]);
+                fed = tokio::time::Instant::now();
+            }
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+        }
+    }
+
+    /// The zone in which people read times.
+    pub fn set_zone(&self, zone: &TimeZone) {
+        *self.zone.lock().unwrap_or_else(PoisonError::into_inner) = zone.clone();
+    }
+
+    /// True while both loops have turned lately.
+    fn makes_progress(&self) -> bool {
+        let signs = self.shared.vitals.signs();
+        let now = self.shared.clock.elapsed();
+        let fresh = |turn: Option<Duration>| {
+            turn.is_some_and(|turn| now.saturating_sub(turn) < TURN_AGE_MAX)
+        };
+        fresh(signs.scheduler_turn) && fresh(signs.dispatcher_turn)
+    }
+
+    fn measure(&self) {
+        let (shared, metrics) = (&self.shared, &self.shared.metrics);
+        let signs = shared.vitals.signs();
+        let now = shared.clock.now();
+        metrics.scheduler_lag_seconds.set(age_seconds(signs.next_wake, now));
+        metrics.outbox_oldest_age_seconds.set(age_seconds(signs.outbox_oldest, now));
+        metrics.set_outbox_depth(shared.store.telemetry().outbox_depth());
+        let reopens = shared.store.telemetry().reopens();
+        let counted = self.reopens_counted.swap(reopens, Ordering::Relaxed);
+        metrics.store_reopens.inc_by(reopens.saturating_sub(counted));
+        if let Ok(file) = std::fs::metadata(&self.store_path) {
+            metrics.store_bytes.set(i64::try_from(file.len()).unwrap_or(i64::MAX));
+        }
+        let directory = self.store_path.parent().unwrap_or(&self.store_path);
+        if let Ok(disk) = rustix::fs::statvfs(directory) {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            self.free_space.store(free, Ordering::Relaxed);
+        }
+    }
+
+    /// One line for people, without a patient.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let signs = self.shared.vitals.signs();
+        let mut parts = Vec::new();
+        if signs.plans.rejected > 0 {
+            parts.push(format!("{} rejected", count(signs.plans.rejected as u64, "plan")));
+        }
+        if signs.clock_held.is_some() {
+            parts.push("sending is held: the clock is not to be believed".to_owned());
+        } else if let Some(reason) = self.shared.gate().reason() {
+            parts.push(match reason {
+                ExpiredReason::Throttled => "the API limits us".to_owned(),
+                _ => "the API does not take messages".to_owned(),
+            });
+        }
+        let today = signs.today;
+        parts.push(format!(
+            "{} due today, {} reminded, {} expired",
+            count(today.due, "dose"),
+            today.reminded,
+            today.expired
+        ));
+        let next = signs.next_wake.map_or("none".to_owned(), |at| {
+            let zone = self.zone.lock().unwrap_or_else(PoisonError::into_inner);
+            // A wake comes a little before its instant.
+            let due = at.saturating_add(crate::engine::LOOK_AHEAD).unwrap_or(at);
+            zone.to_datetime(due).strftime("%Y-%m-%d %H:%M").to_string()
+        });
+        parts.push(format!("next wake {next}"));
+        parts.join("; ")
+    }
+
+    /// What `systemctl status` shows.
+    fn status_line(&self) -> String {
+        let plans = self.shared.vitals.signs().plans.active as u64;
+        format!("{} in force; {}", count(plans, "plan"), self.summary())
+    }
+
+    fn store_checks(&self) -> [Check; 2] {
+        let telemetry = self.shared.store.telemetry();
+        let writable = telemetry.writable();
+        let free = self.free_space.load(Ordering::Relaxed);
+        [
+            Check::new("store:writable")
+                .with("observedValue", writable)
+                .with("lastCommit", instant(telemetry.last_commit()))
+                .when(!writable, Status::Fail, || {
+                    "the store cannot be written; see the log, and the disk it lies on".to_owned()
+                }),
+            Check::new("store:free_space")
+                .with("observedValue", free)
+                .with("observedUnit", "By")
+                .with("warnBelow", FREE_SPACE_WARN_BYTES)
+                .when(free < FREE_SPACE_WARN_BYTES, Status::Warn, || {
+                    "the store's disk is nearly full".to_owned()
+                }),
+        ]
+    }
+
+    fn messaging_checks(&self, signs: &Signs, now: Timestamp) -> Vec<Check> {
+        let (closed, failures, last_success) = {
+            let gate = self.shared.gate();
+            (gate.reason(), gate.failures_in_a_row(), gate.last_success())
+        };
+        let mut checks = vec![
+            Check::new("outbox:oldest").measured(
+                age_seconds(signs.outbox_oldest, now),
+                "s",
+                Some(60.0),
+                Some(600.0),
+            ),
+            Check::new("messaging:send")
+                .with("lastSuccess", instant(last_success))
+                .with("consecutiveFailures", failures)
+                .when(closed.is_some(), Status::Warn, || match closed {
+                    Some(ExpiredReason::Throttled) => {
+                        "the API limits us; messages wait for its next period".to_owned()
+                    }
+                    _ => "the API does not take messages; it is probed; see the log".to_owned(),
+                })
+                .when(failures > 0, Status::Warn, || "the last tries have failed".to_owned()),
+        ];
+        if let Channel::WeChat(wechat) = &self.shared.outlet().channel {
+            let token = wechat.token_status();
+            let left = token.expires_in.map_or(0, |left| left.as_secs());
+            checks.push(
+                Check::new("messaging:token")
+                    .with("observedValue", left)
+                    .with("observedUnit", "s until expiry")
+                    .when(token.trouble.is_some(), Status::Warn, || {
+                        "no access token is given; see the log for the return code".to_owned()
+                    }),
+            );
+        }
+        checks
+    }
+
+    fn plan_checks(signs: &Signs) -> Check {
+        let plans = &signs.plans;
+        Check::new("plans:active")
+            .with("observedValue", plans.active)
+            .with("rejected", plans.rejected)
+            .with("heldRemovals", plans.held_removals)
+            .with("lastReload", instant(plans.last_reload))
+            .when(plans.refused.is_some(), Status::Warn, || {
+                plans.refused.clone().unwrap_or_default()
+            })
+            .when(plans.directory_missing, Status::Warn, || {
+                "the plan directory is not there; all plans stay in force".to_owned()
+            })
+            .when(plans.held_removals > 0, Status::Warn, || {
+                format!(
+                    "{} vanished at once and stay in force; if that is meant, run: dosed reload \
+                     --accept-removals",
+                    count(plans.held_removals as u64, "plan")
+                )
+            })
+            .when(plans.rejected > 0, Status::Warn, || {
+                format!("{} rejected; run: dosed check", count(plans.rejected as u64, "plan"))
+            })
+    }
+}
+
+impl Source for Monitor {
+    fn live(&self) -> bool {
+        let turn = self.shared.vitals.signs().scheduler_turn;
+        let now = self.shared.clock.elapsed();
+        // Before the first turn the daemon is starting: that is not dead.
+        let since = turn.unwrap_or(self.started);
+        now.saturating_sub(since) < TURN_AGE_MAX
+    }
+
+    fn not_ready(&self) -> Vec<String> {
+        let signs = self.shared.vitals.signs();
+        let mut reasons = Vec::new();
+        if !self.shared.store.telemetry().writable() {
+            reasons.push("the store cannot be written".to_owned());
+        }
+        if signs.plans.last_reload.is_none() {
+            reasons.push("the plans have not been read yet".to_owned());
+        }
+        if signs.scheduler_turn.is_none() {
+            reasons.push("the scheduler has not made its first turn".to_owned());
+        }
+        if signs.clock_held.is_some() {
+            reasons.push("the clock is not to be believed; sending is held".to_owned());
+        }
+        reasons
+    }
+
+    fn health(&self) -> Health {
+        let signs = self.shared.vitals.signs();
+        let now = self.shared.clock.now();
+        let mut checks = vec![
+            Check::new("scheduler:lag").measured(
+                age_seconds(signs.next_wake, now),
+                "s",
+                Some(5.0),
+                Some(60.0),
+            ),
+            Check::new("clock:step")
+                .with("observedValue", signs.last_clock_step.as_secs_f64())
+                .with("observedUnit", "s")
+                .with("count", signs.clock_steps)
+                .when(signs.clock_held.is_some(), Status::Fail, || {
+                    "the clock is not to be believed: sending is held until it is plausible again"
+                        .to_owned()
+                }),
+            Self::plan_checks(&signs),
+        ];
+        checks.extend(self.store_checks());
+        checks.extend(self.messaging_checks(&signs, now));
+        checks.push(
+            Check::new("doses:expired")
+                .with("observedValue", signs.today.expired)
+                .with("inDoubt", signs.today.in_doubt)
+                .when(signs.today.expired > 0, Status::Warn, || {
+                    "doses of today were not reminded of in time; see dosed history".to_owned()
+                })
+                .when(signs.today.in_doubt > 0, Status::Warn, || {
+                    "of some messages it is unknown whether they arrived; see dosed history"
+                        .to_owned()
+                }),
+        );
+        checks.push(
+            Check::new("patients:unreachable").with("observedValue", signs.unreachable).when(
+                signs.unreachable > 0,
+                Status::Warn,
+                || "the channel cannot reach some patients; see dosed history".to_owned(),
+            ),
+        );
+        checks.push(
+            Check::new("patients:records").with("unreadable", signs.broken_records).when(
+                signs.broken_records > 0,
+                Status::Fail,
+                || "records of patients cannot be read; see the log".to_owned(),
+            ),
+        );
+        Health {
+            service_id: "dosed@clinic".to_owned(),
+            time: rfc3339(now),
+            uptime_seconds: self.shared.clock.elapsed().saturating_sub(self.started).as_secs(),
+            summary: self.summary(),
+            checks,
+        }
+    }
+
+    fn metrics(&self) -> String {
+        self.measure();
+        self.shared.metrics.text()
+    }
+}
+
+/// Tells systemd; where there is none, nobody.
+pub fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "the service manager cannot be told");
+    }
+}
+
+/// Seconds since an instant; 0 for one ahead, or none.
+fn age_seconds(since: Option<Timestamp>, now: Timestamp) -> f64 {
+    since.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0))
+}
+
+fn instant(at: Option<Timestamp>) -> serde_json::Value {
+    at.map_or(serde_json::Value::Null, |at| rfc3339(at).into())
+}
+
+fn rfc3339(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}

@@ -1,0 +1,426 @@
+//! The planner: brings what the files say into force, and keeps in force what they once said well.
+//!
+//! All fallible work comes before anything live is touched: a configuration that is refused
+//! changes nothing, a plan that is refused leaves the last good one, a directory that cannot be
+//! listed ends nobody's plan.
+
+use super::config::{Channel as ChannelConfig, Config, ConfigError, Environment};
+use super::dispatcher::Notice;
+use super::monitor::{self, Monitor};
+use super::plan_files::{self, LoadedPlan, LoadedPlans, Origin, Stamp};
+use super::removals::Gone;
+use super::shared::{Outlet, Shared};
+use super::watch::Watch;
+use crate::engine::ExpiredReason;
+use crate::http::admin::{Reloaded, Request};
+use crate::messaging::Channel;
+use crate::plan::PatientId;
+use crate::plan::diagnostic::{Diagnostic, Severity};
+use crate::store::{Address, Applied, PlanChange, PlanEnd, PlanHead, StoreError};
+use jiff::Timestamp;
+use sd_notify::NotifyState;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+/// Plans applied in one transaction.
+const BATCH: usize = 1_000;
+
+/// After a failure the store is left alone for this.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The planner's task.
+pub struct Planner {
+    shared: Arc<Shared>,
+    config: Config,
+    environment: Environment,
+    dispatcher: mpsc::UnboundedSender<Notice>,
+    bell: Arc<Notify>,
+    monitor: Arc<Monitor>,
+    /// Stamps of files that were read under the present configuration.
+    known: HashMap<PatientId, Stamp>,
+    /// Patients whose text was refused when it was read last.
+    rejected: BTreeSet<PatientId>,
+    gone: Gone,
+    /// When to look again for files that are gone, in steady time.
+    again_at: Option<Duration>,
+}
+
+impl Planner {
+    /// A planner that has read nothing yet.
+    #[must_use]
+    pub fn new(
+        shared: Arc<Shared>,
+        config: Config,
+        environment: Environment,
+        dispatcher: mpsc::UnboundedSender<Notice>,
+        bell: Arc<Notify>,
+        monitor: Arc<Monitor>,
+    ) -> Self {
+        Self {
+            shared,
+            config,
+            environment,
+            dispatcher,
+            bell,
+            monitor,
+            known: HashMap::new(),
+            rejected: BTreeSet::new(),
+            gone: Gone::default(),
+            again_at: None,
+        }
+    }
+
+    /// Applies the plans, tells `planned`, and then reads them again whenever it is asked to or
+    /// the directory has changed, until `stop`.
+    pub async fn run(
+        mut self,
+        mut requests: mpsc::Receiver<Request>,
+        reload: Arc<Notify>,
+        planned: Arc<Notify>,
+        stop: CancellationToken,
+    ) {
+        // The watch begins before the first reading: a change in between is not overlooked.
+        let mut watch = Watch::of(&self.config);
+        if self.read_plans(false, &stop).await.is_none() {
+            return;
+        }
+        planned.notify_one();
+        loop {
+            let look_again = self.pause();
+            let clock = Arc::clone(&self.shared.clock);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = reload.notified() => {
+                    notify_reloading();
+                    self.reload(false, &stop).await;
+                    watch = Watch::of(&self.config);
+                    monitor::notify(&[NotifyState::Ready]);
+                }
+                request = requests.recv() => {
+                    let Some(Request::Reload { accept_removals, answer }) = request else {
+                        return;
+                    };
+                    notify_reloading();
+                    let reloaded = self.reload(accept_removals, &stop).await;
+                    watch = Watch::of(&self.config);
+                    monitor::notify(&[NotifyState::Ready]);
+                    // The tool may have gone away.
+                    let _ = answer.send(reloaded);
+                }
+                () = watch.changed_and_quiet() => {
+                    self.read_plans(false, &stop).await;
+                }
+                () = clock.sleep(look_again) => {
+                    self.read_plans(false, &stop).await;
+                }
+            }
+        }
+    }
+
+    /// How long until files that are gone are looked for again.
+    fn pause(&self) -> Duration {
+        const NEVER: Duration = Duration::from_secs(86_400);
+        let now = self.shared.clock.elapsed();
+        self.again_at.map_or(NEVER, |at| at.saturating_sub(now) + Duration::from_millis(10))
+    }
+
+    /// Reads configuration and plans again.
+    async fn reload(&mut self, accept_removals: bool, stop: &CancellationToken) -> Reloaded {
+        let path = self.config.path.clone();
+        let environment = self.environment.clone();
+        let loading =
+            tokio::task::spawn_blocking(move || Config::load(&path, &environment)).await;
+        let restart_needed = match loading {
+            Ok(Ok(config)) => self.take_config(config),
+            Ok(Err(error)) => return self.refuse(&error),
+            // The task panicked; the present configuration is as good as it was.
+            Err(_) => Vec::new(),
+        };
+        for key in &restart_needed {
+            tracing::warn!(key, "a changed key needs a restart");
+        }
+        let mut reloaded =
+            self.read_plans(accept_removals, stop).await.unwrap_or_else(|| Reloaded {
+                refused: Some("the store is closed".to_owned()),
+                ..Reloaded::default()
+            });
+        reloaded.restart_needed = restart_needed.into_iter().map(str::to_owned).collect();
+        reloaded
+    }
+
+    /// A configuration that is wrong changes nothing.
+    fn refuse(&self, error: &ConfigError) -> Reloaded {
+        for diagnostic in &error.diagnostics {
+            log_finding("the configuration is refused", diagnostic);
+        }
+        let why = "the configuration is refused; run: dosed check --config-only".to_owned();
+        self.shared.vitals.plans(|plans| plans.refused = Some(why.clone()));
+        self.shared.metrics.config_last_reload_successful.set(0);
+        Reloaded { refused: Some(why), ..Reloaded::default() }
+    }
+
+    /// Takes up what a reload can take up. Returns the changed keys that need a restart.
+    fn take_config(&mut self, mut config: Config) -> Vec<&'static str> {
+        let restart_needed = self.config.restart_keys_changed(&config);
+        if !restart_needed.is_empty() {
+            // These keep their value until then, so that all of the daemon means the same by them.
+            config.store = self.config.store.clone();
+            config.http = self.config.http.clone();
+            config.log = self.config.log.clone();
+            config.messaging.concurrency = self.config.messaging.concurrency;
+            config.messaging.timeout = self.config.messaging.timeout;
+        }
+        let old = self.shared.outlet();
+        let channel = match (&old.channel, &config.messaging.channel) {
+            (Channel::WeChat(wechat), ChannelConfig::WeChat(new)) => {
+                Channel::WeChat(wechat.with_templates(new.templates.clone()))
+            }
+            (channel, _) => {
+                config.messaging.channel = self.config.messaging.channel.clone();
+                channel.clone()
+            }
+        };
+        self.shared.set_outlet(Outlet {
+            limits: Arc::new(channel.limits()),
+            channel,
+            zone: config.clinic.defaults.zone.clone(),
+            rate: config.messaging.rate,
+        });
+        self.monitor.set_zone(config.clinic.defaults.zone.time_zone());
+        // What was read was read under other terms.
+        self.known.clear();
+        self.config = config;
+        restart_needed
+    }
+
+    /// Reads the plans and brings them into force. `None` when the daemon ends meanwhile.
+    async fn read_plans(
+        &mut self,
+        accept_removals: bool,
+        stop: &CancellationToken,
+    ) -> Option<Reloaded> {
+        let config = self.config.clone();
+        let known = self.known.clone();
+        let mut loaded =
+            tokio::task::spawn_blocking(move || plan_files::load(&config, &known)).await.ok()?;
+        self.note_findings(&mut loaded);
+        loop {
+            match self.apply(&mut loaded, accept_removals).await {
+                Ok(reloaded) => return Some(reloaded),
+                Err(StoreError::Closed) => return None,
+                Err(error) => {
+                    tracing::error!(%error, "plans cannot be applied yet: the store fails");
+                    // A commit whose answer was lost may have put messages into the outbox.
+                    let _ = self.dispatcher.send(Notice::LookAgain);
+                    tokio::select! {
+                        () = self.shared.clock.sleep(STORE_PAUSE) => {}
+                        () = stop.cancelled() => return None,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Remembers stamps and refusals, and logs what is wrong: where, not what stands there.
+    fn note_findings(&mut self, loaded: &mut LoadedPlans) {
+        let present: BTreeSet<&PatientId> =
+            loaded.plans.keys().chain(&loaded.unchanged).collect();
+        if loaded.directory.is_ok() {
+            self.rejected.retain(|id| present.contains(id));
+            self.known.retain(|id, _| present.contains(id));
+        }
+        for stray in &loaded.strays {
+            log_finding("a file in the plan directory is not a plan", stray);
+        }
+        if let Err(error) = &loaded.directory
+            && self.config.plans_are_expected()
+        {
+            tracing::error!(%error, "the plan directory cannot be read");
+        }
+        for (id, plan) in &loaded.plans {
+            if let Some(stamp) = plan.stamp {
+                self.known.insert(id.clone(), stamp);
+            } else {
+                self.known.remove(id);
+            }
+            match &plan.plan {
+                Ok(_) => {
+                    self.rejected.remove(id);
+                }
+                Err(findings) => {
+                    self.rejected.insert(id.clone());
+                    for finding in findings {
+                        log_finding("a plan is rejected; the last good one stays", finding);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Compares what was read with what is in force, and applies the difference.
+    async fn apply(
+        &mut self,
+        loaded: &mut LoadedPlans,
+        accept_removals: bool,
+    ) -> Result<Reloaded, StoreError> {
+        let heads = self.shared.store.plan_heads().await?;
+        let changes: Vec<PlanChange> = loaded
+            .plans
+            .iter()
+            .filter_map(|(id, plan)| self.change(id, plan, heads.get(id.as_str())))
+            .collect();
+        let in_force: BTreeSet<&str> = heads.keys().map(String::as_str).collect();
+        let present: BTreeSet<&str> =
+            loaded.plans.keys().chain(&loaded.unchanged).map(PatientId::as_str).collect();
+        let listed = loaded.directory.is_ok() || !self.config.plans_are_expected();
+        let now = self.shared.clock.elapsed();
+        let removals = self.gone.decide(&in_force, &present, listed, accept_removals, now);
+        self.again_at = removals.again_at;
+        let mut ends: Vec<PlanEnd> =
+            removals.end.iter().map(|id| PlanEnd { patient: id.clone() }).collect();
+
+        let mut reloaded = Reloaded {
+            rejected: self.rejected.len(),
+            held_removals: removals.held,
+            ..Reloaded::default()
+        };
+        let mut changes = changes.into_iter().peekable();
+        while changes.peek().is_some() || !ends.is_empty() {
+            let batch: Vec<PlanChange> = changes.by_ref().take(BATCH).collect();
+            let ends_now: Vec<PlanEnd> = ends.drain(..ends.len().min(BATCH)).collect();
+            let applied = self.commit(batch, ends_now).await?;
+            reloaded.changed += applied.changed;
+            reloaded.reworded += applied.reworded;
+            reloaded.ended += applied.ended;
+            if !applied.queued.is_empty() {
+                let _ = self.dispatcher.send(Notice::Queued(applied.queued));
+            }
+        }
+        self.bell.notify_one();
+        self.report(&reloaded, listed).await?;
+        Ok(reloaded)
+    }
+
+    async fn commit(
+        &self,
+        changes: Vec<PlanChange>,
+        ends: Vec<PlanEnd>,
+    ) -> Result<Applied, StoreError> {
+        let now = self.shared.clock.now();
+        let limits = Arc::clone(&self.shared.outlet().limits);
+        let overdue = ExpiredReason::DaemonDown;
+        let day = self.shared.day(now);
+        let applied =
+            self.shared.store.apply(now, changes, ends, overdue, limits, day).await?;
+        self.shared.metrics.closed(&applied.tally);
+        self.shared.vitals.closed(&applied.tally);
+        Ok(applied)
+    }
+
+    /// What a text changes, if anything. Equal bytes under an equal meaning change nothing.
+    fn change(
+        &self,
+        id: &PatientId,
+        loaded: &LoadedPlan,
+        head: Option<&PlanHead>,
+    ) -> Option<PlanChange> {
+        let read = loaded.plan.as_ref().ok()?;
+        let address = self.address(id, read.plan.wechat.as_deref());
+        let mut meaning = Sha256::new();
+        meaning.update(read.plan.meaning_hash());
+        if let Some(address) = &address {
+            meaning.update(address.channel.as_bytes());
+            meaning.update([0]);
+            meaning.update(address.address.as_bytes());
+        }
+        let meaning: [u8; 32] = meaning.finalize().into();
+        if head.is_some_and(|head| {
+            head.meaning == meaning && head.source == loaded.source_hash
+        }) {
+            return None;
+        }
+        let file = match &loaded.origin {
+            Origin::File(path) => path,
+            Origin::Inline => &self.config.path,
+        };
+        Some(PlanChange {
+            patient: id.to_string(),
+            plan: read.plan.clone(),
+            meaning,
+            source: loaded.source_hash,
+            text: loaded.text.clone(),
+            file: file.display().to_string(),
+            address,
+        })
+    }
+
+    /// Where messages for a patient go. The console reaches everybody; WeChat those whose contact
+    /// is known.
+    fn address(&self, id: &PatientId, wechat: Option<&str>) -> Option<Address> {
+        match &self.config.messaging.channel {
+            ChannelConfig::Console(_) => {
+                Some(Address { channel: "console".to_owned(), address: id.to_string() })
+            }
+            ChannelConfig::WeChat(_) => wechat.map(|openid| Address {
+                channel: "wechat".to_owned(),
+                address: openid.to_owned(),
+            }),
+        }
+    }
+
+    /// Tells monitoring and the log what came of it.
+    async fn report(&self, reloaded: &Reloaded, listed: bool) -> Result<(), StoreError> {
+        let (active, unreachable, sleeping) = self.shared.store.count_patients().await?;
+        let now: Timestamp = self.shared.clock.now();
+        let metrics = &self.shared.metrics;
+        let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        metrics.plans_active.set(gauge(active));
+        metrics.patients.set(gauge(active));
+        metrics.plans_rejected.set(gauge(reloaded.rejected as u64));
+        metrics.config_last_reload_successful.set(1);
+        metrics
+            .config_last_reload_success_timestamp_seconds
+            .set(now.as_millisecond() as f64 / 1e3);
+        self.shared.vitals.set_patients(unreachable, sleeping);
+        self.shared.vitals.plans(|plans| {
+            plans.active = usize::try_from(active).unwrap_or(usize::MAX);
+            plans.rejected = reloaded.rejected;
+            plans.held_removals = reloaded.held_removals;
+            plans.directory_missing = !listed;
+            plans.last_reload = Some(now);
+            plans.refused = None;
+        });
+        tracing::info!(
+            active,
+            changed = reloaded.changed,
+            reworded = reloaded.reworded,
+            ended = reloaded.ended,
+            rejected = reloaded.rejected,
+            held_removals = reloaded.held_removals,
+            "plans applied"
+        );
+        Ok(())
+    }
+}
+
+/// systemd wants to know when the reload began, on the steady clock.
+fn notify_reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(since) => monitor::notify(&[NotifyState::Reloading, since]),
+        Err(_) => monitor::notify(&[NotifyState::Reloading]),
+    }
+}
+
+/// Logs where a finding is. What it says may quote the text, and the text is medical: `dosed
+/// check` shows it.
+fn log_finding(what: &'static str, finding: &Diagnostic) {
+    let place = finding.place();
+    match finding.severity {
+        Severity::Error => tracing::error!(at = %place, "{what}; run: dosed check"),
+        Severity::Warning => tracing::warn!(at = %place, "{what}; run: dosed check"),
+    }
+}

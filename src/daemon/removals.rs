@@ -1,0 +1,140 @@
+//! Which plans that are gone from the files end, and which stay: a pure decision.
+//!
+//! An editor's save leaves a gap, a mount can fail, a wrong directory can be configured: a plan
+//! ends only after its file was gone for a while, and many at once only when a person says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// A file that is gone this long ends its plan.
+pub const GONE_FOR: Duration = Duration::from_secs(60);
+
+/// Up to this many plans may end at once whatever their share.
+const FEW: usize = 5;
+
+/// What is to be done about plans whose files are gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removals {
+    /// These end now.
+    pub end: Vec<String>,
+    /// So many stay in force until a person accepts their end.
+    pub held: usize,
+    /// When to look again, in steady time: a gap may have to run out.
+    pub again_at: Option<Duration>,
+}
+
+/// Since when, in steady time, files of plans in force are gone.
+#[derive(Clone, Debug, Default)]
+pub struct Gone {
+    since: BTreeMap<String, Duration>,
+}
+
+impl Gone {
+    /// Decides about the plans in force of which there is no text.
+    ///
+    /// `in_force` are the patients with a plan in force, `present` those with a text, good or
+    /// rejected. `listed` is false when the directory could not be listed: then nothing ends.
+    pub fn decide(
+        &mut self,
+        in_force: &BTreeSet<&str>,
+        present: &BTreeSet<&str>,
+        listed: bool,
+        accepted: bool,
+        now: Duration,
+    ) -> Removals {
+        let missing: BTreeSet<&str> = in_force.difference(present).copied().collect();
+        self.since.retain(|patient, _| missing.contains(patient.as_str()));
+        if !listed {
+            // How long they are gone is not known: the time begins when the directory is back.
+            self.since.clear();
+            return Removals { end: Vec::new(), held: missing.len(), again_at: None };
+        }
+        for patient in &missing {
+            self.since.entry((*patient).to_owned()).or_insert(now);
+        }
+        let over = |since: &Duration| now.saturating_sub(*since) >= GONE_FOR;
+        let again_at =
+            self.since.values().filter(|since| !over(since)).min().map(|since| *since + GONE_FOR);
+        if !accepted && missing.len() > FEW && missing.len() * 2 > in_force.len() {
+            return Removals { end: Vec::new(), held: missing.len(), again_at };
+        }
+        let end: Vec<String> = self
+            .since
+            .iter()
+            .filter(|(_, since)| accepted || over(since))
+            .map(|(patient, _)| patient.clone())
+            .collect();
+        for patient in &end {
+            self.since.remove(patient);
+        }
+        let again_at = if accepted { None } else { again_at };
+        Removals { end, held: 0, again_at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u64) -> Duration {
+        Duration::from_secs(1_000 + seconds)
+    }
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|number| format!("p{number}")).collect()
+    }
+
+    fn set(names: &[String]) -> BTreeSet<&str> {
+        names.iter().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn a_plan_ends_after_its_file_was_gone_for_a_minute_and_not_in_an_editors_gap() {
+        let all = names(10);
+        let (in_force, present) = (set(&all), set(&all[1..]));
+        let mut gone = Gone::default();
+        let first = gone.decide(&in_force, &present, true, false, at(0));
+        assert_eq!(first, Removals { again_at: Some(at(60)), ..Removals::default() });
+        assert_eq!(gone.decide(&in_force, &in_force, true, false, at(30)), Removals::default());
+        let again = gone.decide(&in_force, &present, true, false, at(40));
+        assert_eq!(again.again_at, Some(at(100)), "the minute begins anew");
+        let ended = gone.decide(&in_force, &present, true, false, at(100));
+        assert_eq!(ended.end, ["p0"]);
+    }
+
+    #[test]
+    fn more_than_half_and_more_than_five_at_once_are_held_until_a_person_accepts() {
+        let all = names(10);
+        let in_force = set(&all);
+        let mut gone = Gone::default();
+        for now in [0, 61, 3_600] {
+            let held = gone.decide(&in_force, &set(&all[6..]), true, false, at(now));
+            assert_eq!((held.end.len(), held.held), (0, 6), "{now}");
+        }
+        let accepted = gone.decide(&in_force, &set(&all[6..]), true, true, at(3_601));
+        assert_eq!((accepted.end.len(), accepted.held), (6, 0));
+    }
+
+    #[test]
+    fn five_of_six_may_end_and_so_may_half_of_many() {
+        for (count, left) in [(6, 1), (20, 10)] {
+            let all = names(count);
+            let mut gone = Gone::default();
+            gone.decide(&set(&all), &set(&all[..left]), true, false, at(0));
+            let ended = gone.decide(&set(&all), &set(&all[..left]), true, false, at(60));
+            assert_eq!(ended.end.len(), count - left);
+        }
+    }
+
+    #[test]
+    fn nothing_ends_while_the_directory_cannot_be_listed() {
+        let all = names(2);
+        let nobody = BTreeSet::new();
+        let mut gone = Gone::default();
+        gone.decide(&set(&all), &nobody, true, false, at(0));
+        let unlisted = gone.decide(&set(&all), &nobody, false, true, at(600));
+        assert_eq!(unlisted, Removals { held: 2, ..Removals::default() });
+        let back = gone.decide(&set(&all), &nobody, true, false, at(610));
+        assert_eq!((back.end.len(), back.again_at), (0, Some(at(670))));
+    }
+}

@@ -1,0 +1,421 @@
+//! Bringing the daemon up, watching over its tasks, and taking it down.
+
+use super::clock::Clock;
+use super::config::{self, Config, ConfigError, Environment};
+use super::dispatcher::Dispatcher;
+use super::metrics::Metrics;
+use super::monitor::{self, Monitor};
+use super::planner::Planner;
+use super::shared::{Outlet, Shared};
+use super::signals::Control;
+use super::vitals::Vitals;
+use super::worker::Handoff;
+use super::{recorder, scheduler, worker};
+use crate::http::{self, Source};
+use crate::messaging::wechat::{Settings, SettingsError};
+use crate::messaging::{self, Channel, Console, WeChat};
+use crate::store::{self, OpenError, Store, Telemetry};
+use sd_notify::NotifyState;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long requests under way may take when the daemon is asked to end.
+const FINISH_MAX: Duration = Duration::from_secs(3);
+
+/// How long a daemon may take until its first turn before systemd is asked for more time.
+const START_STEP: Duration = Duration::from_secs(10);
+
+/// How to run, besides the configuration.
+pub struct Options {
+    /// Where the addresses really bound are left, as JSON.
+    pub ready_file: Option<PathBuf>,
+    /// The environment, for reading the configuration again.
+    pub environment: Environment,
+    /// The clock of all tasks.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why the daemon did not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// A secret or certificate cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The channel cannot be made.
+    #[error("{0}")]
+    Channel(#[from] SettingsError),
+    /// Standard output cannot be written to.
+    #[error("standard output cannot be used: {0}")]
+    Console(io::Error),
+    /// An address cannot be bound.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// The ready file cannot be written.
+    #[error("{path}: the ready file cannot be written: {error}")]
+    ReadyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The store failed and could not be opened again.
+    #[error("the store is lost: it could not be opened again")]
+    StoreLost,
+    /// A task ended by itself.
+    #[error("the task {0} ended by itself")]
+    TaskEnded(&'static str),
+}
+
+/// Makes what messages leave through.
+///
+/// # Errors
+/// A secret, a certificate or the console cannot be used.
+pub fn outlet(config: &Config, metrics: &Arc<Metrics>) -> Result<Outlet, DaemonError> {
+    let channel = match &config.messaging.channel {
+        config::Channel::Console(format) => {
+            Channel::Console(Console::new(*format).map_err(DaemonError::Console)?)
+        }
+        config::Channel::WeChat(wechat) => {
+            let observer: Arc<dyn messaging::Observer> = metrics.clone();
+            let settings = Settings {
+                api_base: wechat.api_base.clone(),
+                appid: wechat.appid.clone(),
+                secret: config.secret()?.unwrap_or_default(),
+                ca_pem: config.ca_pem()?,
+                templates: wechat.templates.clone(),
+                timeout: config.messaging.timeout,
+                concurrency: config.messaging.concurrency.get(),
+                observer,
+            };
+            Channel::WeChat(WeChat::new(&settings)?)
+        }
+    };
+    Ok(Outlet {
+        limits: Arc::new(channel.limits()),
+        channel,
+        zone: config.clinic.defaults.zone.clone(),
+        rate: config.messaging.rate,
+    })
+}
+
+/// Runs the daemon until `control` stops it.
+///
+/// # Errors
+/// See [`DaemonError`].
+pub async fn run(config: Config, options: Options, control: Control) -> Result<(), DaemonError> {
+    messaging::install_crypto_provider();
+    let clock = Arc::clone(&options.clock);
+    let metrics = Arc::new(Metrics::new(clock.now().as_millisecond() as f64 / 1e3));
+    let outlet = outlet(&config, &metrics)?;
+    let store = open_store(&config, &metrics).await?;
+    let listeners = Listeners::bind(&config).await?;
+    let vitals = Arc::new(Vitals::default());
+    let shared = Arc::new(Shared::new(clock, store, vitals, metrics, outlet));
+    let mut tasks = Tasks::start(&shared, config, &options, listeners, &control);
+    let ended = tasks.watch(&shared, &options, &control).await;
+    monitor::notify(&[NotifyState::Stopping]);
+    control.stop.cancel();
+    tasks.finish().await;
+    shared.store.close().await;
+    if ended.is_ok() {
+        tracing::info!("ended in good order");
+    }
+    ended
+}
+
+async fn open_store(config: &Config, metrics: &Arc<Metrics>) -> Result<Store, DaemonError> {
+    let options = store::Options {
+        path: config.store.path.clone(),
+        cache_bytes: usize::try_from(config.store.cache_bytes).unwrap_or(usize::MAX),
+    };
+    let counted = Arc::clone(metrics);
+    let telemetry = Arc::new(Telemetry::new(move |ok, took: Duration| {
+        counted.committed(ok, took.as_secs_f64());
+    }));
+    let opening = tokio::task::spawn_blocking(move || Store::open(&options, telemetry));
+    tokio::pin!(opening);
+    loop {
+        tokio::select! {
+            opened = &mut opening => {
+                return Ok(opened.map_err(|_| DaemonError::TaskEnded("store"))??);
+            }
+            () = tokio::time::sleep(START_STEP / 2) => {
+                // A repair after a kill may take its time.
+                let more = u32::try_from(START_STEP.as_micros()).unwrap_or(u32::MAX);
+                monitor::notify(&[NotifyState::ExtendTimeoutUsec(more)]);
+            }
+        }
+    }
+}
+
+/// The listeners, bound.
+struct Listeners {
+    private: TcpListener,
+    private_address: SocketAddr,
+    admin: UnixListener,
+    admin_path: PathBuf,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> Result<Self, DaemonError> {
+        let address = config.http.private;
+        let failed = |address: String| move |error| DaemonError::Listen { address, error };
+        let private =
+            TcpListener::bind(address).await.map_err(failed(address.to_string()))?;
+        let private_address =
+            private.local_addr().map_err(failed(address.to_string()))?;
+        let admin_path = config.http.admin.clone();
+        let admin =
+            bind_admin(&admin_path).map_err(failed(admin_path.display().to_string()))?;
+        Ok(Self { private, private_address, admin, admin_path })
+    }
+}
+
+/// Binds the administration socket, for this user only. A socket left by a daemon that was killed
+/// is replaced: the store's lock, held by now, says that none is running.
+fn bind_admin(path: &Path) -> io::Result<UnixListener> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}", std::process::id()));
+    let temporary = PathBuf::from(temporary);
+    match std::fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // Under a name of its own first: nobody finds the socket before its mode is right.
+    let listener = UnixListener::bind(&temporary)?;
+    std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o600))?;
+    std::fs::rename(&temporary, path)?;
+    Ok(listener)
+}
+
+/// The tasks of a running daemon.
+struct Tasks {
+    /// Those that end when they are asked to.
+    running: JoinSet<Ended>,
+    /// Those that end when all that send to them have ended.
+    draining: JoinSet<()>,
+    first_turn: Arc<Notify>,
+    monitor: Arc<Monitor>,
+    admin_path: PathBuf,
+    private_address: SocketAddr,
+}
+
+/// How a task ended.
+enum Ended {
+    /// As it was asked to, or by itself.
+    Plainly(&'static str),
+    /// The store could not be opened again.
+    StoreLost,
+}
+
+impl Tasks {
+    fn start(
+        shared: &Arc<Shared>,
+        config: Config,
+        options: &Options,
+        listeners: Listeners,
+        control: &Control,
+    ) -> Self {
+        let stop = &control.stop;
+        let concurrency = config.messaging.concurrency.get();
+        let (to_dispatcher, notices) = mpsc::unbounded_channel();
+        let (to_recorder, ended) = mpsc::unbounded_channel();
+        let (to_planner, requests) = mpsc::channel(16);
+        let handoff = Arc::new(Handoff::default());
+        let bell = Arc::new(Notify::new());
+        let first_turn = Arc::new(Notify::new());
+        let monitor = Arc::new(Monitor::new(Arc::clone(shared), &config));
+        let mut running = JoinSet::new();
+        let mut draining = JoinSet::new();
+        draining.spawn(recorder::run(Arc::clone(shared), ended, to_dispatcher.clone()));
+        for _ in 0..concurrency {
+            draining.spawn(worker::run(
+                Arc::clone(shared),
+                Arc::clone(&handoff),
+                to_recorder.clone(),
+                stop.clone(),
+            ));
+        }
+        let dispatcher =
+            Dispatcher::new(Arc::clone(shared), notices, to_recorder, handoff, concurrency);
+        spawn(&mut running, "dispatcher", dispatcher.run(stop.clone()));
+        serve(&mut running, &monitor, listeners.private, listeners.admin, to_planner, stop);
+        let monitored = Arc::clone(&monitor).run(stop.clone());
+        running.spawn(async move {
+            match monitored.await {
+                Ok(()) => Ended::Plainly("monitor"),
+                Err(_) => Ended::StoreLost,
+            }
+        });
+        let planner = Planner::new(
+            Arc::clone(shared),
+            config,
+            options.environment.clone(),
+            to_dispatcher.clone(),
+            Arc::clone(&bell),
+            Arc::clone(&monitor),
+        );
+        let planned = Arc::new(Notify::new());
+        let reload = Arc::clone(&control.reload);
+        let run = planner.run(requests, reload, Arc::clone(&planned), stop.clone());
+        spawn(&mut running, "planner", run);
+        let scheduler = scheduler::run(
+            Arc::clone(shared),
+            to_dispatcher,
+            bell,
+            Arc::clone(&first_turn),
+            stop.clone(),
+        );
+        let stopped = stop.clone();
+        spawn(&mut running, "scheduler", async move {
+            // The plans come first: what was edited while the daemon was down is edited.
+            tokio::select! {
+                () = planned.notified() => scheduler.await,
+                () = stopped.cancelled() => {}
+            }
+        });
+        Self {
+            running,
+            draining,
+            first_turn,
+            monitor,
+            admin_path: listeners.admin_path,
+            private_address: listeners.private_address,
+        }
+    }
+
+    /// Announces readiness, then waits for the end: asked for, or by itself.
+    async fn watch(
+        &mut self,
+        shared: &Arc<Shared>,
+        options: &Options,
+        control: &Control,
+    ) -> Result<(), DaemonError> {
+        let first_turn = Arc::clone(&self.first_turn);
+        let mut announced = false;
+        loop {
+            tokio::select! {
+                () = first_turn.notified(), if !announced => {
+                    announced = true;
+                    self.announce(shared, options).await?;
+                }
+                () = control.summary.notified() => {
+                    tracing::info!(summary = self.monitor.summary(), "status");
+                }
+                () = control.stop.cancelled() => return Ok(()),
+                ended = self.running.join_next() => match ended {
+                    _ if control.stop.is_cancelled() => return Ok(()),
+                    Some(Ok(Ended::StoreLost)) => return Err(DaemonError::StoreLost),
+                    Some(Ok(Ended::Plainly(task))) => return Err(DaemonError::TaskEnded(task)),
+                    Some(Err(_)) => return Err(DaemonError::TaskEnded("(panicked)")),
+                    None => return Err(DaemonError::TaskEnded("(all)")),
+                },
+            }
+        }
+    }
+
+    /// The daemon works: says where, to whoever asked to be told.
+    async fn announce(&self, shared: &Shared, options: &Options) -> Result<(), DaemonError> {
+        let private = self.private_address.to_string();
+        tracing::info!(private, admin = %self.admin_path.display(), "listening");
+        let ready = serde_json::json!({ "private": private });
+        let endpoints = serde_json::json!({
+            "private": private,
+            "admin": self.admin_path,
+            "pid": std::process::id(),
+        });
+        let noted = shared.store.note_running(shared.clock.now(), Some(endpoints.to_string()));
+        if let Err(error) = noted.await {
+            tracing::error!(%error, "the store does not take where the daemon listens");
+        }
+        if let Some(path) = &options.ready_file {
+            write_whole(path, &(ready.to_string() + "\n"))
+                .map_err(|error| DaemonError::ReadyFile { path: path.clone(), error })?;
+        }
+        monitor::notify(&[NotifyState::Ready]);
+        Ok(())
+    }
+
+    /// Lets requests under way come to their end, bounded, and commits what came of them.
+    async fn finish(mut self) {
+        let finish = async {
+            while self.running.join_next().await.is_some() {}
+            while self.draining.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout(FINISH_MAX, finish).await.is_err() {
+            tracing::warn!("requests under way are abandoned; the next start looks after them");
+        }
+        // Nobody listens there any more.
+        let _ = std::fs::remove_file(&self.admin_path);
+    }
+}
+
+fn spawn(
+    tasks: &mut JoinSet<Ended>,
+    name: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    tasks.spawn(async move {
+        task.await;
+        Ended::Plainly(name)
+    });
+}
+
+fn serve(
+    tasks: &mut JoinSet<Ended>,
+    monitor: &Arc<Monitor>,
+    private: TcpListener,
+    admin: UnixListener,
+    requests: mpsc::Sender<http::admin::Request>,
+    stop: &CancellationToken,
+) {
+    let source: Arc<dyn Source> = monitor.clone();
+    let routes = http::private(source);
+    let stopped = stop.clone();
+    spawn(tasks, "private listener", async move {
+        tokio::select! {
+            served = axum::serve(private, routes) => {
+                if let Err(error) = served {
+                    tracing::error!(%error, "the private listener failed");
+                }
+            }
+            () = stopped.cancelled() => {}
+        }
+    });
+    let routes = http::admin::router(requests);
+    let stopped = stop.clone();
+    spawn(tasks, "administration socket", async move {
+        tokio::select! {
+            served = axum::serve(admin, routes) => {
+                if let Err(error) = served {
+                    tracing::error!(%error, "the administration socket failed");
+                }
+            }
+            () = stopped.cancelled() => {}
+        }
+    });
+}
+
+/// Writes a file that readers see whole or not at all.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}", std::process::id()));
+    std::fs::write(&temporary, text)?;
+    std::fs::rename(&temporary, path)
+}
