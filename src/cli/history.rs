@@ -1,14 +1,221 @@
 //! `dosed history`.
 
 use super::exit::Exit;
+use super::terminal;
+use crate::daemon::config::{Config, Environment};
+use crate::engine::Entry;
+use crate::plan::Zone;
+use crate::store::{self, DoseLine, JournalLine, StoreError};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::PathBuf;
 
 /// Show the doses of the past, one line each.
+///
+/// It reads the store, whether the daemon runs or not. A dose is `open` while it waits for an
+/// answer; then `taken`, `skipped`, `missed` (reminded, not answered), `expired` (not reminded in
+/// time, with the reason) or `cancelled` (the plan was edited).
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Only this patient.
+    #[arg(value_name = "PATIENT")]
+    patient: Option<String>,
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// From this instant on: RFC 3339, or a date or date-time in the clinic's zone.
+    #[arg(long, value_name = "T")]
+    from: Option<String>,
+    /// Before this instant: RFC 3339, or a date or date-time in the clinic's zone.
+    #[arg(long, value_name = "T")]
+    until: Option<String>,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+    /// The raw entries of the journal instead of the doses.
+    #[arg(long)]
+    journal: bool,
+}
 
 /// Runs the command.
 #[must_use]
-pub fn run(_args: Args) -> Exit {
-    super::terminal::write_stderr("dosed: `history` is not built in\n");
-    Exit::Internal
+pub fn run(args: Args) -> Exit {
+    match show(&args) {
+        Ok(exit) => exit,
+        Err((exit, message)) => {
+            terminal::write_stderr(&format!("dosed: {message}\n"));
+            exit
+        }
+    }
+}
+
+fn show(args: &Args) -> Result<Exit, (Exit, String)> {
+    let config = Config::load(&args.config, &Environment::of_process())
+        .map_err(|error| (super::config_exit(error.kind), error.to_string()))?;
+    let zone = &config.clinic.defaults.zone;
+    let instant = |text: &Option<String>, otherwise| match text {
+        None => Ok(otherwise),
+        Some(text) => parse_instant(text, zone).ok_or_else(|| {
+            let message = format!(
+                "`{text}` is no instant; write e.g. 2026-03-01T08:00:00+08:00, 2026-03-01T08:00 \
+                 or 2026-03-01"
+            );
+            (Exit::Usage, message)
+        }),
+    };
+    let from = instant(&args.from, Timestamp::MIN)?;
+    let until = instant(&args.until, Timestamp::MAX)?;
+    let reader = super::open_reader(&config)?;
+    let failed = |error: StoreError| (Exit::Io, error.to_string());
+    let patient = args.patient.as_deref();
+    if let Some(patient) = patient
+        && !reader.knows(patient).map_err(failed)?
+    {
+        return Err((Exit::Findings, format!("no plan was ever in force for `{patient}`")));
+    }
+    let text = if args.journal {
+        let lines = reader.journal(patient, from, until).map_err(failed)?;
+        journal_text(&lines, zone, args.json)
+    } else {
+        let doses = reader.doses(patient, from, until, Timestamp::now()).map_err(failed)?;
+        if args.json { doses_json(&doses, zone) } else { doses_text(&doses, zone) }
+    };
+    match terminal::write_stdout(&text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err((Exit::Io, error.to_string()))
+        }
+        _ => Ok(Exit::Ok),
+    }
+}
+
+/// RFC 3339, or a local date or date-time in the zone.
+pub(super) fn parse_instant(text: &str, zone: &Zone) -> Option<Timestamp> {
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant);
+    }
+    let local = text
+        .parse::<jiff::civil::DateTime>()
+        .or_else(|_| text.parse::<jiff::civil::Date>().map(|date| date.at(0, 0, 0, 0)))
+        .ok()?;
+    zone.time_zone().to_timestamp(local).ok()
+}
+
+/// RFC 3339 with the zone's offset.
+pub(super) fn rfc3339(at: Timestamp, zone: &Zone) -> String {
+    at.to_zoned(zone.time_zone().clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+fn doses_json(doses: &[DoseLine], zone: &Zone) -> String {
+    let mut text = String::new();
+    for dose in doses {
+        let messages: Vec<String> = dose.messages.iter().map(ToString::to_string).collect();
+        let line = json!({
+            "patient": dose.patient,
+            "id": dose.medication,
+            "due": rfc3339(dose.due, zone),
+            "dose": dose.amount,
+            "state": dose.state.name(),
+            "reason": dose.reason.map(|reason| reason.name()),
+            "reminded": dose.reminded.map(|at| rfc3339(at, zone)),
+            "in_doubt": dose.in_doubt,
+            "messages": messages,
+        });
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+fn doses_text(doses: &[DoseLine], zone: &Zone) -> String {
+    let mut text = String::new();
+    for dose in doses {
+        let due = zone.time_zone().to_datetime(dose.due).strftime("%Y-%m-%d %H:%M");
+        let state = match (dose.reason, dose.in_doubt) {
+            (Some(reason), true) => format!("{} ({}, in doubt)", dose.state.name(), reason.name()),
+            (Some(reason), false) => format!("{} ({})", dose.state.name(), reason.name()),
+            (None, true) => format!("{} (in doubt)", dose.state.name()),
+            (None, false) => dose.state.name().to_owned(),
+        };
+        let reminded = dose.reminded.map_or("not reminded".to_owned(), |at| {
+            format!("reminded {}", zone.time_zone().to_datetime(at).strftime("%H:%M:%S"))
+        });
+        let _ = writeln!(
+            text,
+            "{due}  {}  {} {}  {state}  {reminded}",
+            dose.patient, dose.medication, dose.amount
+        );
+    }
+    text
+}
+
+fn journal_text(lines: &[JournalLine], zone: &Zone, as_json: bool) -> String {
+    let mut text = String::new();
+    for line in lines {
+        let at = rfc3339(line.at, zone);
+        let mut entry = entry_json(&line.entry, zone);
+        if as_json {
+            if let Value::Object(fields) = &mut entry {
+                fields.insert("at".to_owned(), at.into());
+                fields.insert("patient".to_owned(), line.patient.clone().into());
+            }
+            let _ = writeln!(text, "{entry}");
+        } else {
+            let _ = writeln!(text, "{at}  {}  {entry}", line.patient);
+        }
+    }
+    text
+}
+
+fn entry_json(entry: &Entry, zone: &Zone) -> Value {
+    let instant = |at: &crate::engine::Millis| rfc3339(at.0, zone);
+    let about = |about: &[crate::engine::About]| -> Vec<Value> {
+        about.iter().map(|it| json!({ "id": it.id, "due": instant(&it.due) })).collect()
+    };
+    match entry {
+        Entry::PlanApplied { version } => json!({ "entry": "plan_applied", "version": version }),
+        Entry::PlanTextChanged { version } => {
+            json!({ "entry": "plan_text_changed", "version": version })
+        }
+        Entry::PlanEnded => json!({ "entry": "plan_ended" }),
+        Entry::Accepted { message, at, about: items } => json!({
+            "entry": "accepted",
+            "message": message.to_string(),
+            "accepted_at": instant(at),
+            "about": about(items),
+        }),
+        Entry::NotAccepted { message, reason, about: items } => json!({
+            "entry": if reason.is_some() { "not_accepted" } else { "in_doubt" },
+            "message": message.to_string(),
+            "reason": reason.map(|reason| reason.name()),
+            "about": about(items),
+        }),
+        Entry::DoseClosed(dose) => json!({
+            "entry": "dose_closed",
+            "id": dose.medication,
+            "dose": dose.amount,
+            "due": instant(&dose.due),
+            "state": dose.state.name(),
+            "reason": dose.reason.map(|reason| reason.name()),
+            "reminded": dose.reminded.as_ref().map(instant),
+            "in_doubt": dose.in_doubt,
+            "messages": dose.messages.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }),
+        Entry::DosesExpired { medication, amount, due, reason } => json!({
+            "entry": "doses_expired",
+            "id": medication,
+            "dose": amount,
+            "from": due.first().map(instant),
+            "to": due.last().map(instant),
+            "count": due.len(),
+            "reason": reason.name(),
+        }),
+        Entry::CheckInClosed { check_in, due, asked, reason, cancelled } => json!({
+            "entry": "check_in_closed",
+            "id": check_in,
+            "due": instant(due),
+            "asked": asked.as_ref().map(instant),
+            "reason": reason.map(|reason| reason.name()),
+            "cancelled": cancelled,
+        }),
+    }
 }

@@ -4,6 +4,7 @@
 //! manual pages and completions all come from these definitions. Data goes to stdout, everything
 //! else to stderr.
 
+mod ask;
 pub mod check;
 pub mod demo;
 pub mod exit;
@@ -16,6 +17,8 @@ pub mod run;
 pub mod status;
 pub mod terminal;
 
+use crate::daemon::config::{Config, ConfigErrorKind};
+use crate::store::{self, OpenError, Reader};
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::Exit;
 use std::process::ExitCode;
@@ -83,6 +86,36 @@ fn dispatch(command: Command) -> Exit {
         Command::Reload(args) => reload::run(args),
         Command::Man(args) => manual::man(&args),
         Command::Completions(args) => manual::completions(&args),
+    }
+}
+
+/// Opens the store of a configuration for reading.
+fn open_reader(config: &Config) -> Result<Reader, (Exit, String)> {
+    let options = store::Options {
+        path: config.store.path.clone(),
+        cache_bytes: usize::try_from(config.store.cache_bytes).unwrap_or(usize::MAX),
+    };
+    store::open_reader(&options).map_err(|error| (store_exit(&error), error.to_string()))
+}
+
+/// The exit code of a configuration that is refused.
+fn config_exit(kind: ConfigErrorKind) -> Exit {
+    match kind {
+        ConfigErrorKind::Missing => Exit::NoInput,
+        ConfigErrorKind::Permission => Exit::Permission,
+        ConfigErrorKind::Io => Exit::Io,
+        ConfigErrorKind::Invalid => Exit::Config,
+    }
+}
+
+/// The exit code of a store that cannot be opened.
+fn store_exit(error: &OpenError) -> Exit {
+    match error {
+        OpenError::Locked(_) => Exit::Locked,
+        OpenError::Newer { .. } => Exit::Config,
+        OpenError::Permission(_) => Exit::Permission,
+        OpenError::Missing(_) => Exit::NoInput,
+        OpenError::Failed { .. } => Exit::Io,
     }
 }
 

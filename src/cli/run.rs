@@ -3,10 +3,9 @@
 use super::exit::Exit;
 use super::terminal;
 use crate::daemon::clock::{Clock, ScaledClock, SystemClock};
-use crate::daemon::config::{Config, ConfigError, ConfigErrorKind, Environment};
+use crate::daemon::config::{Config, ConfigError, Environment};
 use crate::daemon::signals::{self, Control};
 use crate::daemon::{self, DaemonError, logging};
-use crate::store::OpenError;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -25,7 +24,7 @@ pub struct Args {
     ready_file: Option<PathBuf>,
     /// Run on a clock other than the machine's, for tests: SHOWN@REAL*SPEED.
     #[arg(long, value_name = "CLOCK", hide = true)]
-    test_clock: Option<ScaledClock>,
+    clock: Option<ScaledClock>,
 }
 
 /// Runs the command.
@@ -44,7 +43,7 @@ pub fn run(args: Args) -> Exit {
         terminal::write_stderr(&format!("dosed: {error}\n"));
         return Exit::Config;
     }
-    let clock: Arc<dyn Clock> = match args.test_clock {
+    let clock: Arc<dyn Clock> = match args.clock {
         None => Arc::new(SystemClock),
         Some(clock) => {
             tracing::warn!("the clock is a test clock: not for patients");
@@ -86,18 +85,13 @@ pub fn run(args: Args) -> Exit {
 /// Shows why a configuration was refused.
 fn refused(error: &ConfigError) -> Exit {
     terminal::write_stderr(&format!("{error}\n"));
-    match error.kind {
-        ConfigErrorKind::Missing => Exit::NoInput,
-        ConfigErrorKind::Permission => Exit::Permission,
-        ConfigErrorKind::Io => Exit::Io,
-        ConfigErrorKind::Invalid => Exit::Config,
-    }
+    super::config_exit(error.kind)
 }
 
 fn exit_of(error: &DaemonError) -> Exit {
     match error {
         DaemonError::Store(error) => super::store_exit(error),
-        DaemonError::Config(_) | DaemonError::Channel(_) => Exit::Config,
+        DaemonError::Config(_) | DaemonError::Channel(_) | DaemonError::NoSecret => Exit::Config,
         DaemonError::Console(_) | DaemonError::StoreLost => Exit::Io,
         DaemonError::Listen { error, .. } | DaemonError::ReadyFile { error, .. } => {
             match error.kind() {
@@ -112,6 +106,7 @@ fn exit_of(error: &DaemonError) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::OpenError;
 
     #[test]
     fn what_only_a_person_can_mend_is_not_restarted() {

@@ -1,7 +1,7 @@
 //! Metrics: prefix `dosed_`, base units, labels from closed sets only, every series present at
 //! zero from the start.
 
-use crate::engine::{Class, DoseState, ExpiredReason};
+use crate::engine::{Class, DoseState, ExpiredReason, Settlement};
 use crate::messaging::{Outcome, wechat};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -118,7 +118,7 @@ impl Metrics {
             ),
             reminders: register!(
                 reminders,
-                "Tries to send, by class and outcome",
+                "Messages settled, by class and final outcome",
                 Family::<Two, Counter>::default()
             ),
             reminder_lateness_seconds: register!(
@@ -228,8 +228,21 @@ impl Metrics {
     }
 
     /// Counts one try to send.
-    pub fn tried(&self, class: Class, outcome: &'static str) {
+    pub fn tried(&self, outcome: &'static str) {
         self.send_attempts.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// Counts a message whose outcome is final.
+    pub fn settled(&self, class: Class, settlement: Settlement) {
+        let outcome = match settlement {
+            Settlement::Accepted(_) => "accepted",
+            // In doubt: the last word on it is that nothing is known.
+            Settlement::InDoubt => "unknown",
+            Settlement::Undeliverable(ExpiredReason::Unreachable) => "recipient",
+            Settlement::Undeliverable(_) => "message",
+            Settlement::NotSent(ExpiredReason::Throttled) => "throttled",
+            Settlement::NotSent(_) => "retry_later",
+        };
         self.reminders.get_or_create(&[("class", class.name()), ("outcome", outcome)]).inc();
     }
 

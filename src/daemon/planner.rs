@@ -7,7 +7,7 @@
 use super::config::{Channel as ChannelConfig, Config, ConfigError, Environment};
 use super::dispatcher::Notice;
 use super::monitor::{self, Monitor};
-use super::plan_files::{self, LoadedPlan, LoadedPlans, Origin, Stamp};
+use super::plan_files::{self, LoadedPlan, LoadedPlans, Origin, ScanError, Stamp};
 use super::removals::Gone;
 use super::shared::{Outlet, Shared};
 use super::watch::Watch;
@@ -236,10 +236,15 @@ impl Planner {
         for stray in &loaded.strays {
             log_finding("a file in the plan directory is not a plan", stray);
         }
-        if let Err(error) = &loaded.directory
-            && self.config.plans_are_expected()
-        {
-            tracing::error!(%error, "the plan directory cannot be read");
+        match &loaded.directory {
+            Ok(()) => {}
+            // It may be absent when all patients stand in the configuration.
+            Err(error @ ScanError::Missing(_)) => {
+                tracing::warn!(%error, "no plans are read from there");
+            }
+            Err(error @ ScanError::Unreadable { .. }) => {
+                tracing::error!(%error, "all of its plans stay in force");
+            }
         }
         for (id, plan) in &loaded.plans {
             if let Some(stamp) = plan.stamp {
@@ -274,18 +279,32 @@ impl Planner {
             .filter_map(|(id, plan)| self.change(id, plan, heads.get(id.as_str())))
             .collect();
         let in_force: BTreeSet<&str> = heads.keys().map(String::as_str).collect();
-        let present: BTreeSet<&str> =
+        let mut present: BTreeSet<&str> =
             loaded.plans.keys().chain(&loaded.unchanged).map(PatientId::as_str).collect();
-        let listed = loaded.directory.is_ok() || !self.config.plans_are_expected();
+        let listed = match &loaded.directory {
+            Ok(()) => true,
+            // A person says that it is meant to be gone.
+            Err(ScanError::Missing(_)) => accept_removals,
+            Err(ScanError::Unreadable { .. }) => false,
+        };
+        let mut unknown = 0;
+        if !listed {
+            for (patient, head) in &heads {
+                // Whether a file of theirs is gone is not known.
+                if !head.inline && present.insert(patient) {
+                    unknown += 1;
+                }
+            }
+        }
         let now = self.shared.clock.elapsed();
-        let removals = self.gone.decide(&in_force, &present, listed, accept_removals, now);
+        let removals = self.gone.decide(&in_force, &present, accept_removals, now);
         self.again_at = removals.again_at;
         let mut ends: Vec<PlanEnd> =
             removals.end.iter().map(|id| PlanEnd { patient: id.clone() }).collect();
 
         let mut reloaded = Reloaded {
             rejected: self.rejected.len(),
-            held_removals: removals.held,
+            held_removals: removals.held + unknown,
             ..Reloaded::default()
         };
         let mut changes = changes.into_iter().peekable();
@@ -301,7 +320,7 @@ impl Planner {
             }
         }
         self.bell.notify_one();
-        self.report(&reloaded, listed).await?;
+        self.report(&reloaded, unknown > 0).await?;
         Ok(reloaded)
     }
 
@@ -352,6 +371,7 @@ impl Planner {
             plan: read.plan.clone(),
             meaning,
             source: loaded.source_hash,
+            inline: loaded.origin == Origin::Inline,
             text: loaded.text.clone(),
             file: file.display().to_string(),
             address,
@@ -373,7 +393,7 @@ impl Planner {
     }
 
     /// Tells monitoring and the log what came of it.
-    async fn report(&self, reloaded: &Reloaded, listed: bool) -> Result<(), StoreError> {
+    async fn report(&self, reloaded: &Reloaded, directory_missing: bool) -> Result<(), StoreError> {
         let (active, unreachable, sleeping) = self.shared.store.count_patients().await?;
         let now: Timestamp = self.shared.clock.now();
         let metrics = &self.shared.metrics;
@@ -390,7 +410,7 @@ impl Planner {
             plans.active = usize::try_from(active).unwrap_or(usize::MAX);
             plans.rejected = reloaded.rejected;
             plans.held_removals = reloaded.held_removals;
-            plans.directory_missing = !listed;
+            plans.directory_missing = directory_missing;
             plans.last_reload = Some(now);
             plans.refused = None;
         });
@@ -419,7 +439,7 @@ fn notify_reloading() {
 /// check` shows it.
 fn log_finding(what: &'static str, finding: &Diagnostic) {
     let place = finding.place();
-    match finding.severity {
+    match finding.severity() {
         Severity::Error => tracing::error!(at = %place, "{what}; run: dosed check"),
         Severity::Warning => tracing::warn!(at = %place, "{what}; run: dosed check"),
     }

@@ -78,7 +78,10 @@ async fn settle(
     let mut put_off = Vec::new();
     for Ended { mut queued, outcome } in batch.drain(..) {
         match outcome {
-            TriedOutcome::Final(_) => done.push(queued.message.key.id),
+            TriedOutcome::Final(settlement) => {
+                shared.metrics.settled(queued.message.key.class, settlement);
+                done.push(queued.message.key.id);
+            }
             TriedOutcome::Later(at, attempts) => {
                 queued.attempts = attempts;
                 queued.not_before = at;

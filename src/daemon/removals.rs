@@ -33,22 +33,16 @@ impl Gone {
     /// Decides about the plans in force of which there is no text.
     ///
     /// `in_force` are the patients with a plan in force, `present` those with a text, good or
-    /// rejected. `listed` is false when the directory could not be listed: then nothing ends.
+    /// rejected, and those of whom it cannot be known (their directory could not be listed).
     pub fn decide(
         &mut self,
         in_force: &BTreeSet<&str>,
         present: &BTreeSet<&str>,
-        listed: bool,
         accepted: bool,
         now: Duration,
     ) -> Removals {
         let missing: BTreeSet<&str> = in_force.difference(present).copied().collect();
         self.since.retain(|patient, _| missing.contains(patient.as_str()));
-        if !listed {
-            // How long they are gone is not known: the time begins when the directory is back.
-            self.since.clear();
-            return Removals { end: Vec::new(), held: missing.len(), again_at: None };
-        }
         for patient in &missing {
             self.since.entry((*patient).to_owned()).or_insert(now);
         }
@@ -93,12 +87,12 @@ mod tests {
         let all = names(10);
         let (in_force, present) = (set(&all), set(&all[1..]));
         let mut gone = Gone::default();
-        let first = gone.decide(&in_force, &present, true, false, at(0));
+        let first = gone.decide(&in_force, &present, false, at(0));
         assert_eq!(first, Removals { again_at: Some(at(60)), ..Removals::default() });
-        assert_eq!(gone.decide(&in_force, &in_force, true, false, at(30)), Removals::default());
-        let again = gone.decide(&in_force, &present, true, false, at(40));
+        assert_eq!(gone.decide(&in_force, &in_force, false, at(30)), Removals::default());
+        let again = gone.decide(&in_force, &present, false, at(40));
         assert_eq!(again.again_at, Some(at(100)), "the minute begins anew");
-        let ended = gone.decide(&in_force, &present, true, false, at(100));
+        let ended = gone.decide(&in_force, &present, false, at(100));
         assert_eq!(ended.end, ["p0"]);
     }
 
@@ -108,10 +102,10 @@ mod tests {
         let in_force = set(&all);
         let mut gone = Gone::default();
         for now in [0, 61, 3_600] {
-            let held = gone.decide(&in_force, &set(&all[6..]), true, false, at(now));
+            let held = gone.decide(&in_force, &set(&all[6..]), false, at(now));
             assert_eq!((held.end.len(), held.held), (0, 6), "{now}");
         }
-        let accepted = gone.decide(&in_force, &set(&all[6..]), true, true, at(3_601));
+        let accepted = gone.decide(&in_force, &set(&all[6..]), true, at(3_601));
         assert_eq!((accepted.end.len(), accepted.held), (6, 0));
     }
 
@@ -120,21 +114,9 @@ mod tests {
         for (count, left) in [(6, 1), (20, 10)] {
             let all = names(count);
             let mut gone = Gone::default();
-            gone.decide(&set(&all), &set(&all[..left]), true, false, at(0));
-            let ended = gone.decide(&set(&all), &set(&all[..left]), true, false, at(60));
+            gone.decide(&set(&all), &set(&all[..left]), false, at(0));
+            let ended = gone.decide(&set(&all), &set(&all[..left]), false, at(60));
             assert_eq!(ended.end.len(), count - left);
         }
-    }
-
-    #[test]
-    fn nothing_ends_while_the_directory_cannot_be_listed() {
-        let all = names(2);
-        let nobody = BTreeSet::new();
-        let mut gone = Gone::default();
-        gone.decide(&set(&all), &nobody, true, false, at(0));
-        let unlisted = gone.decide(&set(&all), &nobody, false, true, at(600));
-        assert_eq!(unlisted, Removals { held: 2, ..Removals::default() });
-        let back = gone.decide(&set(&all), &nobody, true, false, at(610));
-        assert_eq!((back.end.len(), back.again_at), (0, Some(at(670))));
     }
 }

@@ -1,7 +1,7 @@
 //! What follows from one try: a pure function of the verdict, what was tried before, and now.
 
 use crate::engine::{ExpiredReason, MessageId, Settlement};
-use crate::messaging::{Outcome, Reason, Verdict};
+use crate::messaging::{Outcome, Verdict};
 use crate::store::{Attempts, TriedOutcome};
 use jiff::{SignedDuration, Timestamp};
 
@@ -33,7 +33,7 @@ pub struct Try {
 pub fn after(tried: &Try, verdict: &Verdict, now: Timestamp) -> TriedOutcome {
     let mut attempts = tried.before;
     attempts.count = attempts.count.saturating_add(1);
-    attempts.failure = verdict.reason().map(expired_reason);
+    attempts.failure = verdict.reason();
     let refused_too_often = verdict.tries_max.is_some_and(|most| {
         attempts.refusals = attempts.refusals.saturating_add(1);
         attempts.refusals >= most
@@ -100,15 +100,6 @@ fn soon(tried: &Try, attempts: &Attempts, now: Timestamp) -> Timestamp {
     let spread = i64::from(u16::from_le_bytes([tried.id.0[0], tried.id.0[1]]));
     let jitter = SignedDuration::from_millis(wait.as_millis() as i64 / 5 * spread / 65_536);
     now.saturating_add(wait + jitter).unwrap_or(Timestamp::MAX)
-}
-
-fn expired_reason(reason: Reason) -> ExpiredReason {
-    match reason {
-        Reason::ApiDown => ExpiredReason::ApiDown,
-        Reason::Throttled => ExpiredReason::Throttled,
-        Reason::Unreachable => ExpiredReason::Unreachable,
-        Reason::Rejected => ExpiredReason::Rejected,
-    }
 }
 
 #[cfg(test)]

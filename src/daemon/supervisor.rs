@@ -52,6 +52,9 @@ pub enum DaemonError {
     /// A secret or certificate cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The channel has no secret.
+    #[error("the channel has no secret")]
+    NoSecret,
     /// The channel cannot be made.
     #[error("{0}")]
     Channel(#[from] SettingsError),
@@ -93,10 +96,11 @@ pub fn outlet(config: &Config, metrics: &Arc<Metrics>) -> Result<Outlet, DaemonE
         }
         config::Channel::WeChat(wechat) => {
             let observer: Arc<dyn messaging::Observer> = metrics.clone();
+            let secret = config.secret()?.ok_or(DaemonError::NoSecret)?;
             let settings = Settings {
                 api_base: wechat.api_base.clone(),
                 appid: wechat.appid.clone(),
-                secret: config.secret()?.unwrap_or_default(),
+                secret,
                 ca_pem: config.ca_pem()?,
                 templates: wechat.templates.clone(),
                 timeout: config.messaging.timeout,

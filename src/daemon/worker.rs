@@ -122,7 +122,7 @@ async fn send(shared: &Shared, job: Job) -> Ended {
     let now = shared.clock.now();
     let took = shared.clock.elapsed().saturating_sub(steady);
     shared.gate().tried(verdict.outcome, now);
-    shared.metrics.tried(message.key.class, verdict.outcome.name());
+    shared.metrics.tried(verdict.outcome.name());
     shared.metrics.send_duration_seconds.observe(took.as_secs_f64());
     if verdict.outcome == Outcome::Accepted {
         let late = now.duration_since(message.due).as_secs_f64().max(0.0);

@@ -6,7 +6,8 @@ use super::{Console, Outgoing, Verdict, WeChat};
 use crate::engine::{Addressee, Body, Fits};
 use jiff::SignedDuration;
 
-/// Where messages go.
+/// Where messages go. Clones share connections, token and output.
+#[derive(Clone)]
 pub enum Channel {
     /// Standard output, for a first look and for development.
     Console(Console),

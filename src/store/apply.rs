@@ -2,8 +2,7 @@
 
 use super::patient::{Queued, Tables, Tally, Visit};
 use super::records::{
-    Address, CONTACT_NUMBERS, JournalRow, PATIENT_IDS, PATIENT_SLUGS, PLAN_HISTORY, PLANS,
-    PatientRecord, PlanHead, PlanRecord, PlanText, decode_head, encode, journal_day,
+    Address, CONTACT_NUMBERS, JournalRow, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, PatientRecord, PlanHead, PlanRecord, PlanText, WAKES, decode, decode_head, encode, journal_day,
 };
 use super::writer::Scope;
 use super::{Store, StoreError};
@@ -27,6 +26,8 @@ pub struct PlanChange {
     pub meaning: [u8; 32],
     /// Hash of the source text.
     pub source: [u8; 32],
+    /// The text stands in the configuration, not in a file of its own.
+    pub inline: bool,
     /// The text and its file, for the history.
     pub text: String,
     /// The file.
@@ -231,6 +232,7 @@ fn change_plan(
         meaning: change.meaning,
         source: change.source,
         contact,
+        inline: change.inline,
     };
     let record = PlanRecord {
         head,

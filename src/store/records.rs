@@ -50,6 +50,8 @@ pub struct PlanHead {
     pub source: [u8; 32],
     /// Number of the contact to which messages go.
     pub contact: Option<u32>,
+    /// The text stands in the configuration, not in a file of its own.
+    pub inline: bool,
 }
 
 /// A plan in force, whole.
