@@ -5,7 +5,7 @@ use super::terminal;
 use crate::daemon::config::{Config, Environment};
 use crate::engine::Entry;
 use crate::plan::Zone;
-use crate::store::{self, DoseLine, JournalLine, StoreError};
+use crate::store::{DoseLine, JournalLine, StoreError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -208,6 +208,12 @@ fn entry_json(entry: &Entry, zone: &Zone) -> Value {
             "to": due.last().map(instant),
             "count": due.len(),
             "reason": reason.name(),
+        }),
+        Entry::AppointmentNotReminded { what, due, reason } => json!({
+            "entry": "appointment_not_reminded",
+            "what": what,
+            "due": instant(due),
+            "reason": reason.map(|reason| reason.name()),
         }),
         Entry::CheckInClosed { check_in, due, asked, reason, cancelled } => json!({
             "entry": "check_in_closed",

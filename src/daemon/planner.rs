@@ -20,7 +20,7 @@ use crate::store::{Address, Applied, PlanChange, PlanEnd, PlanHead, StoreError};
 use jiff::Timestamp;
 use sd_notify::NotifyState;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
@@ -41,7 +41,7 @@ pub struct Planner {
     bell: Arc<Notify>,
     monitor: Arc<Monitor>,
     /// Stamps of files that were read under the present configuration.
-    known: HashMap<PatientId, Stamp>,
+    known: BTreeMap<PatientId, Stamp>,
     /// Patients whose text was refused when it was read last.
     rejected: BTreeSet<PatientId>,
     gone: Gone,
@@ -67,7 +67,7 @@ impl Planner {
             dispatcher,
             bell,
             monitor,
-            known: HashMap::new(),
+            known: BTreeMap::new(),
             rejected: BTreeSet::new(),
             gone: Gone::default(),
             again_at: None,
@@ -205,8 +205,9 @@ impl Planner {
     ) -> Option<Reloaded> {
         let config = self.config.clone();
         let known = self.known.clone();
+        let now = self.shared.clock.now();
         let mut loaded =
-            tokio::task::spawn_blocking(move || plan_files::load(&config, &known)).await.ok()?;
+            tokio::task::spawn_blocking(move || plan_files::load(&config, &known, now)).await.ok()?;
         self.note_findings(&mut loaded);
         loop {
             match self.apply(&mut loaded, accept_removals).await {

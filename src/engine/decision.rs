@@ -126,6 +126,15 @@ pub enum Entry {
         /// Why.
         reason: ExpiredReason,
     },
+    /// A reminder of an appointment did not leave in time, or the plan was edited.
+    AppointmentNotReminded {
+        /// What the appointment is for.
+        what: String,
+        /// The instant of the reminder.
+        due: Millis,
+        /// Why; `None` when the plan was edited.
+        reason: Option<ExpiredReason>,
+    },
     /// A check-in was closed without an answer.
     CheckInClosed {
         /// The check-in's id.

@@ -18,8 +18,9 @@ pub struct PatientState {
     pub medications: Vec<MedicationState>,
     /// Doses that wait for an answer or for the end of their window.
     pub doses: Vec<OpenDose>,
-    /// Check-ins that wait for an answer or for the end of their window.
-    pub check_ins: Vec<OpenCheckIn>,
+    /// Check-ins that wait for an answer or for the end of their window, and reminders of
+    /// appointments that have not left yet.
+    pub prompts: Vec<OpenPrompt>,
     /// Messages in the outbox whose outcome is not known yet.
     pub unsettled: Vec<OutboxRef>,
     /// Since when the channel says that this patient cannot be reached.
@@ -35,7 +36,7 @@ impl PatientState {
             cursor: now,
             medications: Vec::new(),
             doses: Vec::new(),
-            check_ins: Vec::new(),
+            prompts: Vec::new(),
             unsettled: Vec::new(),
             unreachable_since: None,
         }
@@ -95,17 +96,31 @@ pub struct OpenDose {
     pub sending: Sending,
 }
 
-/// A check-in whose instant has come and which is not closed yet.
+/// What a prompt other than a reminder of doses is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PromptKind {
+    /// A question; it stays open for the answer.
+    CheckIn,
+    /// A reminder of an appointment; it is done when it has left.
+    Appointment,
+}
+
+/// A check-in or a reminder of an appointment whose instant has come and which is not closed yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenCheckIn {
-    /// The check-in's id.
-    pub check_in: String,
+pub struct OpenPrompt {
+    /// What it is about.
+    pub kind: PromptKind,
+    /// The check-in's id; what the appointment is for.
+    pub id: String,
     /// The scheduled instant.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub due: Timestamp,
-    /// From here on an answer is late and no prompt leaves the house.
+    /// From here on it does not leave the house, and an answer is late.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub window_ends: Timestamp,
+    /// A prompt after this says that it is late.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub on_time_until: Timestamp,
     /// What is known of its messages.
     pub sending: Sending,
 }

@@ -2,12 +2,13 @@
 
 use super::{
     About, ClosedDose, Context, Decision, DoseState, Entry, ExpiredReason, Input, MedicationState,
-    Message, MessageId, Millis, OpenCheckIn, OpenDose, OutboxRef, PatientState, Sending,
+    Message, MessageId, Millis, OpenDose, OpenPrompt, OutboxRef, PatientState, PromptKind, Sending,
     Settlement,
 };
-use crate::plan::{CheckIn, Medication, ResolvedPlan, ScheduledCheckIn, ScheduledDose};
+use crate::plan::{Medication, ResolvedPlan, ScheduledDose};
 use jiff::{SignedDuration, Timestamp};
 
+mod appointment;
 mod edit;
 mod prompt;
 
@@ -94,15 +95,12 @@ impl<'a> Turn<'a> {
             .doses
             .iter()
             .map(|dose| closes_at(dose.window_ends, &dose.sending));
-        let closing_check_ins = self
-            .state
-            .check_ins
-            .iter()
-            .map(|check_in| closes_at(check_in.window_ends, &check_in.sending));
+        let closing_prompts =
+            self.state.prompts.iter().map(|it| closes_at(it.window_ends, &it.sending));
         let wake_at = ahead
             .into_iter()
             .chain(closing)
-            .chain(closing_check_ins)
+            .chain(closing_prompts)
             .min();
         Decision {
             state: self.state,
@@ -127,7 +125,10 @@ impl<'a> Turn<'a> {
                 .next()
                 .map(|check_in| check_in.due)
         });
-        doses.chain(check_ins).min()
+        let appointments =
+            plan.appointments.iter().filter_map(|it| appointment::reminders_from(it, from).next());
+        let appointments = appointments.map(|reminder| reminder.due);
+        doses.chain(check_ins).chain(appointments).min()
     }
 
     /// Decides all that falls after the cursor up to `horizon`, and moves the cursor there.
@@ -150,7 +151,12 @@ impl<'a> Turn<'a> {
             .map(|check_in| (check_in, plan.check_ins_from(check_in, from).peekable()))
             .collect();
         let first_new_dose = self.state.doses.len();
-        let first_new_check_in = self.state.check_ins.len();
+        let mut appointments: Vec<_> = plan
+            .appointments
+            .iter()
+            .map(|it| (it, appointment::reminders_from(it, from).peekable()))
+            .collect();
+        let first_new_prompt = self.state.prompts.len();
         let mut expired = Vec::new();
         let mut decided = 0;
         let mut reached = horizon;
@@ -158,13 +164,11 @@ impl<'a> Turn<'a> {
             let next_dose = doses
                 .iter_mut()
                 .filter_map(|(_, it)| it.peek().map(|dose| dose.due));
-            let next = next_dose
-                .chain(
-                    check_ins
-                        .iter_mut()
-                        .filter_map(|(_, it)| it.peek().map(|it| it.due)),
-                )
-                .min();
+            let next_check_in =
+                check_ins.iter_mut().filter_map(|(_, it)| it.peek().map(|it| it.due));
+            let next_appointment =
+                appointments.iter_mut().filter_map(|(_, it)| it.peek().map(|it| it.due));
+            let next = next_dose.chain(next_check_in).chain(next_appointment).min();
             let Some(due) = next.filter(|due| *due <= horizon) else {
                 break next;
             };
@@ -179,8 +183,30 @@ impl<'a> Turn<'a> {
                 }
             }
             for (check_in, scheduled) in &mut check_ins {
-                while let Some(scheduled) = scheduled.next_if(|it| it.due == due) {
-                    self.check_in_due(check_in, scheduled, overdue);
+                while let Some(it) = scheduled.next_if(|it| it.due == due) {
+                    let prompt = OpenPrompt {
+                        kind: PromptKind::CheckIn,
+                        id: check_in.id.clone(),
+                        due,
+                        window_ends: it.window_ends,
+                        on_time_until: it.on_time_until,
+                        sending: Sending::default(),
+                    };
+                    self.prompt_due(prompt, overdue);
+                    decided += 1;
+                }
+            }
+            for (appointment, reminders) in &mut appointments {
+                while let Some(reminder) = reminders.next_if(|it| it.due == due) {
+                    let prompt = OpenPrompt {
+                        kind: PromptKind::Appointment,
+                        id: appointment.what.clone(),
+                        due,
+                        window_ends: reminder.window_ends,
+                        on_time_until: reminder.window_ends,
+                        sending: Sending::default(),
+                    };
+                    self.prompt_due(prompt, overdue);
                     decided += 1;
                 }
             }
@@ -208,7 +234,7 @@ impl<'a> Turn<'a> {
             medication.recent.retain(|due| due.0 > horizon);
         }
         self.prompt_doses(plan, first_new_dose);
-        self.prompt_check_ins(plan, first_new_check_in);
+        self.send_prompts(plan, first_new_prompt);
         next
     }
 
@@ -260,32 +286,19 @@ impl<'a> Turn<'a> {
         self.doses_due += 1;
     }
 
-    /// A check-in's instant has come: it is opened, or closed unasked when its window has passed.
-    fn check_in_due(
-        &mut self,
-        check_in: &CheckIn,
-        scheduled: ScheduledCheckIn,
-        overdue: ExpiredReason,
-    ) {
-        let known = |open: &OpenCheckIn| open.check_in == check_in.id && open.due == scheduled.due;
-        if self.state.check_ins.iter().any(known) {
+    /// The instant of a check-in or of a reminder of an appointment has come: it is opened, or
+    /// closed when its window has passed.
+    fn prompt_due(&mut self, prompt: OpenPrompt, overdue: ExpiredReason) {
+        let known = |open: &OpenPrompt| {
+            open.kind == prompt.kind && open.id == prompt.id && open.due == prompt.due
+        };
+        if self.state.prompts.iter().any(known) {
             return;
         }
-        if scheduled.window_ends <= self.now {
-            self.journal.push(Entry::CheckInClosed {
-                check_in: check_in.id.clone(),
-                due: Millis(scheduled.due),
-                asked: None,
-                reason: Some(overdue),
-                cancelled: false,
-            });
+        if prompt.window_ends <= self.now {
+            self.journal.push(prompt.closed(Some(overdue)));
         } else {
-            self.state.check_ins.push(OpenCheckIn {
-                check_in: check_in.id.clone(),
-                due: scheduled.due,
-                window_ends: scheduled.window_ends,
-                sending: Sending::default(),
-            });
+            self.state.prompts.push(prompt);
         }
     }
 
@@ -319,13 +332,13 @@ impl<'a> Turn<'a> {
             .doses
             .iter_mut()
             .map(|dose| (&dose.medication, dose.due, &mut dose.sending));
-        let check_ins = self
+        let prompts = self
             .state
-            .check_ins
+            .prompts
             .iter_mut()
-            .map(|check_in| (&check_in.check_in, check_in.due, &mut check_in.sending));
+            .map(|prompt| (&prompt.id, prompt.due, &mut prompt.sending));
         for (id, due, sending) in doses
-            .chain(check_ins)
+            .chain(prompts)
             .filter(|(_, _, sending)| sending.prompt == Some(message))
         {
             about.push(About {
@@ -337,6 +350,10 @@ impl<'a> Turn<'a> {
         match settlement {
             Settlement::Accepted(at) => {
                 self.state.unreachable_since = None;
+                // A reminder of an appointment waits for nothing.
+                self.state.prompts.retain(|prompt| {
+                    prompt.kind != PromptKind::Appointment || !prompt.sending.has_left()
+                });
                 self.journal.push(Entry::Accepted {
                     message,
                     at: Millis(at),
@@ -385,11 +402,11 @@ impl<'a> Turn<'a> {
         }
         let closed: Vec<_> = self
             .state
-            .check_ins
+            .prompts
             .extract_if(.., |it| closes_at(it.window_ends, &it.sending) <= now)
             .collect();
-        for check_in in closed {
-            self.close_check_in(check_in, false);
+        for prompt in closed {
+            self.close_prompt(&prompt);
         }
     }
 
@@ -412,11 +429,11 @@ impl<'a> Turn<'a> {
         }
         let closed: Vec<_> = self
             .state
-            .check_ins
+            .prompts
             .extract_if(.., |it| hopeless(&it.sending))
             .collect();
-        for check_in in closed {
-            self.close_check_in(check_in, false);
+        for prompt in closed {
+            self.close_prompt(&prompt);
         }
     }
 
@@ -440,17 +457,47 @@ impl<'a> Turn<'a> {
             .push(Entry::DoseClosed(dose.close(state, reason)));
     }
 
-    fn close_check_in(&mut self, check_in: OpenCheckIn, cancelled: bool) {
-        let sending = check_in.sending;
-        let reason =
-            (!cancelled && sending.accepted_at.is_none()).then(|| sending.reason_not_sent());
-        self.journal.push(Entry::CheckInClosed {
-            check_in: check_in.check_in,
-            due: Millis(check_in.due),
-            asked: sending.accepted_at.map(Millis),
-            reason,
-            cancelled,
-        });
+    /// The window has closed: a question that was asked was not answered, and what did not leave
+    /// has its reason.
+    fn close_prompt(&mut self, prompt: &OpenPrompt) {
+        let reason = prompt
+            .sending
+            .accepted_at
+            .is_none()
+            .then(|| prompt.sending.reason_not_sent());
+        if prompt.kind == PromptKind::CheckIn || reason.is_some() {
+            self.journal.push(prompt.closed(reason));
+        }
+    }
+}
+
+impl OpenPrompt {
+    /// The entry of its end without an answer.
+    fn closed(&self, reason: Option<ExpiredReason>) -> Entry {
+        match self.kind {
+            PromptKind::CheckIn => Entry::CheckInClosed {
+                check_in: self.id.clone(),
+                due: Millis(self.due),
+                asked: self.sending.accepted_at.map(Millis),
+                reason,
+                cancelled: false,
+            },
+            PromptKind::Appointment => Entry::AppointmentNotReminded {
+                what: self.id.clone(),
+                due: Millis(self.due),
+                reason,
+            },
+        }
+    }
+
+    /// The entry of its end by an edit of the plan.
+    fn cancelled(&self) -> Entry {
+        match self.closed(None) {
+            Entry::CheckInClosed { check_in, due, asked, reason, .. } => {
+                Entry::CheckInClosed { check_in, due, asked, reason, cancelled: true }
+            }
+            other => other,
+        }
     }
 }
 
@@ -489,6 +536,11 @@ impl Sending {
                 self.failure = Some(reason);
             }
         }
+    }
+
+    /// True if a message was accepted or is in doubt.
+    fn has_left(&self) -> bool {
+        self.accepted_at.is_some() || self.in_doubt
     }
 
     /// Why nothing was accepted. A message in doubt was tried while the API did not answer.

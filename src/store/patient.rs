@@ -67,7 +67,8 @@ impl Tally {
             } => self.check_ins[2] += 1,
             Entry::CheckInClosed { asked: Some(_), .. } => self.check_ins[0] += 1,
             Entry::CheckInClosed { .. } => self.check_ins[1] += 1,
-            Entry::PlanApplied { .. }
+            Entry::AppointmentNotReminded { .. }
+            | Entry::PlanApplied { .. }
             | Entry::PlanTextChanged { .. }
             | Entry::PlanEnded
             | Entry::Accepted { .. }

@@ -216,6 +216,7 @@ fn closed_doses(entry: Entry) -> Vec<ClosedDose> {
         | Entry::PlanEnded
         | Entry::Accepted { .. }
         | Entry::NotAccepted { .. }
+        | Entry::AppointmentNotReminded { .. }
         | Entry::CheckInClosed { .. } => Vec::new(),
     }
 }

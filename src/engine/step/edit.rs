@@ -2,7 +2,9 @@
 //! (G6, P15).
 
 use super::{LOOK_AHEAD, RECENT, Turn, after};
-use crate::engine::{DoseState, Entry, ExpiredReason, MedicationState, Millis, ServedSlots};
+use crate::engine::{
+    DoseState, Entry, ExpiredReason, MedicationState, Millis, OpenPrompt, PromptKind, ServedSlots,
+};
 use crate::plan::{Medication, ResolvedPlan};
 use jiff::{Timestamp, civil::Date};
 
@@ -65,7 +67,7 @@ impl Turn<'_> {
         }
         let taken_back: Vec<_> = self
             .state
-            .check_ins
+            .prompts
             .extract_if(.., |it| planned(it.due, &it.sending))
             .filter_map(|it| it.sending.prompt)
             .collect();
@@ -77,14 +79,21 @@ impl Turn<'_> {
     fn cancel_removed(&mut self, new: &ResolvedPlan) {
         self.cancel(
             |id| !new.medications.iter().any(|it| it.id == id),
-            |id| !new.check_ins.iter().any(|it| it.id == id),
+            |prompt| match prompt.kind {
+                PromptKind::CheckIn => !new.check_ins.iter().any(|it| it.id == prompt.id),
+                // An appointment that was moved is another one.
+                PromptKind::Appointment => !new
+                    .appointments
+                    .iter()
+                    .any(|it| it.what == prompt.id && it.remind.contains(&prompt.due)),
+            },
         );
     }
 
     fn cancel(
         &mut self,
         medication_gone: impl Fn(&str) -> bool,
-        check_in_gone: impl Fn(&str) -> bool,
+        prompt_gone: impl Fn(&OpenPrompt) -> bool,
     ) {
         for dose in self.remove_doses(|dose| medication_gone(&dose.medication)) {
             self.journal
@@ -92,17 +101,15 @@ impl Turn<'_> {
         }
         let cancelled: Vec<_> = self
             .state
-            .check_ins
-            .extract_if(.., |it| check_in_gone(&it.check_in))
+            .prompts
+            .extract_if(.., |it| prompt_gone(it))
             .collect();
         let prompts: Vec<_> = cancelled
             .iter()
             .filter_map(|it| it.sending.prompt)
             .collect();
         self.withdraw_messages(&prompts);
-        for check_in in cancelled {
-            self.close_check_in(check_in, true);
-        }
+        self.journal.extend(cancelled.iter().map(OpenPrompt::cancelled));
     }
 
     /// Notes new medications, forgets those long gone, and counts the served slots of today for
@@ -158,9 +165,7 @@ pub(super) fn is_served(
     if local_date(plan, served.edited_at) != date {
         return false;
     }
-    let Ok(midnight) = plan.zone.time_zone().to_timestamp(date.at(0, 0, 0, 0)) else {
-        return false;
-    };
+    let midnight = plan.zone.instant(date.at(0, 0, 0, 0));
     let rank = plan
         .doses_from(medication, midnight.max(after(remembered.since)))
         .take_while(|slot| slot.due < due)
@@ -169,5 +174,5 @@ pub(super) fn is_served(
 }
 
 fn local_date(plan: &ResolvedPlan, at: Timestamp) -> Date {
-    plan.zone.time_zone().to_datetime(at).date()
+    plan.zone.local(at).date()
 }

@@ -2,14 +2,11 @@
 
 use super::Turn;
 use crate::engine::{
-    Addressee, Body, Class, DoseLine, ExpiredReason, Message, MessageId, OpenDose, OutboxRef,
-    Question, Sending,
+    Addressee, AppointmentLine, Body, Class, DoseLine, ExpiredReason, Message, MessageId, OpenDose,
+    OpenPrompt, OutboxRef, PromptKind, Question, Sending,
 };
 use crate::plan::ResolvedPlan;
-use jiff::{SignedDuration, Timestamp};
-
-/// A late check-in prompt says so after this: two hours, the limit of doses given daily.
-const CHECK_IN_ON_TIME: SignedDuration = SignedDuration::from_hours(2);
+use jiff::Timestamp;
 
 impl Turn<'_> {
     /// Puts reminders of the open doses from index `first` on into the outbox: one for each
@@ -30,7 +27,7 @@ impl Turn<'_> {
             })
             .collect();
         self.prompt_these(plan, &mut wanted);
-        self.prompt_check_ins(plan, 0);
+        self.send_prompts(plan, 0);
     }
 
     fn prompt_these(&mut self, plan: &ResolvedPlan, wanted: &mut Vec<usize>) {
@@ -133,48 +130,29 @@ impl Turn<'_> {
         );
     }
 
-    /// Puts prompts of the open check-ins from index `first` on that need one into the outbox.
-    /// In quiet hours they wait for their end.
-    pub(super) fn prompt_check_ins(&mut self, plan: &ResolvedPlan, first: usize) {
-        for index in first..self.state.check_ins.len() {
-            let open = &self.state.check_ins[index];
+    /// Puts the open check-ins and reminders of appointments from index `first` on that need it
+    /// into the outbox. In quiet hours they wait for their end.
+    pub(super) fn send_prompts(&mut self, plan: &ResolvedPlan, first: usize) {
+        for index in first..self.state.prompts.len() {
+            let open = &self.state.prompts[index];
             if !open.sending.may_be_prompted() || open.window_ends <= self.now {
                 continue;
             }
-            let Some(check_in) = plan.check_ins.iter().find(|it| it.id == open.check_in) else {
+            let Some((class, kind, body)) = body_of(plan, open) else {
                 continue;
             };
             if !self.context.enrolled {
-                self.state.check_ins[index].sending.failure = Some(ExpiredReason::NotEnrolled);
+                self.state.prompts[index].sending.failure = Some(ExpiredReason::NotEnrolled);
                 continue;
             }
-            let (due, deadline, issued) = (open.due, open.window_ends, open.sending.issued);
-            let earliest = due.max(self.now);
-            let not_before = plan
-                .quiet_hours
-                .and_then(|quiet| quiet.end_after(earliest, &plan.zone))
-                .unwrap_or(due);
-            let id = self.message_id(
-                b"check_in",
-                issued,
-                [(check_in.id.as_str(), due)].into_iter(),
-            );
-            let body = Body::CheckIn(Question {
-                check_in: check_in.id.clone(),
-                ask: check_in.ask.clone(),
-                answer: check_in.answer.clone(),
-                due,
-                on_time_until: due
-                    .saturating_add(CHECK_IN_ON_TIME)
-                    .unwrap_or(Timestamp::MAX),
-            });
-            self.state.check_ins[index].sending.issue(id);
-            let key = OutboxRef {
-                class: Class::CheckIn,
-                deadline,
-                id,
-            };
-            self.issue(plan, key, not_before, due, body);
+            let (due, deadline) = (open.due, open.window_ends);
+            let quiet = plan.quiet_hours;
+            let not_before =
+                quiet.and_then(|it| it.end_after(due.max(self.now), &plan.zone)).unwrap_or(due);
+            let about = [(open.id.as_str(), due)].into_iter();
+            let id = self.message_id(kind, open.sending.issued, about);
+            self.state.prompts[index].sending.issue(id);
+            self.issue(plan, OutboxRef { class, deadline, id }, not_before, due, body);
         }
     }
 
@@ -233,8 +211,8 @@ impl Turn<'_> {
                 self.withdraw.push(key);
             }
             let doses = self.state.doses.iter_mut().map(|dose| &mut dose.sending);
-            let check_ins = self.state.check_ins.iter_mut().map(|it| &mut it.sending);
-            for sending in doses.chain(check_ins).filter(|it| it.prompt == Some(*id)) {
+            let prompts = self.state.prompts.iter_mut().map(|it| &mut it.sending);
+            for sending in doses.chain(prompts).filter(|it| it.prompt == Some(*id)) {
                 sending.prompt = None;
             }
         }
@@ -256,12 +234,42 @@ impl Turn<'_> {
 impl Sending {
     /// True if nothing about it waits in the outbox, was accepted or is in doubt.
     fn may_be_prompted(&self) -> bool {
-        self.prompt.is_none() && self.accepted_at.is_none() && !self.in_doubt
+        self.prompt.is_none() && !self.has_left()
     }
 
     fn issue(&mut self, id: MessageId) {
         self.prompt = Some(id);
         self.issued = self.issued.saturating_add(1);
+    }
+}
+
+/// Class, name of the kind for message ids, and text of an open prompt; `None` when the plan does
+/// not hold it any more.
+fn body_of(plan: &ResolvedPlan, open: &OpenPrompt) -> Option<(Class, &'static [u8], Body)> {
+    match open.kind {
+        PromptKind::CheckIn => {
+            let check_in = plan.check_ins.iter().find(|it| it.id == open.id)?;
+            let question = Question {
+                check_in: check_in.id.clone(),
+                ask: check_in.ask.clone(),
+                answer: check_in.answer.clone(),
+                due: open.due,
+                on_time_until: open.on_time_until,
+            };
+            Some((Class::CheckIn, b"check_in", Body::CheckIn(question)))
+        }
+        PromptKind::Appointment => {
+            let appointment = plan
+                .appointments
+                .iter()
+                .find(|it| it.what == open.id && it.remind.contains(&open.due))?;
+            let line = AppointmentLine {
+                what: appointment.what.clone(),
+                at: appointment.at,
+                note: appointment.note.clone(),
+            };
+            Some((Class::Notice, b"appointment", Body::Appointment(line)))
+        }
     }
 }
 
