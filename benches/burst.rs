@@ -5,7 +5,7 @@
 //! `cargo bench --bench burst -- [--patients N] [--rounds R]`; the figure that counts is the
 //! ratio, as these machines drift.
 
-use dosed::daemon::clock::{Clock, ScaledClock};
+use dosed::daemon::clock::ScaledClock;
 use dosed::daemon::config::{Config, Environment};
 use dosed::daemon::signals::Control;
 use dosed::daemon::{self, Options};
@@ -49,7 +49,10 @@ fn main() {
         ratios.push(ratio);
     }
     ratios.sort_by(f64::total_cmp);
-    println!("median ratio {:.2} (1 is the bare loop)", ratios[ratios.len() / 2]);
+    println!(
+        "median ratio {:.2} (1 is the bare loop)",
+        ratios[ratios.len() / 2]
+    );
 }
 
 fn arguments() -> (usize, usize) {
@@ -58,7 +61,10 @@ fn arguments() -> (usize, usize) {
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = |otherwise| {
-            arguments.next().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+            arguments
+                .next()
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(otherwise)
         };
         match argument.as_str() {
             "--patients" => patients = number(patients),
@@ -88,7 +94,9 @@ fn daemon_burst(sink: &Sink, patients: usize) -> Burst {
     };
     let config = Config::load(&world.path().join("config.toml"), &environment);
     let config = config.unwrap_or_else(|error| panic!("{error}"));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.expect("a runtime");
     sink.expect(patients);
     // Loading so many plans takes its time, and the instant must lie after it.
@@ -109,12 +117,22 @@ fn daemon_burst(sink: &Sink, patients: usize) -> Burst {
     let text = std::fs::read_to_string(&ready).expect("the daemon was ready");
     let address: serde_json::Value = serde_json::from_str(&text).expect("a JSON document");
     let metrics = runtime.block_on(async {
-        let url = format!("http://{}/metrics", address["private"].as_str().expect("an address"));
+        let url = format!(
+            "http://{}/metrics",
+            address["private"].as_str().expect("an address")
+        );
         // The last outcomes are committed a moment after the last answer.
         loop {
-            let text = reqwest::get(&url).await.expect("metrics").text().await.expect("metrics");
+            let text = reqwest::get(&url)
+                .await
+                .expect("metrics")
+                .text()
+                .await
+                .expect("metrics");
             let settled = format!("outcome=\"accepted\"}} {patients}");
-            if text.lines().any(|line| line.starts_with("dosed_reminders") && line.ends_with(&settled))
+            if text
+                .lines()
+                .any(|line| line.starts_with("dosed_reminders") && line.ends_with(&settled))
             {
                 return text;
             }
@@ -129,7 +147,6 @@ fn daemon_burst(sink: &Sink, patients: usize) -> Burst {
     stop.cancel();
     let ended = runtime.block_on(daemon).expect("the daemon did not panic");
     ended.unwrap_or_else(|error| panic!("{error}"));
-    drop(clock.now());
     let instant = began
         + Duration::try_from(due.duration_since(start)).expect("the instant is ahead of the start");
     let arrivals = sink.take();
@@ -200,7 +217,9 @@ thing4 = "{{{{ note or '请按医嘱服用' }}}}"
 /// The same bodies, as fast as a loop of reqwest posts them.
 fn bare_burst(sink: &Sink, bodies: &[Vec<u8>]) -> Duration {
     sink.expect(bodies.len());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.expect("a runtime");
     let client = reqwest::Client::builder()
         .no_proxy()
@@ -269,10 +288,13 @@ impl Sink {
         let (told, port) = std::sync::mpsc::channel();
         let (sink, notify) = (Arc::clone(&state), Arc::clone(&done));
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
             runtime.expect("a runtime").block_on(async move {
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-                told.send(listener.local_addr().expect("a port").port()).expect("main waits");
+                told.send(listener.local_addr().expect("a port").port())
+                    .expect("main waits");
                 loop {
                     let (stream, _) = listener.accept().await.expect("a connection");
                     let _ = stream.set_nodelay(true);
@@ -280,7 +302,11 @@ impl Sink {
                 }
             });
         });
-        Self { port: port.recv().expect("the sink starts"), state, done }
+        Self {
+            port: port.recv().expect("the sink starts"),
+            state,
+            done,
+        }
     }
 
     fn expect(&self, count: usize) {
@@ -292,8 +318,12 @@ impl Sink {
     fn take(&self) -> Arrivals {
         let mut state = self.state.lock().expect("not poisoned");
         let now = Instant::now();
-        let fresh =
-            Arrivals { expected: usize::MAX, first: now, last: now, bodies: Vec::new() };
+        let fresh = Arrivals {
+            expected: usize::MAX,
+            first: now,
+            last: now,
+            bodies: Vec::new(),
+        };
         std::mem::replace(&mut *state, fresh)
     }
 }
@@ -350,5 +380,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<Arrivals>>, done: Arc<Not
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }

@@ -76,7 +76,10 @@ impl Daemon {
         }
         let unreachable = |error: reqwest::Error| {
             let socket = self.admin.display();
-            (Exit::Unavailable, format!("no daemon answers at {socket}: {}", cause(&error)))
+            (
+                Exit::Unavailable,
+                format!("no daemon answers at {socket}: {}", cause(&error)),
+            )
         };
         block_on(async {
             let client = client(RELOAD_TIMEOUT, |it| it.unix_socket(self.admin.clone()))

@@ -52,7 +52,7 @@ pub fn run(args: Args) -> Exit {
 
 fn show(args: &Args) -> Result<Exit, (Exit, String)> {
     let config = Config::load(&args.config, &Environment::of_process())
-        .map_err(|error| (super::config_exit(error.kind), error.to_string()))?;
+        .map_err(|error| (Exit::from(&error), error.to_string()))?;
     let zone = &config.clinic.defaults.zone;
     let instant = |text: &Option<String>, otherwise| match text {
         None => Ok(otherwise),
@@ -72,14 +72,23 @@ fn show(args: &Args) -> Result<Exit, (Exit, String)> {
     if let Some(patient) = patient
         && !reader.knows(patient).map_err(failed)?
     {
-        return Err((Exit::Findings, format!("no plan was ever in force for `{patient}`")));
+        return Err((
+            Exit::Findings,
+            format!("no plan was ever in force for `{patient}`"),
+        ));
     }
     let text = if args.journal {
         let lines = reader.journal(patient, from, until).map_err(failed)?;
         journal_text(&lines, zone, args.json)
     } else {
-        let doses = reader.doses(patient, from, until, Timestamp::now()).map_err(failed)?;
-        if args.json { doses_json(&doses, zone) } else { doses_text(&doses, zone) }
+        let doses = reader
+            .doses(patient, from, until, Timestamp::now())
+            .map_err(failed)?;
+        if args.json {
+            doses_json(&doses, zone)
+        } else {
+            doses_text(&doses, zone)
+        }
     };
     match terminal::write_stdout(&text) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -96,14 +105,19 @@ pub(super) fn parse_instant(text: &str, zone: &Zone) -> Option<Timestamp> {
     }
     let local = text
         .parse::<jiff::civil::DateTime>()
-        .or_else(|_| text.parse::<jiff::civil::Date>().map(|date| date.at(0, 0, 0, 0)))
+        .or_else(|_| {
+            text.parse::<jiff::civil::Date>()
+                .map(|date| date.at(0, 0, 0, 0))
+        })
         .ok()?;
     zone.time_zone().to_timestamp(local).ok()
 }
 
 /// RFC 3339 with the zone's offset.
 pub(super) fn rfc3339(at: Timestamp, zone: &Zone) -> String {
-    at.to_zoned(zone.time_zone().clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    at.to_zoned(zone.time_zone().clone())
+        .strftime("%Y-%m-%dT%H:%M:%S%:z")
+        .to_string()
 }
 
 fn doses_json(doses: &[DoseLine], zone: &Zone) -> String {
@@ -129,7 +143,10 @@ fn doses_json(doses: &[DoseLine], zone: &Zone) -> String {
 fn doses_text(doses: &[DoseLine], zone: &Zone) -> String {
     let mut text = String::new();
     for dose in doses {
-        let due = zone.time_zone().to_datetime(dose.due).strftime("%Y-%m-%d %H:%M");
+        let due = zone
+            .time_zone()
+            .to_datetime(dose.due)
+            .strftime("%Y-%m-%d %H:%M");
         let state = match (dose.reason, dose.in_doubt) {
             (Some(reason), true) => format!("{} ({}, in doubt)", dose.state.name(), reason.name()),
             (Some(reason), false) => format!("{} ({})", dose.state.name(), reason.name()),
@@ -137,7 +154,10 @@ fn doses_text(doses: &[DoseLine], zone: &Zone) -> String {
             (None, false) => dose.state.name().to_owned(),
         };
         let reminded = dose.reminded.map_or("not reminded".to_owned(), |at| {
-            format!("reminded {}", zone.time_zone().to_datetime(at).strftime("%H:%M:%S"))
+            format!(
+                "reminded {}",
+                zone.time_zone().to_datetime(at).strftime("%H:%M:%S")
+            )
         });
         let _ = writeln!(
             text,
@@ -169,7 +189,10 @@ fn journal_text(lines: &[JournalLine], zone: &Zone, as_json: bool) -> String {
 fn entry_json(entry: &Entry, zone: &Zone) -> Value {
     let instant = |at: &crate::engine::Millis| rfc3339(at.0, zone);
     let about = |about: &[crate::engine::About]| -> Vec<Value> {
-        about.iter().map(|it| json!({ "id": it.id, "due": instant(&it.due) })).collect()
+        about
+            .iter()
+            .map(|it| json!({ "id": it.id, "due": instant(&it.due) }))
+            .collect()
     };
     match entry {
         Entry::PlanApplied { version } => json!({ "entry": "plan_applied", "version": version }),
@@ -177,13 +200,21 @@ fn entry_json(entry: &Entry, zone: &Zone) -> Value {
             json!({ "entry": "plan_text_changed", "version": version })
         }
         Entry::PlanEnded => json!({ "entry": "plan_ended" }),
-        Entry::Accepted { message, at, about: items } => json!({
+        Entry::Accepted {
+            message,
+            at,
+            about: items,
+        } => json!({
             "entry": "accepted",
             "message": message.to_string(),
             "accepted_at": instant(at),
             "about": about(items),
         }),
-        Entry::NotAccepted { message, reason, about: items } => json!({
+        Entry::NotAccepted {
+            message,
+            reason,
+            about: items,
+        } => json!({
             "entry": if reason.is_some() { "not_accepted" } else { "in_doubt" },
             "message": message.to_string(),
             "reason": reason.map(|reason| reason.name()),
@@ -200,7 +231,12 @@ fn entry_json(entry: &Entry, zone: &Zone) -> Value {
             "in_doubt": dose.in_doubt,
             "messages": dose.messages.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }),
-        Entry::DosesExpired { medication, amount, due, reason } => json!({
+        Entry::DosesExpired {
+            medication,
+            amount,
+            due,
+            reason,
+        } => json!({
             "entry": "doses_expired",
             "id": medication,
             "dose": amount,
@@ -215,7 +251,13 @@ fn entry_json(entry: &Entry, zone: &Zone) -> Value {
             "due": instant(due),
             "reason": reason.map(|reason| reason.name()),
         }),
-        Entry::CheckInClosed { check_in, due, asked, reason, cancelled } => json!({
+        Entry::CheckInClosed {
+            check_in,
+            due,
+            asked,
+            reason,
+            cancelled,
+        } => json!({
             "entry": "check_in_closed",
             "id": check_in,
             "due": instant(due),

@@ -17,7 +17,7 @@ pub mod run;
 pub mod status;
 pub mod terminal;
 
-use crate::daemon::config::{Config, ConfigErrorKind};
+use crate::daemon::config::Config;
 use crate::store::{self, OpenError, Reader};
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::Exit;
@@ -96,16 +96,6 @@ fn open_reader(config: &Config) -> Result<Reader, (Exit, String)> {
         cache_bytes: usize::try_from(config.store.cache_bytes).unwrap_or(usize::MAX),
     };
     store::open_reader(&options).map_err(|error| (store_exit(&error), error.to_string()))
-}
-
-/// The exit code of a configuration that is refused.
-fn config_exit(kind: ConfigErrorKind) -> Exit {
-    match kind {
-        ConfigErrorKind::Missing => Exit::NoInput,
-        ConfigErrorKind::Permission => Exit::Permission,
-        ConfigErrorKind::Io => Exit::Io,
-        ConfigErrorKind::Invalid => Exit::Config,
-    }
 }
 
 /// The exit code of a store that cannot be opened.

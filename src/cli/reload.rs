@@ -35,13 +35,19 @@ pub fn run(args: Args) -> Exit {
 
 fn reload(args: &Args) -> Result<Exit, (Exit, String)> {
     let config = Config::load(&args.config, &Environment::of_process())
-        .map_err(|error| (super::config_exit(error.kind), error.to_string()))?;
-    let request = ReloadRequest { accept_removals: args.accept_removals };
-    let body = serde_json::to_value(request)
-        .map_err(|error| (Exit::Internal, error.to_string()))?;
+        .map_err(|error| (Exit::from(&error), error.to_string()))?;
+    let request = ReloadRequest {
+        accept_removals: args.accept_removals,
+    };
+    let body =
+        serde_json::to_value(request).map_err(|error| (Exit::Internal, error.to_string()))?;
     let answer = Daemon::of(&config).post("/reload", &body)?;
-    let reloaded: Reloaded = serde_json::from_value(answer)
-        .map_err(|_| (Exit::Unavailable, "the daemon is of another release".to_owned()))?;
+    let reloaded: Reloaded = serde_json::from_value(answer).map_err(|_| {
+        (
+            Exit::Unavailable,
+            "the daemon is of another release".to_owned(),
+        )
+    })?;
     let text = readable(&reloaded);
     match terminal::write_stdout(&text) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

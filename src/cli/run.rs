@@ -50,9 +50,15 @@ pub fn run(args: Args) -> Exit {
             Arc::new(clock)
         }
     };
-    let options =
-        daemon::Options { ready_file: args.ready_file, environment, clock };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let options = daemon::Options {
+        ready_file: args.ready_file,
+        environment,
+        clock,
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             terminal::write_stderr(&format!("dosed: the runtime cannot be started: {error}\n"));
@@ -85,7 +91,7 @@ pub fn run(args: Args) -> Exit {
 /// Shows why a configuration was refused.
 fn refused(error: &ConfigError) -> Exit {
     terminal::write_stderr(&format!("{error}\n"));
-    super::config_exit(error.kind)
+    Exit::from(error)
 }
 
 fn exit_of(error: &DaemonError) -> Exit {
@@ -111,7 +117,10 @@ mod tests {
     #[test]
     fn what_only_a_person_can_mend_is_not_restarted() {
         let path = PathBuf::from("dosed.redb");
-        let newer = DaemonError::Store(OpenError::Newer { path: path.clone(), found: 2 });
+        let newer = DaemonError::Store(OpenError::Newer {
+            path: path.clone(),
+            found: 2,
+        });
         let locked = DaemonError::Store(OpenError::Locked(path));
         assert_eq!(exit_of(&newer), Exit::Config);
         assert_eq!(exit_of(&locked), Exit::Locked);

@@ -39,22 +39,37 @@ pub fn run(args: Args) -> Exit {
 
 fn show(args: &Args) -> Result<Exit, (Exit, String)> {
     let config = Config::load(&args.config, &Environment::of_process())
-        .map_err(|error| (super::config_exit(error.kind), error.to_string()))?;
+        .map_err(|error| (Exit::from(&error), error.to_string()))?;
     if let Some(pseudonym) = &args.who {
         let reader = super::open_reader(&config)?;
-        let patient =
-            reader.who(pseudonym).map_err(|error| (Exit::Io, error.to_string()))?;
+        let patient = reader
+            .who(pseudonym)
+            .map_err(|error| (Exit::Io, error.to_string()))?;
         let Some(patient) = patient else {
-            return Err((Exit::Findings, format!("no patient has the pseudonym `{pseudonym}`")));
+            return Err((
+                Exit::Findings,
+                format!("no patient has the pseudonym `{pseudonym}`"),
+            ));
         };
         return print(&format!("{patient}\n")).map(|()| Exit::Ok);
     }
     let body = Daemon::of(&config).get("/health")?;
     let health: Value = serde_json::from_str(&body).map_err(|_| {
-        (Exit::Unavailable, "what answers there is not a dosed daemon".to_owned())
+        (
+            Exit::Unavailable,
+            "what answers there is not a dosed daemon".to_owned(),
+        )
     })?;
-    print(&if args.json { format!("{health}\n") } else { readable(&health) })?;
-    Ok(if health["status"] == "fail" { Exit::Findings } else { Exit::Ok })
+    print(&if args.json {
+        format!("{health}\n")
+    } else {
+        readable(&health)
+    })?;
+    Ok(if health["status"] == "fail" {
+        Exit::Findings
+    } else {
+        Exit::Ok
+    })
 }
 
 fn print(text: &str) -> Result<(), (Exit, String)> {
@@ -123,7 +138,10 @@ mod tests {
             "checks": {"plans:active": [{"status": "warn", "observedValue": 3,
                 "output": "1 plan rejected; run: dosed check"}]},
         }));
-        assert!(text.contains("running; somebody should look: 1 plan rejected"), "{text}");
+        assert!(
+            text.contains("running; somebody should look: 1 plan rejected"),
+            "{text}"
+        );
         assert!(text.contains("up 1 d 1 h"), "{text}");
         assert!(text.contains("run: dosed check"), "{text}");
     }

@@ -85,8 +85,14 @@ impl Dispatcher {
         self.recover().await;
         while !stop.is_cancelled() {
             let store_failed = !self.refill().await | !self.turn().await;
-            let pause = if store_failed { STORE_PAUSE } else { self.pause() };
-            self.shared.vitals.dispatcher_turn(self.shared.clock.elapsed(), self.queue.oldest());
+            let pause = if store_failed {
+                STORE_PAUSE
+            } else {
+                self.pause()
+            };
+            self.shared
+                .vitals
+                .dispatcher_turn(self.shared.clock.elapsed(), self.queue.oldest());
             let clock = Arc::clone(&self.shared.clock);
             tokio::select! {
                 notice = self.notices.recv() => match notice {
@@ -117,7 +123,10 @@ impl Dispatcher {
             }
         };
         if !left.is_empty() {
-            tracing::warn!(count = left.len(), "messages were under way when the daemon ended");
+            tracing::warn!(
+                count = left.len(),
+                "messages were under way when the daemon ended"
+            );
         }
         let now = self.shared.clock.now();
         let resend_within = self.shared.outlet().channel.resend_within();
@@ -222,7 +231,8 @@ impl Dispatcher {
                 self.hand_out();
                 let group = self.group_size();
                 let mut claimed = true;
-                if self.claimed.len() + self.handoff.waiting() <= group / 2 && self.queue.ready() > 0
+                if self.claimed.len() + self.handoff.waiting() <= group / 2
+                    && self.queue.ready() > 0
                 {
                     let wanted = self.queue.take(group);
                     claimed = self.claim(wanted).await;
@@ -235,7 +245,10 @@ impl Dispatcher {
 
     /// Claims a group and keeps it for handing out. False if the store failed.
     async fn claim(&mut self, wanted: Vec<Queued>) -> bool {
-        let keys = wanted.iter().map(|queued| (queued.message.key, queued.attempts)).collect();
+        let keys = wanted
+            .iter()
+            .map(|queued| (queued.message.key, queued.attempts))
+            .collect();
         match self.shared.store.claim(self.shared.clock.now(), keys).await {
             Ok(claimed) => {
                 for queued in wanted {
@@ -266,7 +279,8 @@ impl Dispatcher {
         let allowed = match self.shared.outlet().rate {
             None => self.claimed.len(),
             Some(rate) => {
-                self.pace.allow(self.claimed.len(), rate.get(), self.shared.clock.elapsed())
+                self.pace
+                    .allow(self.claimed.len(), rate.get(), self.shared.clock.elapsed())
             }
         };
         self.handoff.push(self.claimed.drain(..allowed));
@@ -276,7 +290,8 @@ impl Dispatcher {
     fn group_size(&self) -> usize {
         let rate = self.shared.outlet().rate;
         let seen = self.pace.seen_per_second().max(2 * self.concurrency);
-        rate.map_or(seen, |rate| seen.min(rate.get() as usize)).clamp(1, GROUP_MAX)
+        rate.map_or(seen, |rate| seen.min(rate.get() as usize))
+            .clamp(1, GROUP_MAX)
     }
 
     /// Gives back what was claimed and not handed out: it was surely not sent.
@@ -320,19 +335,30 @@ impl Dispatcher {
     fn pause(&self) -> Duration {
         let now = self.shared.clock.now();
         if !self.claimed.is_empty() {
-            return self.shared.outlet().rate.map_or(Duration::from_millis(1), |rate| {
-                Duration::from_secs_f64(1.0 / f64::from(rate.get()))
-                    .max(Duration::from_millis(1))
-            });
+            return self
+                .shared
+                .outlet()
+                .rate
+                .map_or(Duration::from_millis(1), |rate| {
+                    Duration::from_secs_f64(1.0 / f64::from(rate.get()))
+                        .max(Duration::from_millis(1))
+                });
         }
-        let next = [self.queue.next_ripe(), self.queue.next_deadline()].into_iter().flatten().min();
+        let next = [self.queue.next_ripe(), self.queue.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min();
         let span = next.map_or(TURN_MAX, |at| {
             Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
         });
         let ready = self.queue.ready() > 0 && self.shared.gate().reason().is_none();
         // Ready messages that wait for room with the workers are looked at again when the
         // recorder tells of settled ones.
-        let least = if ready { Duration::from_millis(5) } else { Duration::from_millis(1) };
+        let least = if ready {
+            Duration::from_millis(5)
+        } else {
+            Duration::from_millis(1)
+        };
         span.clamp(least, TURN_MAX)
     }
 }
@@ -348,7 +374,13 @@ struct Pace {
 
 impl Pace {
     fn new(elapsed: Duration) -> Self {
-        Self { tokens: 0.0, filled: elapsed, seen: 0.0, since: elapsed, ended: 0 }
+        Self {
+            tokens: 0.0,
+            filled: elapsed,
+            seen: 0.0,
+            since: elapsed,
+            ended: 0,
+        }
     }
 
     /// How many of `wanted` may go now at `rate` a second. At most a tenth of a second's worth is
@@ -368,7 +400,11 @@ impl Pace {
         let span = elapsed.saturating_sub(self.since);
         if span >= Duration::from_millis(100) {
             let rate = self.ended as f64 / span.as_secs_f64();
-            self.seen = if self.seen == 0.0 { rate } else { (self.seen + rate) / 2.0 };
+            self.seen = if self.seen == 0.0 {
+                rate
+            } else {
+                (self.seen + rate) / 2.0
+            };
             self.since = elapsed;
             self.ended = 0;
         }

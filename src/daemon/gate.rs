@@ -99,7 +99,13 @@ impl Gate {
             }
             Outcome::Throttled(until) => {
                 self.failed();
-                self.close(ExpiredReason::Throttled, PAUSE_FIRST, PAUSE_MAX, Some(until), now);
+                self.close(
+                    ExpiredReason::Throttled,
+                    PAUSE_FIRST,
+                    PAUSE_MAX,
+                    Some(until),
+                    now,
+                );
             }
             Outcome::BadToken => {
                 self.failed();
@@ -107,7 +113,13 @@ impl Gate {
             }
             Outcome::Configuration => {
                 self.failed();
-                self.close(ExpiredReason::ApiDown, OPERATOR_PAUSE, OPERATOR_PAUSE, None, now);
+                self.close(
+                    ExpiredReason::ApiDown,
+                    OPERATOR_PAUSE,
+                    OPERATOR_PAUSE,
+                    None,
+                    now,
+                );
             }
         }
     }
@@ -156,7 +168,12 @@ impl Gate {
             Some(closed) if !closed.probing => closed.until.max(end),
             Some(_) | None => end,
         };
-        self.closed = Some(Closed { until, pause, reason, probing: false });
+        self.closed = Some(Closed {
+            until,
+            pause,
+            reason,
+            probing: false,
+        });
     }
 }
 
@@ -183,7 +200,10 @@ mod tests {
         assert_eq!(gate.pass(at(0)), Passage::Closed(at(1)));
         assert_eq!(gate.reason(), Some(ExpiredReason::ApiDown));
         assert_eq!(gate.pass(at(1)), Passage::Probe);
-        assert!(matches!(gate.pass(at(1)), Passage::Closed(_)), "one probe at a time");
+        assert!(
+            matches!(gate.pass(at(1)), Passage::Closed(_)),
+            "one probe at a time"
+        );
         gate.tried(Outcome::Accepted, at(2));
         assert_eq!(gate.pass(at(2)), Passage::Open);
         assert_eq!(gate.reason(), None);
@@ -200,7 +220,9 @@ mod tests {
         for _ in 0..8 {
             assert_eq!(gate.pass(now), Passage::Probe);
             gate.tried(Outcome::RetrySoon, now);
-            let Passage::Closed(until) = gate.pass(now) else { panic!("{gate:?}") };
+            let Passage::Closed(until) = gate.pass(now) else {
+                panic!("{gate:?}")
+            };
             pauses.push(until.duration_since(now).as_secs());
             now = until;
         }

@@ -18,12 +18,14 @@ type GaugeF = Gauge<f64, AtomicU64>;
 type GaugeI = Gauge<i64, AtomicI64>;
 
 /// Seconds from the instant due to the API's acceptance.
-const LATENESS_SECONDS: [f64; 13] =
-    [0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0];
+const LATENESS_SECONDS: [f64; 13] = [
+    0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0,
+];
 
 /// Seconds of a request or a commit.
-const DURATION_SECONDS: [f64; 12] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0];
+const DURATION_SECONDS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0,
+];
 
 /// Outcomes of check-ins, in the order of [`crate::store::Tally`].
 const CHECK_IN_OUTCOMES: [&str; 3] = ["no_answer", "expired", "cancelled"];
@@ -75,11 +77,17 @@ impl Metrics {
     pub fn new(started: f64) -> Self {
         let mut registry = Registry::with_prefix("dosed");
         let build_info: Family<One, GaugeI> = Family::default();
-        build_info.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
+        build_info
+            .get_or_create(&[("version", env!("CARGO_PKG_VERSION"))])
+            .set(1);
         registry.register("build_info", "The release", build_info);
         let start_time = GaugeF::default();
         start_time.set(started);
-        registry.register("start_time_seconds", "Start of the daemon since 1970", start_time);
+        registry.register(
+            "start_time_seconds",
+            "Start of the daemon since 1970",
+            start_time,
+        );
         macro_rules! register {
             ($name:ident, $help:literal, $metric:expr) => {{
                 let metric = $metric;
@@ -196,15 +204,24 @@ impl Metrics {
     /// Makes every series appear at zero.
     fn touch(&self) {
         for state in DoseState::CLOSING {
-            drop(self.doses_settled.get_or_create(&[("outcome", state.name())]));
+            drop(
+                self.doses_settled
+                    .get_or_create(&[("outcome", state.name())]),
+            );
         }
         for reason in ExpiredReason::ALL {
-            drop(self.doses_expired.get_or_create(&[("reason", reason.name())]));
+            drop(
+                self.doses_expired
+                    .get_or_create(&[("reason", reason.name())]),
+            );
         }
         for outcome in Outcome::NAMES {
             drop(self.send_attempts.get_or_create(&[("outcome", outcome)]));
             for class in Class::ALL {
-                drop(self.reminders.get_or_create(&[("class", class.name()), ("outcome", outcome)]));
+                drop(
+                    self.reminders
+                        .get_or_create(&[("class", class.name()), ("outcome", outcome)]),
+                );
             }
         }
         for class in Class::ALL {
@@ -214,7 +231,10 @@ impl Metrics {
             drop(self.wechat_errcode.get_or_create(&[("errcode", label)]));
         }
         for result in wechat::RefreshResult::ALL {
-            drop(self.token_refreshes.get_or_create(&[("result", result.name())]));
+            drop(
+                self.token_refreshes
+                    .get_or_create(&[("result", result.name())]),
+            );
         }
         for outcome in CHECK_IN_OUTCOMES {
             drop(self.check_ins.get_or_create(&[("outcome", outcome)]));
@@ -229,7 +249,9 @@ impl Metrics {
 
     /// Counts one try to send.
     pub fn tried(&self, outcome: &'static str) {
-        self.send_attempts.get_or_create(&[("outcome", outcome)]).inc();
+        self.send_attempts
+            .get_or_create(&[("outcome", outcome)])
+            .inc();
     }
 
     /// Counts a message whose outcome is final.
@@ -243,40 +265,54 @@ impl Metrics {
             Settlement::NotSent(ExpiredReason::Throttled) => "throttled",
             Settlement::NotSent(_) => "retry_later",
         };
-        self.reminders.get_or_create(&[("class", class.name()), ("outcome", outcome)]).inc();
+        self.reminders
+            .get_or_create(&[("class", class.name()), ("outcome", outcome)])
+            .inc();
     }
 
     /// Counts what a transaction closed.
     pub fn closed(&self, tally: &crate::store::Tally) {
         for (state, count) in DoseState::CLOSING.iter().zip(tally.doses) {
-            self.doses_settled.get_or_create(&[("outcome", state.name())]).inc_by(count);
+            self.doses_settled
+                .get_or_create(&[("outcome", state.name())])
+                .inc_by(count);
         }
         for (reason, count) in ExpiredReason::ALL.iter().zip(tally.expired) {
-            self.doses_expired.get_or_create(&[("reason", reason.name())]).inc_by(count);
+            self.doses_expired
+                .get_or_create(&[("reason", reason.name())])
+                .inc_by(count);
         }
         for (outcome, count) in CHECK_IN_OUTCOMES.iter().zip(tally.check_ins) {
-            self.check_ins.get_or_create(&[("outcome", *outcome)]).inc_by(count);
+            self.check_ins
+                .get_or_create(&[("outcome", *outcome)])
+                .inc_by(count);
         }
     }
 
     /// Counts a commit.
     pub fn committed(&self, ok: bool, seconds: f64) {
         let result = if ok { "ok" } else { "failed" };
-        self.store_commits.get_or_create(&[("result", result)]).inc();
+        self.store_commits
+            .get_or_create(&[("result", result)])
+            .inc();
         self.store_commit_duration_seconds.observe(seconds);
     }
 
     /// Counts a step of the wall clock.
     pub fn clock_stepped(&self, forward: bool) {
         let direction = if forward { "forward" } else { "backward" };
-        self.clock_steps.get_or_create(&[("direction", direction)]).inc();
+        self.clock_steps
+            .get_or_create(&[("direction", direction)])
+            .inc();
     }
 
     /// Sets the depth of the outbox, in the order of [`Class::ALL`].
     pub fn set_outbox_depth(&self, depth: [u64; 5]) {
         for (class, depth) in Class::ALL.iter().zip(depth) {
             let depth = i64::try_from(depth).unwrap_or(i64::MAX);
-            self.outbox_depth.get_or_create(&[("class", class.name())]).set(depth);
+            self.outbox_depth
+                .get_or_create(&[("class", class.name())])
+                .set(depth);
         }
     }
 
@@ -298,11 +334,15 @@ impl Metrics {
 
 impl crate::messaging::Observer for Metrics {
     fn errcode(&self, label: &'static str) {
-        self.wechat_errcode.get_or_create(&[("errcode", label)]).inc();
+        self.wechat_errcode
+            .get_or_create(&[("errcode", label)])
+            .inc();
     }
 
     fn token_refreshed(&self, result: wechat::RefreshResult) {
-        self.token_refreshes.get_or_create(&[("result", result.name())]).inc();
+        self.token_refreshes
+            .get_or_create(&[("result", result.name())])
+            .inc();
     }
 }
 
@@ -312,7 +352,10 @@ fn process(text: &mut String) {
     let mut gauge = |name: &str, help: &str, kind: &str, value: f64| {
         let family = name.strip_suffix("_total").unwrap_or(name);
         // Writing into a String cannot fail.
-        let _ = write!(text, "# HELP {family} {help}.\n# TYPE {family} {kind}\n{name} {value}\n");
+        let _ = write!(
+            text,
+            "# HELP {family} {help}.\n# TYPE {family} {kind}\n{name} {value}\n"
+        );
     };
     let ticks = rustix::param::clock_ticks_per_second() as f64;
     let page = rustix::param::page_size() as f64;
@@ -320,13 +363,30 @@ fn process(text: &mut String) {
         && let Some((_, rest)) = stat.rsplit_once(')')
     {
         // Fields from the third on; see proc_pid_stat(5): utime 14, stime 15, vsize 23, rss 24.
-        let fields: Vec<f64> =
-            rest.split_ascii_whitespace().map(|field| field.parse().unwrap_or(0.0)).collect();
+        let fields: Vec<f64> = rest
+            .split_ascii_whitespace()
+            .map(|field| field.parse().unwrap_or(0.0))
+            .collect();
         let field = |number: usize| fields.get(number - 3).copied().unwrap_or(0.0);
         let seconds = (field(14) + field(15)) / ticks;
-        gauge("process_cpu_seconds_total", "CPU time spent", "counter", seconds);
-        gauge("process_virtual_memory_bytes", "Virtual memory", "gauge", field(23));
-        gauge("process_resident_memory_bytes", "Resident memory", "gauge", field(24) * page);
+        gauge(
+            "process_cpu_seconds_total",
+            "CPU time spent",
+            "counter",
+            seconds,
+        );
+        gauge(
+            "process_virtual_memory_bytes",
+            "Virtual memory",
+            "gauge",
+            field(23),
+        );
+        gauge(
+            "process_resident_memory_bytes",
+            "Resident memory",
+            "gauge",
+            field(24) * page,
+        );
     }
     if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
         // One of them is the listing itself.
@@ -335,7 +395,12 @@ fn process(text: &mut String) {
     }
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     if let Some(limit) = limit.current {
-        gauge("process_max_fds", "File descriptors at most", "gauge", limit as f64);
+        gauge(
+            "process_max_fds",
+            "File descriptors at most",
+            "gauge",
+            limit as f64,
+        );
     }
 }
 
@@ -356,7 +421,10 @@ mod tests {
             "dosed_store_commits_total{result=\"failed\"} 0",
             "dosed_wakes_total 0",
         ] {
-            assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
+            assert!(
+                text.lines().any(|it| it == line),
+                "{line} is not in\n{text}"
+            );
         }
         assert!(text.ends_with("# EOF\n"));
         assert!(text.contains("\nprocess_resident_memory_bytes "));

@@ -98,14 +98,22 @@ impl Monitor {
         let (shared, metrics) = (&self.shared, &self.shared.metrics);
         let signs = shared.vitals.signs();
         let now = shared.clock.now();
-        metrics.scheduler_lag_seconds.set(age_seconds(signs.next_wake, now));
-        metrics.outbox_oldest_age_seconds.set(age_seconds(signs.outbox_oldest, now));
+        metrics
+            .scheduler_lag_seconds
+            .set(age_seconds(signs.next_wake, now));
+        metrics
+            .outbox_oldest_age_seconds
+            .set(age_seconds(signs.outbox_oldest, now));
         metrics.set_outbox_depth(shared.store.telemetry().outbox_depth());
         let reopens = shared.store.telemetry().reopens();
         let counted = self.reopens_counted.swap(reopens, Ordering::Relaxed);
-        metrics.store_reopens.inc_by(reopens.saturating_sub(counted));
+        metrics
+            .store_reopens
+            .inc_by(reopens.saturating_sub(counted));
         if let Ok(file) = std::fs::metadata(&self.store_path) {
-            metrics.store_bytes.set(i64::try_from(file.len()).unwrap_or(i64::MAX));
+            metrics
+                .store_bytes
+                .set(i64::try_from(file.len()).unwrap_or(i64::MAX));
         }
         let directory = self.store_path.parent().unwrap_or(&self.store_path);
         if let Ok(disk) = rustix::fs::statvfs(directory) {
@@ -120,7 +128,10 @@ impl Monitor {
         let signs = self.shared.vitals.signs();
         let mut parts = Vec::new();
         if signs.plans.rejected > 0 {
-            parts.push(format!("{} rejected", count(signs.plans.rejected as u64, "plan")));
+            parts.push(format!(
+                "{} rejected",
+                count(signs.plans.rejected as u64, "plan")
+            ));
         }
         if signs.clock_held.is_some() {
             parts.push("sending is held: the clock is not to be believed".to_owned());
@@ -195,7 +206,9 @@ impl Monitor {
                     }
                     _ => "the API does not take messages; it is probed; see the log".to_owned(),
                 })
-                .when(failures > 0, Status::Warn, || "the last tries have failed".to_owned()),
+                .when(failures > 0, Status::Warn, || {
+                    "the last tries have failed".to_owned()
+                }),
         ];
         if let Channel::WeChat(wechat) = &self.shared.outlet().channel {
             let token = wechat.token_status();
@@ -233,7 +246,10 @@ impl Monitor {
                 )
             })
             .when(plans.rejected > 0, Status::Warn, || {
-                format!("{} rejected; run: dosed check", count(plans.rejected as u64, "plan"))
+                format!(
+                    "{} rejected; run: dosed check",
+                    count(plans.rejected as u64, "plan")
+                )
             })
     }
 }
@@ -300,23 +316,28 @@ impl Source for Monitor {
                 }),
         );
         checks.push(
-            Check::new("patients:unreachable").with("observedValue", signs.unreachable).when(
-                signs.unreachable > 0,
-                Status::Warn,
-                || "the channel cannot reach some patients; see dosed history".to_owned(),
-            ),
+            Check::new("patients:unreachable")
+                .with("observedValue", signs.unreachable)
+                .when(signs.unreachable > 0, Status::Warn, || {
+                    "the channel cannot reach some patients; see dosed history".to_owned()
+                }),
         );
         checks.push(
-            Check::new("patients:records").with("unreadable", signs.broken_records).when(
-                signs.broken_records > 0,
-                Status::Fail,
-                || "records of patients cannot be read; see the log".to_owned(),
-            ),
+            Check::new("patients:records")
+                .with("unreadable", signs.broken_records)
+                .when(signs.broken_records > 0, Status::Fail, || {
+                    "records of patients cannot be read; see the log".to_owned()
+                }),
         );
         Health {
             service_id: "dosed@clinic".to_owned(),
             time: rfc3339(now),
-            uptime_seconds: self.shared.clock.elapsed().saturating_sub(self.started).as_secs(),
+            uptime_seconds: self
+                .shared
+                .clock
+                .elapsed()
+                .saturating_sub(self.started)
+                .as_secs(),
             summary: self.summary(),
             checks,
         }
@@ -337,7 +358,9 @@ pub fn notify(states: &[NotifyState<'_>]) {
 
 /// Seconds since an instant; 0 for one ahead, or none.
 fn age_seconds(since: Option<Timestamp>, now: Timestamp) -> f64 {
-    since.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0))
+    since.map_or(0.0, |since| {
+        now.duration_since(since).as_secs_f64().max(0.0)
+    })
 }
 
 fn instant(at: Option<Timestamp>) -> serde_json::Value {
@@ -349,5 +372,9 @@ fn rfc3339(at: Timestamp) -> String {
 }
 
 fn count(number: u64, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
 }

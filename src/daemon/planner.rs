@@ -125,15 +125,16 @@ impl Planner {
     fn pause(&self) -> Duration {
         const NEVER: Duration = Duration::from_secs(86_400);
         let now = self.shared.clock.elapsed();
-        self.again_at.map_or(NEVER, |at| at.saturating_sub(now) + Duration::from_millis(10))
+        self.again_at.map_or(NEVER, |at| {
+            at.saturating_sub(now) + Duration::from_millis(10)
+        })
     }
 
     /// Reads configuration and plans again.
     async fn reload(&mut self, accept_removals: bool, stop: &CancellationToken) -> Reloaded {
         let path = self.config.path.clone();
         let environment = self.environment.clone();
-        let loading =
-            tokio::task::spawn_blocking(move || Config::load(&path, &environment)).await;
+        let loading = tokio::task::spawn_blocking(move || Config::load(&path, &environment)).await;
         let restart_needed = match loading {
             Ok(Ok(config)) => self.take_config(config),
             Ok(Err(error)) => return self.refuse(&error),
@@ -143,8 +144,10 @@ impl Planner {
         for key in &restart_needed {
             tracing::warn!(key, "a changed key needs a restart");
         }
-        let mut reloaded =
-            self.read_plans(accept_removals, stop).await.unwrap_or_else(|| Reloaded {
+        let mut reloaded = self
+            .read_plans(accept_removals, stop)
+            .await
+            .unwrap_or_else(|| Reloaded {
                 refused: Some("the store is closed".to_owned()),
                 ..Reloaded::default()
             });
@@ -158,9 +161,14 @@ impl Planner {
             log_finding("the configuration is refused", diagnostic);
         }
         let why = "the configuration is refused; run: dosed check --config-only".to_owned();
-        self.shared.vitals.plans(|plans| plans.refused = Some(why.clone()));
+        self.shared
+            .vitals
+            .plans(|plans| plans.refused = Some(why.clone()));
         self.shared.metrics.config_last_reload_successful.set(0);
-        Reloaded { refused: Some(why), ..Reloaded::default() }
+        Reloaded {
+            refused: Some(why),
+            ..Reloaded::default()
+        }
     }
 
     /// Takes up what a reload can take up. Returns the changed keys that need a restart.
@@ -190,7 +198,8 @@ impl Planner {
             zone: config.clinic.defaults.zone.clone(),
             rate: config.messaging.rate,
         });
-        self.monitor.set_zone(config.clinic.defaults.zone.time_zone());
+        self.monitor
+            .set_zone(config.clinic.defaults.zone.time_zone());
         // What was read was read under other terms.
         self.known.clear();
         self.config = config;
@@ -207,7 +216,9 @@ impl Planner {
         let known = self.known.clone();
         let now = self.shared.clock.now();
         let mut loaded =
-            tokio::task::spawn_blocking(move || plan_files::load(&config, &known, now)).await.ok()?;
+            tokio::task::spawn_blocking(move || plan_files::load(&config, &known, now))
+                .await
+                .ok()?;
         self.note_findings(&mut loaded);
         loop {
             match self.apply(&mut loaded, accept_removals).await {
@@ -228,8 +239,7 @@ impl Planner {
 
     /// Remembers stamps and refusals, and logs what is wrong: where, not what stands there.
     fn note_findings(&mut self, loaded: &mut LoadedPlans) {
-        let present: BTreeSet<&PatientId> =
-            loaded.plans.keys().chain(&loaded.unchanged).collect();
+        let present: BTreeSet<&PatientId> = loaded.plans.keys().chain(&loaded.unchanged).collect();
         if loaded.directory.is_ok() {
             self.rejected.retain(|id| present.contains(id));
             self.known.retain(|id, _| present.contains(id));
@@ -280,8 +290,12 @@ impl Planner {
             .filter_map(|(id, plan)| self.change(id, plan, heads.get(id.as_str())))
             .collect();
         let in_force: BTreeSet<&str> = heads.keys().map(String::as_str).collect();
-        let mut present: BTreeSet<&str> =
-            loaded.plans.keys().chain(&loaded.unchanged).map(PatientId::as_str).collect();
+        let mut present: BTreeSet<&str> = loaded
+            .plans
+            .keys()
+            .chain(&loaded.unchanged)
+            .map(PatientId::as_str)
+            .collect();
         let listed = match &loaded.directory {
             Ok(()) => true,
             // A person says that it is meant to be gone.
@@ -300,8 +314,13 @@ impl Planner {
         let now = self.shared.clock.elapsed();
         let removals = self.gone.decide(&in_force, &present, accept_removals, now);
         self.again_at = removals.again_at;
-        let mut ends: Vec<PlanEnd> =
-            removals.end.iter().map(|id| PlanEnd { patient: id.clone() }).collect();
+        let mut ends: Vec<PlanEnd> = removals
+            .end
+            .iter()
+            .map(|id| PlanEnd {
+                patient: id.clone(),
+            })
+            .collect();
 
         let mut reloaded = Reloaded {
             rejected: self.rejected.len(),
@@ -334,8 +353,11 @@ impl Planner {
         let limits = Arc::clone(&self.shared.outlet().limits);
         let overdue = ExpiredReason::DaemonDown;
         let day = self.shared.day(now);
-        let applied =
-            self.shared.store.apply(now, changes, ends, overdue, limits, day).await?;
+        let applied = self
+            .shared
+            .store
+            .apply(now, changes, ends, overdue, limits, day)
+            .await?;
         self.shared.metrics.closed(&applied.tally);
         self.shared.vitals.closed(&applied.tally);
         Ok(applied)
@@ -358,9 +380,7 @@ impl Planner {
             meaning.update(address.address.as_bytes());
         }
         let meaning: [u8; 32] = meaning.finalize().into();
-        if head.is_some_and(|head| {
-            head.meaning == meaning && head.source == loaded.source_hash
-        }) {
+        if head.is_some_and(|head| head.meaning == meaning && head.source == loaded.source_hash) {
             return None;
         }
         let file = match &loaded.origin {
@@ -383,9 +403,10 @@ impl Planner {
     /// is known.
     fn address(&self, id: &PatientId, wechat: Option<&str>) -> Option<Address> {
         match &self.config.messaging.channel {
-            ChannelConfig::Console(_) => {
-                Some(Address { channel: "console".to_owned(), address: id.to_string() })
-            }
+            ChannelConfig::Console(_) => Some(Address {
+                channel: "console".to_owned(),
+                address: id.to_string(),
+            }),
             ChannelConfig::WeChat(_) => wechat.map(|openid| Address {
                 channel: "wechat".to_owned(),
                 address: openid.to_owned(),

@@ -4,22 +4,17 @@
 use crate::engine::{MessageId, OutboxRef};
 use crate::store::Queued;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 /// Messages known to the dispatcher and not handed out.
 ///
-/// Invariant: each message is in `ready` or in `waiting`, and `places` says where.
+/// Invariant: each message is in `ready` or in `waiting`, and `known` names them all.
 pub struct Queue {
     capacity: usize,
     ready: BTreeMap<OutboxRef, Queued>,
     waiting: BTreeMap<(Timestamp, MessageId), Queued>,
-    places: HashMap<MessageId, Place>,
+    known: HashSet<MessageId>,
     incomplete: bool,
-}
-
-enum Place {
-    Ready(OutboxRef),
-    Waiting(Timestamp),
 }
 
 impl Queue {
@@ -31,7 +26,7 @@ impl Queue {
             capacity: capacity.max(1),
             ready: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            places: HashMap::new(),
+            known: HashSet::new(),
             incomplete: true,
         }
     }
@@ -39,21 +34,19 @@ impl Queue {
     /// Takes a message in. Where there is no room the least urgent one is left to the store.
     pub fn push(&mut self, queued: Queued, now: Timestamp) {
         let id = queued.message.key.id;
-        if self.places.contains_key(&id) {
+        if !self.known.insert(id) {
             return;
         }
         if queued.not_before <= now {
-            self.places.insert(id, Place::Ready(queued.message.key));
             self.ready.insert(queued.message.key, queued);
         } else {
-            self.places.insert(id, Place::Waiting(queued.not_before));
             self.waiting.insert((queued.not_before, id), queued);
         }
-        if self.places.len() > self.capacity {
+        if self.known.len() > self.capacity {
             let least = self.waiting.pop_last().map(|(_, queued)| queued);
             let least = least.or_else(|| self.ready.pop_last().map(|(_, queued)| queued));
             if let Some(least) = least {
-                self.places.remove(&least.message.key.id);
+                self.known.remove(&least.message.key.id);
             }
             self.incomplete = true;
         }
@@ -65,7 +58,6 @@ impl Queue {
             && entry.key().0 <= now
         {
             let queued = entry.remove();
-            self.places.insert(queued.message.key.id, Place::Ready(queued.message.key));
             self.ready.insert(queued.message.key, queued);
         }
     }
@@ -74,24 +66,37 @@ impl Queue {
     pub fn expire(&mut self, now: Timestamp) -> Vec<Queued> {
         let mut expired = Vec::new();
         for class in crate::engine::Class::ALL {
-            let first = |deadline| OutboxRef { class, deadline, id: MessageId([0; 16]) };
-            let last = OutboxRef { class, deadline: now, id: MessageId([0xff; 16]) };
-            let keys: Vec<OutboxRef> =
-                self.ready.range(first(Timestamp::MIN)..=last).map(|(key, _)| *key).collect();
+            let first = |deadline| OutboxRef {
+                class,
+                deadline,
+                id: MessageId([0; 16]),
+            };
+            let last = OutboxRef {
+                class,
+                deadline: now,
+                id: MessageId([0xff; 16]),
+            };
+            let keys: Vec<OutboxRef> = self
+                .ready
+                .range(first(Timestamp::MIN)..=last)
+                .map(|(key, _)| *key)
+                .collect();
             expired.extend(keys.iter().filter_map(|key| self.ready.remove(key)));
         }
         for queued in &expired {
-            self.places.remove(&queued.message.key.id);
+            self.known.remove(&queued.message.key.id);
         }
         expired
     }
 
     /// Removes and returns the `count` most urgent messages that are ready.
     pub fn take(&mut self, count: usize) -> Vec<Queued> {
-        let taken: Vec<Queued> =
-            std::iter::from_fn(|| self.ready.pop_first()).take(count).map(|(_, it)| it).collect();
+        let taken: Vec<Queued> = std::iter::from_fn(|| self.ready.pop_first())
+            .take(count)
+            .map(|(_, it)| it)
+            .collect();
         for queued in &taken {
-            self.places.remove(&queued.message.key.id);
+            self.known.remove(&queued.message.key.id);
         }
         taken
     }
@@ -99,10 +104,15 @@ impl Queue {
     /// Removes and returns a message for a probe: one that was tried already, so that no fresh
     /// one is put into doubt; else the most urgent.
     pub fn take_probe(&mut self) -> Option<Queued> {
-        let tried = self.ready.iter().find(|(_, queued)| queued.attempts.count > 0);
-        let key = tried.or_else(|| self.ready.first_key_value()).map(|(key, _)| *key)?;
+        let tried = self
+            .ready
+            .iter()
+            .find(|(_, queued)| queued.attempts.count > 0);
+        let key = tried
+            .or_else(|| self.ready.first_key_value())
+            .map(|(key, _)| *key)?;
         let queued = self.ready.remove(&key)?;
-        self.places.remove(&key.id);
+        self.known.remove(&key.id);
         Some(queued)
     }
 
@@ -123,7 +133,11 @@ impl Queue {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let classes = crate::engine::Class::ALL;
         let first = |class| {
-            let from = OutboxRef { class, deadline: Timestamp::MIN, id: MessageId([0; 16]) };
+            let from = OutboxRef {
+                class,
+                deadline: Timestamp::MIN,
+                id: MessageId([0; 16]),
+            };
             self.ready.range(from..).next().map(|(key, _)| key.deadline)
         };
         classes.into_iter().filter_map(first).min()
@@ -132,21 +146,24 @@ impl Queue {
     /// Since when the longest waiting ready message could have left.
     #[must_use]
     pub fn oldest(&self) -> Option<Timestamp> {
-        self.ready.values().map(|queued| queued.message.not_before).min()
+        self.ready
+            .values()
+            .map(|queued| queued.message.not_before)
+            .min()
     }
 
     /// The ids in memory, for a reading of the rest from the store.
     #[must_use]
     pub fn known(&self) -> HashSet<MessageId> {
-        self.places.keys().copied().collect()
+        self.known.clone()
     }
 
     /// How many more messages should be read from the store; `None` while there is enough in
     /// memory, or nothing in the store that is not.
     #[must_use]
     pub fn room(&self) -> Option<usize> {
-        (self.incomplete && self.places.len() <= self.capacity / 2)
-            .then(|| self.capacity - self.places.len())
+        (self.incomplete && self.known.len() <= self.capacity / 2)
+            .then(|| self.capacity - self.known.len())
     }
 
     /// A reading from the store has begun: what it does not bring is not there, unless
@@ -163,11 +180,9 @@ impl Queue {
     /// Where a message is, for tests of the invariant.
     #[cfg(test)]
     fn is_consistent(&self) -> bool {
-        self.places.len() == self.ready.len() + self.waiting.len()
-            && self.places.iter().all(|(id, place)| match place {
-                Place::Ready(key) => key.id == *id && self.ready.contains_key(key),
-                Place::Waiting(at) => self.waiting.contains_key(&(*at, *id)),
-            })
+        self.known.len() == self.ready.len() + self.waiting.len()
+            && self.ready.keys().all(|key| self.known.contains(&key.id))
+            && self.waiting.keys().all(|(_, id)| self.known.contains(id))
     }
 }
 
@@ -185,25 +200,44 @@ mod tests {
     }
 
     fn queued(id: u8, class: Class, not_before: i64, deadline: i64, tries: u16) -> Queued {
-        let key = OutboxRef { class, deadline: at(deadline), id: MessageId([id; 16]) };
+        let key = OutboxRef {
+            class,
+            deadline: at(deadline),
+            id: MessageId([id; 16]),
+        };
         let addressee = Addressee {
             name: String::new(),
             language: Language::En,
             zone: Zone::get("UTC").unwrap(),
         };
-        let body = Body::Notice(Text { text: String::new(), at: at(0) });
+        let body = Body::Notice(Text {
+            text: String::new(),
+            at: at(0),
+        });
         let (not_before, due) = (at(not_before), at(not_before));
         Queued {
             patient: 1,
             address: "".into(),
-            message: Arc::new(Message { key, not_before, due, addressee, body }),
-            attempts: Attempts { count: tries, ..Attempts::default() },
+            message: Arc::new(Message {
+                key,
+                not_before,
+                due,
+                addressee,
+                body,
+            }),
+            attempts: Attempts {
+                count: tries,
+                ..Attempts::default()
+            },
             not_before,
         }
     }
 
     fn ids(taken: &[Queued]) -> Vec<u8> {
-        taken.iter().map(|queued| queued.message.key.id.0[0]).collect()
+        taken
+            .iter()
+            .map(|queued| queued.message.key.id.0[0])
+            .collect()
     }
 
     #[test]

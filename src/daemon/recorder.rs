@@ -63,7 +63,11 @@ async fn settle(
     let settled = loop {
         let now = shared.clock.now();
         let limits = Arc::clone(&shared.outlet().limits);
-        match shared.store.settle(now, tried.clone(), limits, shared.day(now)).await {
+        match shared
+            .store
+            .settle(now, tried.clone(), limits, shared.day(now))
+            .await
+        {
             Ok(settled) => break settled,
             Err(StoreError::Closed) => return false,
             Err(error) => {
@@ -76,7 +80,11 @@ async fn settle(
     shared.metrics.closed(&settled.tally);
     let mut done = Vec::new();
     let mut put_off = Vec::new();
-    for Ended { mut queued, outcome } in batch.drain(..) {
+    for Ended {
+        mut queued,
+        outcome,
+    } in batch.drain(..)
+    {
         match outcome {
             TriedOutcome::Final(settlement) => {
                 shared.metrics.settled(queued.message.key.class, settlement);

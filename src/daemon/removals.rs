@@ -42,15 +42,24 @@ impl Gone {
         now: Duration,
     ) -> Removals {
         let missing: BTreeSet<&str> = in_force.difference(present).copied().collect();
-        self.since.retain(|patient, _| missing.contains(patient.as_str()));
+        self.since
+            .retain(|patient, _| missing.contains(patient.as_str()));
         for patient in &missing {
             self.since.entry((*patient).to_owned()).or_insert(now);
         }
         let over = |since: &Duration| now.saturating_sub(*since) >= GONE_FOR;
-        let again_at =
-            self.since.values().filter(|since| !over(since)).min().map(|since| *since + GONE_FOR);
+        let again_at = self
+            .since
+            .values()
+            .filter(|since| !over(since))
+            .min()
+            .map(|since| *since + GONE_FOR);
         if !accepted && missing.len() > FEW && missing.len() * 2 > in_force.len() {
-            return Removals { end: Vec::new(), held: missing.len(), again_at };
+            return Removals {
+                end: Vec::new(),
+                held: missing.len(),
+                again_at,
+            };
         }
         let end: Vec<String> = self
             .since
@@ -62,7 +71,11 @@ impl Gone {
             self.since.remove(patient);
         }
         let again_at = if accepted { None } else { again_at };
-        Removals { end, held: 0, again_at }
+        Removals {
+            end,
+            held: 0,
+            again_at,
+        }
     }
 }
 
@@ -88,8 +101,17 @@ mod tests {
         let (in_force, present) = (set(&all), set(&all[1..]));
         let mut gone = Gone::default();
         let first = gone.decide(&in_force, &present, false, at(0));
-        assert_eq!(first, Removals { again_at: Some(at(60)), ..Removals::default() });
-        assert_eq!(gone.decide(&in_force, &in_force, false, at(30)), Removals::default());
+        assert_eq!(
+            first,
+            Removals {
+                again_at: Some(at(60)),
+                ..Removals::default()
+            }
+        );
+        assert_eq!(
+            gone.decide(&in_force, &in_force, false, at(30)),
+            Removals::default()
+        );
         let again = gone.decide(&in_force, &present, false, at(40));
         assert_eq!(again.again_at, Some(at(100)), "the minute begins anew");
         let ended = gone.decide(&in_force, &present, false, at(100));

@@ -48,7 +48,9 @@ pub fn after(tried: &Try, verdict: &Verdict, now: Timestamp) -> TriedOutcome {
             TriedOutcome::Final(Settlement::Undeliverable(ExpiredReason::Rejected))
         }
         Outcome::Unknown => {
-            attempts.first_unknown.get_or_insert(tried.began.as_millisecond());
+            attempts
+                .first_unknown
+                .get_or_insert(tried.began.as_millisecond());
             again(tried, attempts, soon(tried, &attempts, now), now)
         }
         Outcome::RetrySoon | Outcome::BadToken => {
@@ -65,16 +67,13 @@ pub fn after(tried: &Try, verdict: &Verdict, now: Timestamp) -> TriedOutcome {
 /// What is to be done with a message that may have been sent by a process that has died, or
 /// whose next try has to wait: tried again at `at` if the same id may still be sent then.
 #[must_use]
-pub fn again(
-    tried: &Try,
-    attempts: Attempts,
-    at: Timestamp,
-    now: Timestamp,
-) -> TriedOutcome {
+pub fn again(tried: &Try, attempts: Attempts, at: Timestamp, now: Timestamp) -> TriedOutcome {
     if let Some(first) = attempts.first_unknown {
         // A clock that went back tells nothing of the age of the first try.
         let first = Timestamp::from_millisecond(first).unwrap_or(Timestamp::MIN);
-        let last = tried.resend_within.and_then(|span| first.saturating_add(span).ok());
+        let last = tried
+            .resend_within
+            .and_then(|span| first.saturating_add(span).ok());
         if first > now || last.is_none_or(|last| at > last) || at >= tried.deadline {
             return TriedOutcome::Final(Settlement::InDoubt);
         }
@@ -129,28 +128,53 @@ mod tests {
 
     #[test]
     fn an_unknown_outcome_is_tried_again_within_eight_minutes_of_the_first_and_then_in_doubt() {
-        let first = after(&tried(Attempts::default()), &verdict(Outcome::Unknown), at(0));
-        let TriedOutcome::Later(next, attempts) = first else { panic!("{first:?}") };
+        let first = after(
+            &tried(Attempts::default()),
+            &verdict(Outcome::Unknown),
+            at(0),
+        );
+        let TriedOutcome::Later(next, attempts) = first else {
+            panic!("{first:?}")
+        };
         assert_eq!((next, attempts.first_unknown), (at(1000), Some(NOW - 100)));
         let late = after(&tried(attempts), &verdict(Outcome::Unknown), at(479_000));
-        assert!(matches!(late, TriedOutcome::Final(Settlement::InDoubt)), "{late:?}");
+        assert!(
+            matches!(late, TriedOutcome::Final(Settlement::InDoubt)),
+            "{late:?}"
+        );
         let set_back = after(&tried(attempts), &verdict(Outcome::Unknown), at(-5_000));
-        assert!(matches!(set_back, TriedOutcome::Final(Settlement::InDoubt)), "{set_back:?}");
+        assert!(
+            matches!(set_back, TriedOutcome::Final(Settlement::InDoubt)),
+            "{set_back:?}"
+        );
     }
 
     #[test]
     fn a_refusal_after_an_unknown_outcome_does_not_make_a_late_resend_safe() {
-        let attempts = Attempts { count: 1, first_unknown: Some(NOW), ..Attempts::default() };
+        let attempts = Attempts {
+            count: 1,
+            first_unknown: Some(NOW),
+            ..Attempts::default()
+        };
         let throttled = verdict(Outcome::Throttled(at(600_000)));
         let outcome = after(&tried(attempts), &throttled, at(1_000));
-        assert!(matches!(outcome, TriedOutcome::Final(Settlement::InDoubt)), "{outcome:?}");
+        assert!(
+            matches!(outcome, TriedOutcome::Final(Settlement::InDoubt)),
+            "{outcome:?}"
+        );
     }
 
     #[test]
     fn without_an_idempotency_key_an_unknown_outcome_is_never_sent_again() {
-        let tried = Try { resend_within: None, ..tried(Attempts::default()) };
+        let tried = Try {
+            resend_within: None,
+            ..tried(Attempts::default())
+        };
         let outcome = after(&tried, &verdict(Outcome::Unknown), at(0));
-        assert!(matches!(outcome, TriedOutcome::Final(Settlement::InDoubt)), "{outcome:?}");
+        assert!(
+            matches!(outcome, TriedOutcome::Final(Settlement::InDoubt)),
+            "{outcome:?}"
+        );
     }
 
     #[test]
@@ -163,7 +187,9 @@ mod tests {
             Outcome::Throttled(at(86_400_000)),
         ] {
             let followed = after(&tried(Attempts::default()), &verdict(outcome), at(0));
-            let TriedOutcome::Later(next, attempts) = followed else { panic!("{followed:?}") };
+            let TriedOutcome::Later(next, attempts) = followed else {
+                panic!("{followed:?}")
+            };
             assert!(next <= at(3_600_000), "{outcome:?} {next}");
             assert_eq!(attempts.first_unknown, None, "{outcome:?}");
         }
@@ -172,7 +198,10 @@ mod tests {
     #[test]
     fn a_code_with_a_bound_on_its_tries_ends_the_message_there() {
         let mut attempts = Attempts::default();
-        let refusal = Verdict { tries_max: Some(3), ..verdict(Outcome::RetryAt(at(60_000))) };
+        let refusal = Verdict {
+            tries_max: Some(3),
+            ..verdict(Outcome::RetryAt(at(60_000)))
+        };
         for count in 1..=3 {
             match after(&tried(attempts), &refusal, at(0)) {
                 TriedOutcome::Later(_, next) if count < 3 => attempts = next,
@@ -186,11 +215,23 @@ mod tests {
     #[test]
     fn at_the_deadline_the_last_failure_is_the_reason_and_the_unknown_is_in_doubt() {
         let none = Attempts::default();
-        let refused = Attempts { failure: Some(ExpiredReason::ApiDown), ..none };
-        let unknown = Attempts { first_unknown: Some(NOW), ..refused };
+        let refused = Attempts {
+            failure: Some(ExpiredReason::ApiDown),
+            ..none
+        };
+        let unknown = Attempts {
+            first_unknown: Some(NOW),
+            ..refused
+        };
         let otherwise = ExpiredReason::Throttled;
-        assert_eq!(at_deadline(&none, otherwise), Settlement::NotSent(otherwise));
-        assert_eq!(at_deadline(&refused, otherwise), Settlement::NotSent(ExpiredReason::ApiDown));
+        assert_eq!(
+            at_deadline(&none, otherwise),
+            Settlement::NotSent(otherwise)
+        );
+        assert_eq!(
+            at_deadline(&refused, otherwise),
+            Settlement::NotSent(ExpiredReason::ApiDown)
+        );
         assert_eq!(at_deadline(&unknown, otherwise), Settlement::InDoubt);
     }
 }

@@ -57,7 +57,9 @@ pub async fn run(
                         let _ = dispatcher.send(Notice::LookAgain);
                     }
                     let now = shared.clock.now();
-                    shared.vitals.scheduler_turn(shared.clock.elapsed(), next_wake);
+                    shared
+                        .vitals
+                        .scheduler_turn(shared.clock.elapsed(), next_wake);
                     let until = next_wake.map(|at| at.duration_since(now));
                     let until = until.and_then(|span| Duration::try_from(span).ok());
                     sleep = until.unwrap_or(SLEEP_MAX).min(SLEEP_MAX);
@@ -68,7 +70,9 @@ pub async fn run(
                     store_failed = true;
                     // The loop turns: whether the store can be written is for readiness to say.
                     let next_wake = shared.vitals.signs().next_wake;
-                    shared.vitals.scheduler_turn(shared.clock.elapsed(), next_wake);
+                    shared
+                        .vitals
+                        .scheduler_turn(shared.clock.elapsed(), next_wake);
                     sleep = STORE_PAUSE;
                 }
             }
@@ -101,12 +105,20 @@ async fn fire_due(
         }
         if next.is_none_or(|at| at > now) || stop.is_cancelled() {
             let day = shared.day(now);
-            shared.vitals.set_today(day, shared.store.day_counts(day).await?);
-            shared.metrics.patients.set(i64::try_from(sleeping).unwrap_or(i64::MAX));
+            shared
+                .vitals
+                .set_today(day, shared.store.day_counts(day).await?);
+            shared
+                .metrics
+                .patients
+                .set(i64::try_from(sleeping).unwrap_or(i64::MAX));
             return Ok(next);
         }
         let overdue = ExpiredReason::DaemonDown;
-        let fired = shared.store.fire(now, BATCH, overdue, limits, shared.day(now)).await?;
+        let fired = shared
+            .store
+            .fire(now, BATCH, overdue, limits, shared.day(now))
+            .await?;
         shared.metrics.wakes.inc_by(fired.stepped as u64);
         shared.metrics.closed(&fired.tally);
         shared.vitals.closed(&fired.tally);
@@ -117,7 +129,9 @@ async fn fire_due(
         if !fired.queued.is_empty() {
             let _ = dispatcher.send(Notice::Queued(fired.queued));
         }
-        shared.vitals.scheduler_turn(shared.clock.elapsed(), fired.next_wake);
+        shared
+            .vitals
+            .scheduler_turn(shared.clock.elapsed(), fired.next_wake);
     }
 }
 
@@ -135,9 +149,7 @@ impl ClockWatch {
         let last_seen = shared.store.last_seen().await.ok().flatten();
         let wall = shared.clock.now();
         let doubt = last_seen
-            .filter(|seen| {
-                !is_plausible(*seen, wall, FORWARD_START_MAX)
-            })
+            .filter(|seen| !is_plausible(*seen, wall, FORWARD_START_MAX))
             .map(|last_seen| ClockDoubt { last_seen });
         let mut watch = Self {
             wall,
@@ -168,7 +180,12 @@ impl ClockWatch {
             shared.metrics.clock_stepped(step.is_positive());
             shared.vitals.clock_stepped(step);
             if step > FORWARD_RUNNING_MAX && self.doubt.is_none() {
-                self.hold(shared, Some(ClockDoubt { last_seen: predicted }));
+                self.hold(
+                    shared,
+                    Some(ClockDoubt {
+                        last_seen: predicted,
+                    }),
+                );
             }
         }
         (self.wall, self.steady) = (wall, steady);
@@ -185,7 +202,9 @@ impl ClockWatch {
         if self.doubt.is_some() {
             return;
         }
-        if self.noted.is_none_or(|noted| steady.saturating_sub(noted) >= NOTE_EVERY)
+        if self
+            .noted
+            .is_none_or(|noted| steady.saturating_sub(noted) >= NOTE_EVERY)
             && shared.store.note_running(wall, None).await.is_ok()
         {
             self.noted = Some(steady);
@@ -215,11 +234,20 @@ mod tests {
     #[test]
     fn a_clock_a_day_back_or_a_month_ahead_is_not_believed() {
         let seen = Timestamp::from_second(1_772_409_600).unwrap();
-        for (hours, believed) in
-            [(-25, false), (-24, true), (-1, true), (0, true), (719, true), (721, false)]
-        {
+        for (hours, believed) in [
+            (-25, false),
+            (-24, true),
+            (-1, true),
+            (0, true),
+            (719, true),
+            (721, false),
+        ] {
             let wall = seen + SignedDuration::from_hours(hours);
-            assert_eq!(is_plausible(seen, wall, FORWARD_START_MAX), believed, "{hours} h");
+            assert_eq!(
+                is_plausible(seen, wall, FORWARD_START_MAX),
+                believed,
+                "{hours} h"
+            );
         }
     }
 }

@@ -48,7 +48,14 @@ impl Shared {
         outlet: Outlet,
     ) -> Self {
         let outlet = RwLock::new(Arc::new(outlet));
-        Self { clock, store, vitals, metrics, outlet, gate: Mutex::new(Gate::default()) }
+        Self {
+            clock,
+            store,
+            vitals,
+            metrics,
+            outlet,
+            gate: Mutex::new(Gate::default()),
+        }
     }
 
     /// The outlet of this moment.

@@ -180,14 +180,18 @@ impl Listeners {
     async fn bind(config: &Config) -> Result<Self, DaemonError> {
         let address = config.http.private;
         let failed = |address: String| move |error| DaemonError::Listen { address, error };
-        let private =
-            TcpListener::bind(address).await.map_err(failed(address.to_string()))?;
-        let private_address =
-            private.local_addr().map_err(failed(address.to_string()))?;
+        let private = TcpListener::bind(address)
+            .await
+            .map_err(failed(address.to_string()))?;
+        let private_address = private.local_addr().map_err(failed(address.to_string()))?;
         let admin_path = config.http.admin.clone();
-        let admin =
-            bind_admin(&admin_path).map_err(failed(admin_path.display().to_string()))?;
-        Ok(Self { private, private_address, admin, admin_path })
+        let admin = bind_admin(&admin_path).map_err(failed(admin_path.display().to_string()))?;
+        Ok(Self {
+            private,
+            private_address,
+            admin,
+            admin_path,
+        })
     }
 }
 
@@ -247,7 +251,11 @@ impl Tasks {
         let monitor = Arc::new(Monitor::new(Arc::clone(shared), &config));
         let mut running = JoinSet::new();
         let mut draining = JoinSet::new();
-        draining.spawn(recorder::run(Arc::clone(shared), ended, to_dispatcher.clone()));
+        draining.spawn(recorder::run(
+            Arc::clone(shared),
+            ended,
+            to_dispatcher.clone(),
+        ));
         for _ in 0..concurrency {
             draining.spawn(worker::run(
                 Arc::clone(shared),
@@ -256,10 +264,22 @@ impl Tasks {
                 stop.clone(),
             ));
         }
-        let dispatcher =
-            Dispatcher::new(Arc::clone(shared), notices, to_recorder, handoff, concurrency);
+        let dispatcher = Dispatcher::new(
+            Arc::clone(shared),
+            notices,
+            to_recorder,
+            handoff,
+            concurrency,
+        );
         spawn(&mut running, "dispatcher", dispatcher.run(stop.clone()));
-        serve(&mut running, &monitor, listeners.private, listeners.admin, to_planner, stop);
+        serve(
+            &mut running,
+            &monitor,
+            listeners.private,
+            listeners.admin,
+            to_planner,
+            stop,
+        );
         let monitored = Arc::clone(&monitor).run(stop.clone());
         running.spawn(async move {
             match monitored.await {
@@ -344,13 +364,19 @@ impl Tasks {
             "admin": self.admin_path,
             "pid": std::process::id(),
         });
-        let noted = shared.store.note_running(shared.clock.now(), Some(endpoints.to_string()));
+        let noted = shared
+            .store
+            .note_running(shared.clock.now(), Some(endpoints.to_string()));
         if let Err(error) = noted.await {
             tracing::error!(%error, "the store does not take where the daemon listens");
         }
         if let Some(path) = &options.ready_file {
-            write_whole(path, &(ready.to_string() + "\n"))
-                .map_err(|error| DaemonError::ReadyFile { path: path.clone(), error })?;
+            write_whole(path, &(ready.to_string() + "\n")).map_err(|error| {
+                DaemonError::ReadyFile {
+                    path: path.clone(),
+                    error,
+                }
+            })?;
         }
         monitor::notify(&[NotifyState::Ready]);
         Ok(())

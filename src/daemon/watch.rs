@@ -29,8 +29,15 @@ impl Watch {
     pub fn of(config: &Config) -> Self {
         let changed = Arc::new(Notify::new());
         let directory = config.clinic.watch.then(|| config.clinic.plans.clone());
-        let watcher = directory.as_deref().and_then(|directory| begin(directory, &changed));
-        Self { directory, changed, watcher, last_change: None }
+        let watcher = directory
+            .as_deref()
+            .and_then(|directory| begin(directory, &changed));
+        Self {
+            directory,
+            changed,
+            watcher,
+            last_change: None,
+        }
     }
 
     /// Waits until the directory has changed and been quiet since. May be dropped and called

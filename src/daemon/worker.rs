@@ -38,26 +38,38 @@ impl Handoff {
     pub fn push(&self, claimed: impl Iterator<Item = Queued>) {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         let before = jobs.len();
-        jobs.extend(claimed.map(|queued| Job { queued, probe: false }));
+        jobs.extend(claimed.map(|queued| Job {
+            queued,
+            probe: false,
+        }));
         self.available.0.add_permits(jobs.len() - before);
     }
 
     /// Hands over a message that passes the closed gate.
     pub fn push_probe(&self, queued: Queued) {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        jobs.push_back(Job { queued, probe: true });
+        jobs.push_back(Job {
+            queued,
+            probe: true,
+        });
         self.available.0.add_permits(1);
     }
 
     /// How many wait for a worker.
     pub fn waiting(&self) -> usize {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     /// Takes the next one; waits for it.
     async fn next(&self) -> Option<Job> {
         self.available.0.acquire().await.ok()?.forget();
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
     }
 }
 
@@ -92,7 +104,10 @@ pub async fn run(
 fn give_back(shared: &Shared, queued: Queued) -> Ended {
     let attempts = queued.attempts;
     let at = shared.clock.now().min(queued.message.key.deadline);
-    Ended { queued, outcome: TriedOutcome::Later(at, attempts) }
+    Ended {
+        queued,
+        outcome: TriedOutcome::Later(at, attempts),
+    }
 }
 
 async fn send(shared: &Shared, job: Job) -> Ended {
@@ -104,7 +119,10 @@ async fn send(shared: &Shared, job: Job) -> Ended {
             shared.gate().probe_dropped();
         }
         let settlement = retry::at_deadline(&queued.attempts, ExpiredReason::Throttled);
-        return Ended { outcome: TriedOutcome::Final(settlement), queued };
+        return Ended {
+            outcome: TriedOutcome::Final(settlement),
+            queued,
+        };
     }
     if began < message.not_before || (!probe && shared.gate().reason().is_some()) {
         return give_back(shared, queued);
@@ -123,7 +141,10 @@ async fn send(shared: &Shared, job: Job) -> Ended {
     let took = shared.clock.elapsed().saturating_sub(steady);
     shared.gate().tried(verdict.outcome, now);
     shared.metrics.tried(verdict.outcome.name());
-    shared.metrics.send_duration_seconds.observe(took.as_secs_f64());
+    shared
+        .metrics
+        .send_duration_seconds
+        .observe(took.as_secs_f64());
     if verdict.outcome == Outcome::Accepted {
         let late = now.duration_since(message.due).as_secs_f64().max(0.0);
         shared.metrics.reminder_lateness_seconds.observe(late);

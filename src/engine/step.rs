@@ -95,8 +95,11 @@ impl<'a> Turn<'a> {
             .doses
             .iter()
             .map(|dose| closes_at(dose.window_ends, &dose.sending));
-        let closing_prompts =
-            self.state.prompts.iter().map(|it| closes_at(it.window_ends, &it.sending));
+        let closing_prompts = self
+            .state
+            .prompts
+            .iter()
+            .map(|it| closes_at(it.window_ends, &it.sending));
         let wake_at = ahead
             .into_iter()
             .chain(closing)
@@ -125,8 +128,10 @@ impl<'a> Turn<'a> {
                 .next()
                 .map(|check_in| check_in.due)
         });
-        let appointments =
-            plan.appointments.iter().filter_map(|it| appointment::reminders_from(it, from).next());
+        let appointments = plan
+            .appointments
+            .iter()
+            .filter_map(|it| appointment::reminders_from(it, from).next());
         let appointments = appointments.map(|reminder| reminder.due);
         doses.chain(check_ins).chain(appointments).min()
     }
@@ -164,10 +169,12 @@ impl<'a> Turn<'a> {
             let next_dose = doses
                 .iter_mut()
                 .filter_map(|(_, it)| it.peek().map(|dose| dose.due));
-            let next_check_in =
-                check_ins.iter_mut().filter_map(|(_, it)| it.peek().map(|it| it.due));
-            let next_appointment =
-                appointments.iter_mut().filter_map(|(_, it)| it.peek().map(|it| it.due));
+            let next_check_in = check_ins
+                .iter_mut()
+                .filter_map(|(_, it)| it.peek().map(|it| it.due));
+            let next_appointment = appointments
+                .iter_mut()
+                .filter_map(|(_, it)| it.peek().map(|it| it.due));
             let next = next_dose.chain(next_check_in).chain(next_appointment).min();
             let Some(due) = next.filter(|due| *due <= horizon) else {
                 break next;
@@ -493,9 +500,19 @@ impl OpenPrompt {
     /// The entry of its end by an edit of the plan.
     fn cancelled(&self) -> Entry {
         match self.closed(None) {
-            Entry::CheckInClosed { check_in, due, asked, reason, .. } => {
-                Entry::CheckInClosed { check_in, due, asked, reason, cancelled: true }
-            }
+            Entry::CheckInClosed {
+                check_in,
+                due,
+                asked,
+                reason,
+                ..
+            } => Entry::CheckInClosed {
+                check_in,
+                due,
+                asked,
+                reason,
+                cancelled: true,
+            },
             other => other,
         }
     }

@@ -47,7 +47,9 @@ pub struct Reloaded {
 
 /// The routes of the administration socket.
 pub fn router(requests: mpsc::Sender<Request>) -> Router {
-    Router::new().route("/reload", post(reload)).with_state(requests)
+    Router::new()
+        .route("/reload", post(reload))
+        .with_state(requests)
 }
 
 async fn reload(
@@ -56,8 +58,14 @@ async fn reload(
 ) -> Result<Json<Reloaded>, StatusCode> {
     let (answer, answered) = oneshot::channel();
     requests
-        .send(Request::Reload { accept_removals: body.accept_removals, answer })
+        .send(Request::Reload {
+            accept_removals: body.accept_removals,
+            answer,
+        })
         .await
         .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-    answered.await.map(Json).map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+    answered
+        .await
+        .map(Json)
+        .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
 }

@@ -41,7 +41,12 @@ impl Check {
     /// A check that passes until something else is said.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
-        Self { name, status: Status::Pass, output: None, fields: Map::new() }
+        Self {
+            name,
+            status: Status::Pass,
+            output: None,
+            fields: Map::new(),
+        }
     }
 
     /// Adds a field such as `observedValue`.
@@ -68,7 +73,12 @@ impl Check {
 
     /// Sets the status and says why, if `condition` holds and the status is not worse already.
     #[must_use]
-    pub fn when(mut self, condition: bool, status: Status, output: impl FnOnce() -> String) -> Self {
+    pub fn when(
+        mut self,
+        condition: bool,
+        status: Status,
+        output: impl FnOnce() -> String,
+    ) -> Self {
         if condition && self.status < status {
             self.status = status;
             self.output = Some(output());
@@ -102,7 +112,11 @@ impl Health {
     /// The worst of the checks.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.checks.iter().map(|check| check.status).max().unwrap_or(Status::Pass)
+        self.checks
+            .iter()
+            .map(|check| check.status)
+            .max()
+            .unwrap_or(Status::Pass)
     }
 
     /// The JSON document.
@@ -116,7 +130,10 @@ impl Health {
                 fields.insert("output".to_owned(), output.clone().into());
             }
             fields.insert("time".to_owned(), self.time.clone().into());
-            checks.insert(check.name.to_owned(), Value::Array(vec![Value::Object(fields)]));
+            checks.insert(
+                check.name.to_owned(),
+                Value::Array(vec![Value::Object(fields)]),
+            );
         }
         json!({
             "status": self.status().name(),
@@ -145,12 +162,16 @@ mod tests {
             checks: vec![
                 Check::new("scheduler:lag").measured(0.0, "s", Some(5.0), Some(60.0)),
                 Check::new("outbox:oldest").measured(61.0, "s", Some(60.0), Some(600.0)),
-                Check::new("plans:active").when(true, Status::Warn, || "1 plan rejected".to_owned()),
+                Check::new("plans:active")
+                    .when(true, Status::Warn, || "1 plan rejected".to_owned()),
             ],
         };
         assert_eq!(health.status(), Status::Warn);
         let json = health.to_json();
-        assert_eq!(json["checks"]["plans:active"][0]["output"], "1 plan rejected");
+        assert_eq!(
+            json["checks"]["plans:active"][0]["output"],
+            "1 plan rejected"
+        );
         assert_eq!(json["checks"]["scheduler:lag"][0]["status"], "pass");
         assert_eq!(json["checks"]["outbox:oldest"][0]["status"], "warn");
     }

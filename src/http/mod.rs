@@ -42,7 +42,10 @@ async fn livez(State(source): State<Arc<dyn Source>>) -> Response {
     if source.live() {
         (StatusCode::OK, "ok\n").into_response()
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the scheduler has made no turn for 30 s\n")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the scheduler has made no turn for 30 s\n",
+        )
             .into_response()
     }
 }
@@ -62,13 +65,17 @@ async fn health(State(source): State<Arc<dyn Source>>) -> Response {
         Status::Pass | Status::Warn => StatusCode::OK,
         Status::Fail => StatusCode::SERVICE_UNAVAILABLE,
     };
-    let headers =
-        [(header::CONTENT_TYPE, "application/health+json"), (header::CACHE_CONTROL, "no-store")];
+    let headers = [
+        (header::CONTENT_TYPE, "application/health+json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
     (status, headers, health.to_json().to_string() + "\n").into_response()
 }
 
 async fn metrics(State(source): State<Arc<dyn Source>>) -> Response {
-    let headers =
-        [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    let headers = [(
+        header::CONTENT_TYPE,
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    )];
     (headers, source.metrics()).into_response()
 }

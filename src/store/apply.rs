@@ -2,7 +2,9 @@
 
 use super::patient::{Queued, Tables, Tally, Visit};
 use super::records::{
-    Address, CONTACT_NUMBERS, JournalRow, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, PatientRecord, PlanHead, PlanRecord, PlanText, WAKES, decode, decode_head, encode, journal_day,
+    Address, CONTACT_NUMBERS, JournalRow, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY,
+    PLANS, PatientRecord, PlanHead, PlanRecord, PlanText, WAKES, decode, decode_head, encode,
+    journal_day,
 };
 use super::writer::Scope;
 use super::{Store, StoreError};

@@ -147,12 +147,23 @@ impl Turn<'_> {
             }
             let (due, deadline) = (open.due, open.window_ends);
             let quiet = plan.quiet_hours;
-            let not_before =
-                quiet.and_then(|it| it.end_after(due.max(self.now), &plan.zone)).unwrap_or(due);
+            let not_before = quiet
+                .and_then(|it| it.end_after(due.max(self.now), &plan.zone))
+                .unwrap_or(due);
             let about = [(open.id.as_str(), due)].into_iter();
             let id = self.message_id(kind, open.sending.issued, about);
             self.state.prompts[index].sending.issue(id);
-            self.issue(plan, OutboxRef { class, deadline, id }, not_before, due, body);
+            self.issue(
+                plan,
+                OutboxRef {
+                    class,
+                    deadline,
+                    id,
+                },
+                not_before,
+                due,
+                body,
+            );
         }
     }
 
