@@ -29,7 +29,7 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
-/// Findings kept of one text; the rest is counted, not listed.
+/// Errors, and warnings, kept of one text; the rest is counted, not listed.
 const FINDINGS_MAX: usize = 100;
 /// A longer list of keys than this helps nobody to find one.
 const LISTED_KEYS_MAX: usize = 12;
@@ -84,11 +84,11 @@ impl Findings {
     /// Notes a finding.
     pub fn push(&self, diagnostic: Diagnostic) {
         let mut list = self.list.borrow_mut();
-        // An error is never left out in favour of warnings: it decides whether the text stands.
-        if list.len() >= FINDINGS_MAX && list.iter().any(Diagnostic::is_error) {
-            self.left_out.set(self.left_out.get() + 1);
-        } else {
+        let alike = |listed: &&Diagnostic| listed.severity() == diagnostic.severity();
+        if list.iter().filter(alike).count() < FINDINGS_MAX {
             list.push(diagnostic);
+        } else {
+            self.left_out.set(self.left_out.get() + 1);
         }
     }
 
@@ -113,11 +113,12 @@ impl Findings {
         let left_out = self.left_out.get();
         if left_out > 0 {
             let end = self.source.text().len();
-            list.push(Diagnostic::error(
-                &self.source,
-                end..end,
-                format!("{left_out} more findings are not shown"),
-            ));
+            let message = format!("{left_out} more findings are not shown");
+            list.push(if list.iter().any(Diagnostic::is_error) {
+                Diagnostic::error(&self.source, end..end, message)
+            } else {
+                Diagnostic::warning(&self.source, end..end, message)
+            });
         }
         list
     }
@@ -140,9 +141,14 @@ impl<'s> Document<'s> {
         let (tree, errors) = DeTable::parse_recoverable(source.text());
         let mut lines = HashSet::new();
         for error in &errors {
+            if lines.len() == FINDINGS_MAX {
+                // To find the line of each of a million would take a day.
+                findings.left_out.set(errors.len() - FINDINGS_MAX);
+                break;
+            }
             let span = error.span().unwrap_or(0..0);
             // One slip often makes the parser stumble again on the same line.
-            if lines.len() < FINDINGS_MAX && lines.insert(source.position(span.start).line) {
+            if lines.insert(source.position(span.start).line) {
                 findings.push(syntax_error(source, span, error.message()));
             }
         }
@@ -1018,7 +1024,11 @@ mod tests {
     #[test]
     fn endless_findings_are_counted_not_listed() {
         let found = findings(&"x\n".repeat(5_000), |_| ());
-        assert!(found.len() <= FINDINGS_MAX + 1);
+        assert_eq!(found.len(), FINDINGS_MAX + 1);
+        assert_eq!(
+            found[FINDINGS_MAX],
+            "5001:1 4900 more findings are not shown"
+        );
         let text: Vec<String> = (0..500).map(|n| format!("k{n} = 1\n")).collect();
         let text = text.concat();
         let found = findings(&text, |root| root.check_keys(&Keys::new(&["a"])));

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -288,7 +288,10 @@ impl Reader<'_> {
             .required_text("secret_file", "secret_file = \"wechat-secret\"")
             .map(|given| {
                 let path = resolve(credentials.unwrap_or(self.directory), given.get_ref());
-                let credential = credentials.is_some_and(|directory| path.starts_with(directory));
+                // A path that leaves the directory leaves its guard.
+                let inside = !path.components().any(|part| part == Component::ParentDir);
+                let credential =
+                    inside && credentials.is_some_and(|directory| path.starts_with(directory));
                 SecretFile {
                     path,
                     credential,

@@ -478,6 +478,25 @@ fn a_secret_is_read_only_when_nobody_else_can_read_it() {
             "{content:?} {mode:o}"
         );
     }
+    let below = directory.path().join("credentials");
+    let outside = Source::new(
+        directory.path().join("dosed.toml"),
+        WECHAT.replace("wechat-secret", "../wechat-secret"),
+    );
+    let environment = Environment {
+        credentials_directory: Some(below.clone()),
+        ..Environment::default()
+    };
+    std::fs::create_dir(&below).unwrap();
+    std::fs::write(&file, "S3CRET").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o440)).unwrap();
+    let config = Config::parse(&outside, &environment).unwrap();
+    assert_eq!(
+        config.secret().unwrap_err().kind,
+        ConfigErrorKind::Exposed,
+        "outside"
+    );
+
     std::fs::remove_file(&file).unwrap();
     std::fs::create_dir(&file).unwrap();
     assert_eq!(read(&beside), Err(ConfigErrorKind::Invalid), "a directory");

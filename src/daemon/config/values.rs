@@ -47,8 +47,7 @@ fn number_and_unit(text: &str) -> Option<(u64, &str)> {
     Some((text[..end].parse().ok()?, text[end..].trim_start()))
 }
 
-/// A path as the configuration gives it, from the directory it is relative to; `.` and `..` in
-/// front of it are resolved by the words alone.
+/// A path as the configuration gives it, from the directory it is relative to.
 #[must_use]
 pub fn resolve(base: &Path, given: &str) -> PathBuf {
     let mut resolved = base.to_path_buf();

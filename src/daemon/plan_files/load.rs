@@ -29,7 +29,8 @@ pub enum Origin {
 }
 
 /// One patient's plan as it was found.
-#[derive(Debug)]
+///
+/// `Debug` shows no text: it is medical data.
 pub struct LoadedPlan {
     /// Where it stands.
     pub origin: Origin,
@@ -41,6 +42,15 @@ pub struct LoadedPlan {
     pub stamp: Option<Stamp>,
     /// The plan, or why it is refused: then the last good one stays in force.
     pub plan: Result<ReadPlan, Vec<Diagnostic>>,
+}
+
+impl std::fmt::Debug for LoadedPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoadedPlan")
+            .field("origin", &self.origin)
+            .field("accepted", &self.plan.is_ok())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is taken into account when a plan is read.
