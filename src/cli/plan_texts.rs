@@ -1,24 +1,20 @@
 //! The plans that a command line names: files, directories, or a configuration's.
 
 use super::{exit::Exit, terminal};
-use crate::daemon::{
-    config::{Config, ConfigErrorKind, Environment},
-    plan_files, small_file,
-};
-use crate::plan::{
-    self, Day, Defaults, Language, PatientId, ReadPlan, Zone,
-    diagnostic::{Diagnostic, Severity, Source},
-    reader::Document,
-};
+use crate::daemon::config::{Config, Environment};
+use crate::daemon::plan_files::{self, LoadedPlan, PlanFile, ScanError, Terms};
+use crate::daemon::small_file;
+use crate::messaging::Limits;
+use crate::plan::diagnostic::{Diagnostic, Severity, Source};
+use crate::plan::reader::{Document, Keys};
+use crate::plan::{Day, Defaults, Language, PatientId, ReadPlan, Zone};
 use jiff::Timestamp;
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// Most bytes of a plan or a day map.
-const TEXT_BYTES_MAX: u64 = 1 << 20;
+/// Most bytes of a day map.
+const DAY_BYTES_MAX: u64 = 1 << 20;
 
 /// What is said on the command line about where plans come from.
 #[derive(Debug, Default)]
@@ -53,12 +49,16 @@ impl Plans {
         !text.is_empty()
     }
 
-    fn add(&mut self, id: PatientId, place: &Diagnostic, read: Result<ReadPlan, Vec<Diagnostic>>) {
-        match read {
+    fn add(&mut self, id: PatientId, loaded: LoadedPlan) {
+        match loaded.plan {
+            Ok(read) if self.plans.contains_key(&id) => {
+                let message = format!("the patient `{id}` is given twice");
+                let path = read.places.source.path();
+                self.findings
+                    .push(Diagnostic::about_file(Severity::Error, path, message));
+            }
             Ok(read) => {
-                if self.plans.insert(id, read).is_some() {
-                    self.findings.push(place.clone());
-                }
+                self.plans.insert(id, read);
             }
             Err(found) => self.findings.extend(found),
         }
@@ -70,7 +70,7 @@ impl Plans {
 /// # Errors
 /// What the command line names is not there or cannot be used at all; it has been reported.
 pub(super) fn read(origin: &Origin<'_>, now: Timestamp) -> Result<Plans, Exit> {
-    let config = origin.config.map(load_config).transpose()?;
+    let mut config = origin.config.map(load_config).transpose()?;
     let mut defaults = match &config {
         Some(config) => config.clinic.defaults.clone(),
         None => Defaults {
@@ -89,115 +89,106 @@ pub(super) fn read(origin: &Origin<'_>, now: Timestamp) -> Result<Plans, Exit> {
         defaults.day = read_day(path, &defaults.day)?;
     }
     let mut plans = Plans::default();
-    let wanted = |id: &PatientId| origin.patient.is_none_or(|patient| patient == id);
-    if let Some(config) = &config {
-        read_inline(config, &defaults, &wanted, &mut plans);
-        match plan_files::scan(&config.clinic.plans) {
-            Ok(scan) => read_scan(scan, &defaults, &wanted, &mut plans),
-            // Patients may all stand in the configuration.
-            Err(plan_files::ScanError::Missing(_)) => {}
-            Err(error) => plans.findings.push(error.diagnostic(Severity::Error)),
-        }
+    if let Some(config) = &mut config {
+        config.clinic.defaults = defaults.clone();
+        plans.load(config, origin, now);
     }
+    let terms = Terms {
+        defaults,
+        limits: Limits::Unlimited,
+    };
     for path in origin.paths {
-        if path.is_dir() {
-            match plan_files::scan(path) {
-                Ok(scan) => read_scan(scan, &defaults, &wanted, &mut plans),
-                Err(error) => plans.findings.push(error.diagnostic(Severity::Error)),
-            }
-            continue;
-        }
-        if !path.exists() {
-            terminal::write_stderr(&format!(
-                "dosed: {}: there is no such file\n",
-                path.display()
-            ));
-            return Err(Exit::NoInput);
-        }
-        match plan_files::id_of_path(path) {
-            Ok(id) if !wanted(&id) => {}
-            Ok(id) => read_file(id, path, &defaults, &mut plans),
-            Err(error) => plans.findings.push(
-                Diagnostic::about_file(
-                    Severity::Error,
-                    path,
-                    format!("no patient can have this id: {error}"),
-                )
-                .with_help("rename the file, e.g. to wang-xiulan.toml"),
-            ),
-        }
+        plans.path(path, origin, &terms)?;
     }
     Ok(plans)
 }
 
+impl Plans {
+    fn load(&mut self, config: &Config, origin: &Origin<'_>, now: Timestamp) {
+        let loaded = plan_files::load(config, &BTreeMap::new(), now);
+        self.findings.extend(loaded.strays);
+        match loaded.directory {
+            // It may be absent when patients are inline.
+            Ok(()) | Err(ScanError::Missing(_)) => {}
+            Err(error @ ScanError::Unreadable { .. }) => {
+                self.findings.push(error.diagnostic(Severity::Error));
+            }
+        }
+        for (id, plan) in loaded.plans {
+            if origin.wants(&id) {
+                self.add(id, plan);
+            }
+        }
+    }
+
+    fn path(&mut self, path: &Path, origin: &Origin<'_>, terms: &Terms) -> Result<(), Exit> {
+        if path.is_dir() {
+            match plan_files::scan(path) {
+                Ok(scan) => {
+                    self.findings.extend(scan.strays);
+                    for (id, file) in scan.files {
+                        // One that is gone since the directory was listed is no plan any more.
+                        if origin.wants(&id)
+                            && let Some(plan) = plan_files::read_file(&file, terms)
+                        {
+                            self.add(id, plan);
+                        }
+                    }
+                }
+                Err(error) => self.findings.push(error.diagnostic(Severity::Error)),
+            }
+            return Ok(());
+        }
+        let file = PlanFile {
+            path: path.to_path_buf(),
+            stamp: None,
+        };
+        let Some(plan) = plan_files::read_file(&file, terms) else {
+            return Err(no_such_file(path));
+        };
+        match plan_files::id_of_path(path) {
+            Ok(id) if !origin.wants(&id) => {}
+            Ok(id) => self.add(id, plan),
+            Err(error) => {
+                let message = format!("no patient can have this id: {error}");
+                let help = "a plan is a file named after its patient, e.g. wang-xiulan.toml";
+                self.findings
+                    .push(Diagnostic::about_file(Severity::Error, path, message).with_help(help));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Origin<'_> {
+    fn wants(&self, id: &PatientId) -> bool {
+        self.patient.is_none_or(|patient| patient == id)
+    }
+}
+
+fn no_such_file(path: &Path) -> Exit {
+    terminal::write_stderr(&format!(
+        "dosed: {}: there is no such file\n",
+        path.display()
+    ));
+    Exit::NoInput
+}
+
+fn show(found: &[Diagnostic]) {
+    let colour = terminal::stderr_colour();
+    let text: String = found.iter().map(|found| found.render(colour)).collect();
+    terminal::write_stderr(&text);
+}
+
 fn load_config(path: &Path) -> Result<Config, Exit> {
     Config::load(path, &Environment::of_process()).map_err(|error| {
-        let colour = terminal::stderr_colour();
-        let text: String = error
-            .diagnostics
-            .iter()
-            .map(|found| found.render(colour))
-            .collect();
-        terminal::write_stderr(&text);
-        match error.kind {
-            ConfigErrorKind::Missing => Exit::NoInput,
-            ConfigErrorKind::Permission => Exit::Permission,
-            ConfigErrorKind::Io => Exit::Io,
-            ConfigErrorKind::Invalid => Exit::Config,
-        }
+        show(&error.diagnostics);
+        Exit::from(&error)
     })
 }
 
-fn read_inline(
-    config: &Config,
-    defaults: &Defaults,
-    wanted: &dyn Fn(&PatientId) -> bool,
-    plans: &mut Plans,
-) {
-    let document = Document::parse(&config.source);
-    let Some(root) = document.root() else { return };
-    for inline in plan_files::inline_plans(&root) {
-        let entry = &inline.entry;
-        let place = |message: String| Diagnostic::error(&config.source, entry.key_span(), message);
-        match (entry.key().parse::<PatientId>(), entry.table()) {
-            (Ok(id), _) if !wanted(&id) => {}
-            (Ok(id), Some(table)) => {
-                let twice = place(format!("the patient `{id}` stands here and in a file"));
-                plans.add(id, &twice, plan::read_table(&table, defaults));
-            }
-            (Ok(_), None) => plans
-                .findings
-                .push(place("a patient must be a table".to_owned())),
-            (Err(error), _) => plans.findings.push(place(error.to_string())),
-        }
-    }
-}
-
-fn read_scan(
-    scan: plan_files::Scan,
-    defaults: &Defaults,
-    wanted: &dyn Fn(&PatientId) -> bool,
-    plans: &mut Plans,
-) {
-    plans.findings.extend(scan.strays);
-    for (id, file) in scan.files {
-        if wanted(&id) {
-            read_file(id, &file.path, defaults, plans);
-        }
-    }
-}
-
-fn read_file(id: PatientId, path: &Path, defaults: &Defaults, plans: &mut Plans) {
-    let about = |message: String| Diagnostic::about_file(Severity::Error, path, message);
-    let twice = about(format!("the patient `{id}` is given twice"));
-    match read_source(path) {
-        Ok(source) => plans.add(id, &twice, plan::read(&source, defaults)),
-        Err(found) => plans.findings.push(found),
-    }
-}
-
 fn read_source(path: &Path) -> Result<Arc<Source>, Diagnostic> {
-    match small_file::read(path, TEXT_BYTES_MAX) {
+    match small_file::read(path, DAY_BYTES_MAX) {
         Ok((bytes, _)) => Source::from_bytes(path, bytes),
         Err(error) => {
             let message = format!("the file cannot be read: {error}");
@@ -208,26 +199,17 @@ fn read_source(path: &Path) -> Result<Arc<Source>, Diagnostic> {
 
 /// A file with a `[day]` table, or with its keys alone.
 fn read_day(path: &Path, inherited: &Day) -> Result<Day, Exit> {
-    let refuse = |found: Vec<Diagnostic>| {
-        let colour = terminal::stderr_colour();
-        let text: String = found.iter().map(|found| found.render(colour)).collect();
-        terminal::write_stderr(&text);
-    };
     if !path.exists() {
-        terminal::write_stderr(&format!(
-            "dosed: {}: there is no such file\n",
-            path.display()
-        ));
-        return Err(Exit::NoInput);
+        return Err(no_such_file(path));
     }
     let source = read_source(path).map_err(|found| {
-        refuse(vec![found]);
+        show(&[found]);
         Exit::Findings
     })?;
     let document = Document::parse(&source);
     let day = document.root().and_then(|root| match root.get("day") {
         Some(day) => {
-            root.check_keys(&plan::reader::Keys::new(&["day"]));
+            root.check_keys(&Keys::new(&["day"]));
             Some(Day::read(&day.table()?, inherited))
         }
         None => Some(Day::read(&root, inherited)),
@@ -236,7 +218,7 @@ fn read_day(path: &Path, inherited: &Day) -> Result<Day, Exit> {
     match day {
         Some(day) if found.is_empty() => Ok(day),
         _ => {
-            refuse(found);
+            show(&found);
             Err(Exit::Findings)
         }
     }

@@ -86,7 +86,7 @@ pub(super) fn read(table: &Table<'_>, defaults: &Defaults) -> Option<(ResolvedPl
         .iter()
         .filter_map(|table| reader.appointment(table));
     let (appointments, appointment_places) = appointments.unzip();
-    let caregivers = caregiver_tables
+    let caregivers: Vec<_> = caregiver_tables
         .iter()
         .filter_map(Reader::caregiver)
         .collect();
@@ -99,10 +99,7 @@ pub(super) fn read(table: &Table<'_>, defaults: &Defaults) -> Option<(ResolvedPl
         medications,
         check_ins,
         born,
-        caregivers: caregivers
-            .into_iter()
-            .filter_map(|(read, _)| read)
-            .collect(),
+        caregivers,
         appointments,
     };
     let places = Places {
