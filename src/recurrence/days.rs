@@ -335,19 +335,19 @@ impl Days {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use jiff::civil::date;
     use proptest::prelude::*;
 
-    fn to_date(day: Day) -> Date {
+    pub(in crate::recurrence) fn to_date(day: Day) -> Date {
         date(1970, 1, 1)
             .checked_add(jiff::Span::new().days(day.0))
             .unwrap()
     }
 
     /// The rules said once more, slowly, on jiff's dates.
-    fn matches(days: &Days, day: Date) -> bool {
+    pub(in crate::recurrence) fn matches(days: &Days, day: Date) -> bool {
         let since = |anchor: Day| {
             to_date(anchor)
                 .until((jiff::Unit::Day, day))
@@ -391,7 +391,7 @@ mod tests {
         }
     }
 
-    fn any_days() -> impl Strategy<Value = Days> {
+    pub(in crate::recurrence) fn any_days() -> impl Strategy<Value = Days> {
         let anchor = || (-20_000..40_000_i32).prop_map(Day);
         let weekdays = || (1..0x80_u8).prop_map(Weekdays);
         prop_oneof![

@@ -428,3 +428,6 @@ impl Elapsed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
