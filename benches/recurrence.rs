@@ -256,6 +256,7 @@ fn main() -> ExitCode {
         "in 1990",
         "in 2026",
         "rrule 3d",
+        "rrule 1y",
         "rrule 36y",
         "ratio",
         "iterate",
