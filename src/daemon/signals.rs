@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// What the outside asks of a running daemon. Cheap to clone.
+/// What the outside asks of a running daemon, and hears of it. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Control {
     /// End in good order.
@@ -18,6 +18,8 @@ pub struct Control {
     pub reload: Arc<Notify>,
     /// Log a summary.
     pub summary: Arc<Notify>,
+    /// Rung by the daemon, once: the plans are applied and it reminds.
+    pub ready: Arc<Notify>,
 }
 
 /// Listens for the process's signals until the handle is closed. SIGTERM and SIGINT stop, a second

@@ -338,6 +338,7 @@ impl Tasks {
                 () = first_turn.notified(), if !announced => {
                     announced = true;
                     self.announce(shared, options).await?;
+                    control.ready.notify_one();
                 }
                 () = control.summary.notified() => {
                     tracing::info!(summary = self.monitor.summary(), "status");
