@@ -80,7 +80,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(&args),
         Command::Preview(args) => preview::run(args),
-        Command::Demo(args) => demo::run(args),
+        Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(args),
         Command::History(args) => history::run(args),
         Command::Reload(args) => reload::run(args),

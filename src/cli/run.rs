@@ -94,7 +94,8 @@ fn refused(error: &ConfigError) -> Exit {
     Exit::from(error)
 }
 
-fn exit_of(error: &DaemonError) -> Exit {
+/// The exit code for a daemon that ended because of `error`.
+pub(super) fn exit_of(error: &DaemonError) -> Exit {
     match error {
         DaemonError::Store(error) => super::store_exit(error),
         DaemonError::Config(_) | DaemonError::Channel(_) | DaemonError::NoSecret => Exit::Config,

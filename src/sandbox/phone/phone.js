@@ -98,9 +98,10 @@ function when(at) {
   return day === formats.day.format(now()) ? time : `${day} ${time}`;
 }
 
+/** What a card is about stands in its second row: the medicine, the question. */
 function preview(message) {
   if (message.kind === "text") return message.text;
-  return [message.title, ...message.rows.slice(1, 2).map(([, value]) => value)].join(" · ");
+  return message.rows[1]?.[1] ?? message.title;
 }
 
 function drawPatient(openid, index) {
