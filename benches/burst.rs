@@ -256,6 +256,7 @@ fn bare_burst(sink: &Sink, bodies: &[Vec<u8>]) -> Duration {
             });
         }
         while tasks.join_next().await.is_some() {}
+        sink.done.notified().await;
     });
     let arrivals = sink.take();
     assert_eq!(arrivals.bodies.len(), bodies.len());

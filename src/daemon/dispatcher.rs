@@ -21,6 +21,12 @@ const CAPACITY: usize = 20_000;
 /// A group of claims is never larger.
 const GROUP_MAX: usize = 1_000;
 
+/// The first groups, before a rate was seen: what any API worth the name takes in a second.
+const GROUP_FIRST: usize = 256;
+
+/// The age of the oldest message is looked up this often: it takes a walk over the queue.
+const OLDEST_EVERY: Duration = Duration::from_millis(250);
+
 /// The clock is looked at again after this at the latest.
 const TURN_MAX: Duration = Duration::from_secs(1);
 
@@ -52,6 +58,8 @@ pub struct Dispatcher {
     /// Claimed or otherwise in the hands of workers and recorder.
     out: HashSet<MessageId>,
     pace: Pace,
+    oldest: Option<Timestamp>,
+    oldest_at: Duration,
     started: Timestamp,
 }
 
@@ -76,6 +84,8 @@ impl Dispatcher {
             queue: Queue::new(CAPACITY),
             claimed: VecDeque::new(),
             out: HashSet::new(),
+            oldest: None,
+            oldest_at: Duration::ZERO,
             started,
         }
     }
@@ -90,15 +100,15 @@ impl Dispatcher {
             } else {
                 self.pause()
             };
-            self.shared
-                .vitals
-                .dispatcher_turn(self.shared.clock.elapsed(), self.queue.oldest());
+            self.show_life();
             let clock = Arc::clone(&self.shared.clock);
+            let handoff = Arc::clone(&self.handoff);
             tokio::select! {
                 notice = self.notices.recv() => match notice {
                     Some(notice) => self.hear(notice),
                     None => break,
                 },
+                () = handoff.runs_low() => {}
                 () = clock.sleep(pause) => {}
                 () = stop.cancelled() => {}
             }
@@ -143,6 +153,18 @@ impl Dispatcher {
         }
     }
 
+    /// Leaves a sign of life, and how long the oldest message has waited.
+    fn show_life(&mut self) {
+        let elapsed = self.shared.clock.elapsed();
+        if self.queue.ready() == 0 {
+            self.oldest = None;
+        } else if elapsed.saturating_sub(self.oldest_at) >= OLDEST_EVERY {
+            self.oldest = self.queue.oldest();
+            self.oldest_at = elapsed;
+        }
+        self.shared.vitals.dispatcher_turn(elapsed, self.oldest);
+    }
+
     /// Reads from the store what is not in memory. False if the store failed.
     async fn refill(&mut self) -> bool {
         let Some(room) = self.queue.room() else {
@@ -179,7 +201,6 @@ impl Dispatcher {
                 self.take_in(queued, now);
             }
             Notice::Settled(ids) => {
-                self.pace.ended(ids.len(), self.shared.clock.elapsed());
                 for id in ids {
                     self.out.remove(&id);
                 }
@@ -229,7 +250,10 @@ impl Dispatcher {
             }
             Passage::Open => {
                 self.hand_out();
+                self.pace
+                    .finished(self.handoff.finished(), self.shared.clock.elapsed());
                 let group = self.group_size();
+                self.handoff.set_low_water(group / 2);
                 let mut claimed = true;
                 if self.claimed.len() + self.handoff.waiting() <= group / 2
                     && self.queue.ready() > 0
@@ -289,7 +313,11 @@ impl Dispatcher {
     /// About a second of the present rate: a crash puts few messages in doubt.
     fn group_size(&self) -> usize {
         let rate = self.shared.outlet().rate;
-        let seen = self.pace.seen_per_second().max(2 * self.concurrency);
+        let seen = self
+            .pace
+            .seen_per_second()
+            .max(2 * self.concurrency)
+            .max(GROUP_FIRST);
         rate.map_or(seen, |rate| seen.min(rate.get() as usize))
             .clamp(1, GROUP_MAX)
     }
@@ -395,19 +423,24 @@ impl Pace {
         allowed
     }
 
-    fn ended(&mut self, count: usize, elapsed: Duration) {
-        self.ended += count;
+    /// Workers have finished with `count` messages since the start. What is seen is the rate of
+    /// times in which there was something to send; pauses do not lower it.
+    fn finished(&mut self, count: usize, elapsed: Duration) {
         let span = elapsed.saturating_sub(self.since);
-        if span >= Duration::from_millis(100) {
-            let rate = self.ended as f64 / span.as_secs_f64();
+        if span < Duration::from_millis(20) {
+            return;
+        }
+        let done = count.saturating_sub(self.ended);
+        if span < Duration::from_secs(1) && done > 0 {
+            let rate = done as f64 / span.as_secs_f64();
             self.seen = if self.seen == 0.0 {
                 rate
             } else {
                 (self.seen + rate) / 2.0
             };
-            self.since = elapsed;
-            self.ended = 0;
         }
+        self.since = elapsed;
+        self.ended = count;
     }
 
     fn seen_per_second(&self) -> usize {

@@ -254,6 +254,7 @@ impl Tasks {
         draining.spawn(recorder::run(
             Arc::clone(shared),
             ended,
+            Arc::clone(&handoff),
             to_dispatcher.clone(),
         ));
         for _ in 0..concurrency {

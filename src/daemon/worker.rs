@@ -7,8 +7,9 @@ use crate::engine::ExpiredReason;
 use crate::messaging::{Outcome, Outgoing};
 use crate::store::{Queued, TriedOutcome};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// Claimed messages on their way from the dispatcher to the workers.
@@ -16,6 +17,11 @@ use tokio_util::sync::CancellationToken;
 pub struct Handoff {
     jobs: Mutex<VecDeque<Job>>,
     available: Semaphore0,
+    /// The dispatcher is told when so few are left.
+    low_water: AtomicUsize,
+    low: Notify,
+    /// Messages that workers have finished with since the start.
+    finished: AtomicUsize,
 }
 
 /// A semaphore that begins with nothing.
@@ -63,13 +69,30 @@ impl Handoff {
             .len()
     }
 
+    /// Asks to be told by [`Handoff::runs_low`] when not more than `left` wait.
+    pub fn set_low_water(&self, left: usize) {
+        self.low_water.store(left, Ordering::Relaxed);
+    }
+
+    /// Waits until few are left.
+    pub async fn runs_low(&self) {
+        self.low.notified().await;
+    }
+
+    /// How many messages workers have finished with.
+    pub fn finished(&self) -> usize {
+        self.finished.load(Ordering::Relaxed)
+    }
+
     /// Takes the next one; waits for it.
     async fn next(&self) -> Option<Job> {
         self.available.0.acquire().await.ok()?.forget();
-        self.jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let job = jobs.pop_front();
+        if jobs.len() == self.low_water.load(Ordering::Relaxed) {
+            self.low.notify_one();
+        }
+        job
     }
 }
 
@@ -94,6 +117,7 @@ pub async fn run(
         } else {
             send(&shared, job).await
         };
+        handoff.finished.fetch_add(1, Ordering::Relaxed);
         if recorder.send(ended).is_err() {
             return;
         }

@@ -31,7 +31,7 @@ impl Store {
         now: Timestamp,
         wanted: Vec<(OutboxRef, Attempts)>,
     ) -> Result<Claimed, StoreError> {
-        self.write(now, move |scope| {
+        self.write_first(now, move |scope| {
             let outbox = scope.transaction.open_table(OUTBOX)?;
             let mut later = scope.transaction.open_table(OUTBOX_LATER)?;
             let group = scope.memory.next_group;

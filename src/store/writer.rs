@@ -10,9 +10,9 @@ use super::{OpenError, Options, StoreError};
 use crate::engine::{IdKey, MessageId};
 use jiff::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Failures to open the store again after which the daemon should end and be restarted.
@@ -81,11 +81,95 @@ impl Telemetry {
 
 type Job = Box<dyn FnOnce(&mut Writer) + Send>;
 
+/// How much a transaction is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// Messages wait for it that could leave.
+    First,
+    /// All others, in the order in which they come.
+    InTurn,
+}
+
+/// The jobs of the write side: those that are urgent, and those that take their turn.
+#[derive(Default)]
+struct Lanes {
+    queue: Mutex<Queued>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct Queued {
+    first: VecDeque<Job>,
+    in_turn: VecDeque<Job>,
+    handles: usize,
+}
+
+impl Lanes {
+    fn push(&self, urgency: Urgency, job: Job) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        match urgency {
+            Urgency::First => queue.first.push_back(job),
+            Urgency::InTurn => queue.in_turn.push_back(job),
+        }
+        drop(queue);
+        self.filled.notify_one();
+    }
+
+    /// Waits for the next job; `None` when there is none and no handle is left to bring one.
+    fn next(&self) -> Option<Job> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let job = queue.first.pop_front();
+            if let Some(job) = job.or_else(|| queue.in_turn.pop_front()) {
+                return Some(job);
+            }
+            if queue.handles == 0 {
+                return None;
+            }
+            queue = self
+                .filled
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Counts the handles: the thread ends when the last one is gone.
+struct Handle(Arc<Lanes>);
+
+impl Handle {
+    fn new(lanes: &Arc<Lanes>) -> Self {
+        lanes
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .handles += 1;
+        Self(Arc::clone(lanes))
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .handles -= 1;
+        self.0.filled.notify_one();
+    }
+}
+
 /// The handle on the write side; cheap to clone. The thread ends, and the file is closed, when
 /// the last handle is gone.
 #[derive(Clone)]
 pub struct Store {
-    jobs: mpsc::Sender<Job>,
+    lanes: Handle,
     telemetry: Arc<Telemetry>,
     ids: IdKey,
 }
@@ -112,17 +196,18 @@ impl Store {
             telemetry: Arc::clone(&telemetry),
         };
         writer.remember().map_err(failed)?;
-        let (jobs, queue) = mpsc::channel::<Job>();
+        let lanes = Arc::new(Lanes::default());
+        let handle = Handle::new(&lanes);
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || {
-                for job in queue {
+                while let Some(job) = lanes.next() {
                     job(&mut writer);
                 }
             })
             .map_err(|error| failed(StoreError::Storage(error.to_string())))?;
         Ok(Self {
-            jobs,
+            lanes: handle,
             telemetry,
             ids,
         })
@@ -142,7 +227,7 @@ impl Store {
 
     /// Closes the file. Transactions asked for before this are made; later ones are refused.
     pub async fn close(&self) {
-        let closed = self.run(|writer| {
+        let closed = self.run(Urgency::InTurn, |writer| {
             writer.database = None;
             writer.closed = true;
             Ok(())
@@ -157,7 +242,18 @@ impl Store {
         now: Timestamp,
         job: impl FnOnce(&mut Scope<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.run(move |writer| writer.transact(now, job)).await
+        self.run(Urgency::InTurn, move |writer| writer.transact(now, job))
+            .await
+    }
+
+    /// As [`Store::write`], before all that is not urgent.
+    pub(super) async fn write_first<T: Send + 'static>(
+        &self,
+        now: Timestamp,
+        job: impl FnOnce(&mut Scope<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(Urgency::First, move |writer| writer.transact(now, job))
+            .await
     }
 
     /// Runs `job` on a snapshot.
@@ -165,7 +261,7 @@ impl Store {
         &self,
         job: impl FnOnce(&redb::ReadTransaction, &Memory) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.run(move |writer| {
+        self.run(Urgency::InTurn, move |writer| {
             let snapshot = writer.database()?.begin_read()?;
             job(&snapshot, &writer.memory)
         })
@@ -174,15 +270,17 @@ impl Store {
 
     async fn run<T: Send + 'static>(
         &self,
+        urgency: Urgency,
         job: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, result) = tokio::sync::oneshot::channel();
-        self.jobs
-            .send(Box::new(move |writer| {
+        self.lanes.0.push(
+            urgency,
+            Box::new(move |writer| {
                 // Nobody listens any more when the daemon is ending: the commit stands.
                 let _ = answer.send(job(writer));
-            }))
-            .map_err(|_| StoreError::Closed)?;
+            }),
+        );
         result.await.map_err(|_| StoreError::Closed)?
     }
 }
