@@ -79,13 +79,13 @@ impl Reader<'_> {
             let help = "at = \"08:00\" (or every = \"8 hours\", or as_needed = \"pain\")";
             table.missing("at", help);
         }
+        let first_of = |keys: &[&str]| keys.iter().find_map(|key| span(key));
         let (regimen, name) = (regimen?, name?);
         let place = MedicationPlace {
             name: span("name")?,
             short: span("short"),
-            take: span("take")
-                .or_else(|| span("scheme"))
-                .or_else(|| span("steps")),
+            take: first_of(&["take", "scheme", "steps"]),
+            times: first_of(&["at", "every", "once", "as_needed", "scheme", "take"]),
         };
         let medication = Medication {
             id: id.unwrap_or_else(|| name.clone()),

@@ -4,6 +4,7 @@
 mod bounds;
 mod check_in;
 mod day;
+mod doubts;
 mod medication;
 mod others;
 mod patient;
@@ -51,6 +52,8 @@ pub struct MedicationPlace {
     pub short: Option<Range<usize>>,
     /// `take`, `scheme` or `steps`: the amounts.
     pub take: Option<Range<usize>>,
+    /// `at`, `every`, `once` or whatever else says when.
+    pub times: Option<Range<usize>>,
 }
 
 impl MedicationPlace {

@@ -93,7 +93,7 @@ pub(super) fn read(table: &Table<'_>, defaults: &Defaults) -> Option<(ResolvedPl
     let plan = ResolvedPlan {
         name: name?,
         language: language?,
-        zone: reader.zone,
+        zone: reader.zone.clone(),
         quiet_hours: quiet_hours.or(defaults.quiet_hours),
         wechat,
         medications,
@@ -108,6 +108,9 @@ pub(super) fn read(table: &Table<'_>, defaults: &Defaults) -> Option<(ResolvedPl
         check_ins: check_in_places,
         appointments: appointment_places,
     };
+    if !findings.has_errors() {
+        reader.doubts(&plan, &places, quiet_hours);
+    }
     Some((plan, places))
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plan::Language;
+use jiff::SignedDuration;
 use std::fmt::Write as _;
 
 fn defaults() -> Defaults {
@@ -295,4 +296,81 @@ fn comments_order_of_keys_and_spelling_do_not_change_the_meaning() {
     assert_ne!(a.meaning_hash(), c.meaning_hash());
     let bytes = postcard::to_stdvec(&a).unwrap();
     assert_eq!(postcard::from_bytes::<ResolvedPlan>(&bytes).unwrap(), a);
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    let source = Source::new("p.toml", format!("name = \"x\"\n{text}"));
+    let read = read(&source, &defaults()).unwrap();
+    let show = |found: &Diagnostic| format!("{} {}", found.position().line, found.message());
+    read.warnings.iter().map(show).collect()
+}
+
+#[test]
+fn what_may_not_be_meant_is_doubted_where_it_stands() {
+    for (text, expected) in [
+        (
+            medication("take = \"1\"\nat = \"08:00, 08:30\""),
+            "5 two doses of M are closer than an hour: 08:00 and 08:30",
+        ),
+        (
+            medication("take = \"1\"\nevery = \"30 minutes\"\nbetween = \"07:00-09:00\""),
+            "",
+        ),
+        (
+            format!(
+                "quiet_hours = \"21:30-07:00\"\n{}",
+                medication("take = \"1\"\nat = \"bedtime\"")
+            ),
+            "6 the dose of M at 22:00 is in the patient's quiet hours; it will not wait",
+        ),
+        (
+            medication(
+                "take = \"1\"\nat = \"08:00\"\ndays = \"mon\"\nstart = 2026-03-03\nend = 2026-03-05",
+            ),
+            "5 M falls on no day at all",
+        ),
+        (
+            medication(
+                "take = { \"mon\" = \"1\", \"tue\" = \"2\" }\nat = \"08:00\"\nstart = 2026-03-03\nend = 2026-03-05",
+            ),
+            "5 a part of M falls on no day at all",
+        ),
+        (
+            medication("take = \"1\"\nat = \"08:00\"\nstart = 2026-02-01\nfor = \"7 days\""),
+            "3 every medication of this plan has ended",
+        ),
+        (
+            medication("take = \"1\"\nat = \"08:00\"\nstart = 2027-02-01\nfor = \"7 days\""),
+            "",
+        ),
+        (medication("take = \"1\"\nat = \"08:00, 20:00\""), ""),
+        (
+            medication("take = \"1\"\nevery = \"6 hours after the last dose\""),
+            "",
+        ),
+    ] {
+        assert_eq!(warnings(&text).join("; "), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_distance_after_the_last_dose_without_a_first_waits_for_it() {
+    let plan = plan_of(&medication(
+        "take = \"1\"\nevery = \"6 hours after the last dose\"\ndoses = 3\nstart = 2026-03-02T06:00:00",
+    ));
+    assert!(!plan.medications[0].schedule.needs_anchor());
+    let plan = plan_of(&medication(
+        "take = \"1\"\nevery = \"6 hours after the last dose\"",
+    ));
+    let open = &plan.medications[0];
+    assert!(open.schedule.needs_anchor() && open.is_interval());
+    let now = "2026-03-02T00:00:00Z".parse().unwrap();
+    assert_eq!(plan.doses_from(open, now).count(), 0);
+    let anchored = open.schedule.anchored(now);
+    let next: Vec<_> = anchored
+        .occurrences(&plan.zone, now)
+        .take(2)
+        .map(|found| found.at)
+        .collect();
+    assert_eq!(next, [now, now + SignedDuration::from_hours(6)]);
 }
