@@ -5,6 +5,7 @@
 
 mod day;
 pub mod diagnostic;
+pub mod explain;
 mod grammar;
 mod patient_id;
 mod projection;

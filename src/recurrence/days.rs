@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A calendar day as days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Day(pub(super) i32);
+pub struct Day(pub(in crate::recurrence) i32);
 
 impl Day {
     /// Monday 0 … Sunday 6. Day 0, 1970-01-01, was a Thursday.
@@ -51,6 +51,23 @@ impl Day {
         let first = Day::first_of(month);
         let length = Day::first_of(month + 1).0 - first.0;
         Day(first.0 + day.min(length) - 1)
+    }
+}
+
+impl Day {
+    /// Days since 1970-01-01.
+    #[must_use]
+    pub fn number(self) -> i32 {
+        self.0
+    }
+
+    /// As a date; the first or last of the calendar for a day beyond it.
+    #[must_use]
+    pub fn date(self) -> Date {
+        let (month, day) = self.month();
+        let year = i16::try_from(month.div_euclid(12)).ok();
+        year.and_then(|year| Date::new(year, (month.rem_euclid(12) + 1) as i8, day as i8).ok())
+            .unwrap_or(if month < 0 { Date::MIN } else { Date::MAX })
     }
 }
 
@@ -163,6 +180,11 @@ impl MonthDays {
     pub const NONE: MonthDays = MonthDays(0);
     /// The last day of each month.
     pub const LAST: MonthDays = MonthDays(1 << 31);
+
+    /// The days, ascending.
+    pub fn iter(self) -> impl Iterator<Item = u8> {
+        (1..=31).filter(move |day| self.contains(*day))
+    }
 
     /// The set with one more day, 1 to 31; others change nothing.
     #[must_use]
@@ -432,6 +454,7 @@ pub(super) mod tests {
             let (month, of_month) = Day(day).month();
             prop_assert_eq!(month, i32::from(to_date(Day(day)).year()) * 12 + i32::from(to_date(Day(day)).month()) - 1);
             prop_assert_eq!(of_month, i32::from(to_date(Day(day)).day()));
+            prop_assert_eq!(Day(day).date(), to_date(Day(day)));
         }
     }
 
