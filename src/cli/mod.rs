@@ -8,6 +8,7 @@ mod ask;
 pub mod check;
 pub mod demo;
 pub mod exit;
+pub mod explain;
 pub mod history;
 pub mod manual;
 mod plan_texts;
@@ -43,6 +44,7 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Preview(preview::Args),
     Demo(demo::Args),
     Status(status::Args),
@@ -79,7 +81,8 @@ fn dispatch(command: Command) -> Exit {
     match command {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(&args),
-        Command::Preview(args) => preview::run(args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Preview(args) => preview::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(args),
         Command::History(args) => history::run(args),

@@ -110,7 +110,7 @@ struct Line<'a> {
 
 /// Runs the command.
 #[must_use]
-pub fn run(args: Args) -> Exit {
+pub fn run(args: &Args) -> Exit {
     if args.fhir.is_some() {
         terminal::write_stderr("dosed: --fhir is not supported yet\n");
         return Exit::Usage;
@@ -131,7 +131,7 @@ pub fn run(args: Args) -> Exit {
     let mut all: Vec<(&PatientId, &ResolvedPlan, Due<'_>)> = Vec::new();
     for (id, read) in &plans.plans {
         let zone = args.timezone.as_ref().unwrap_or(&read.plan.zone);
-        let (from, until) = match span(&args, zone, now) {
+        let (from, until) = match span(args, zone, now) {
             Ok(span) => span,
             Err(message) => {
                 terminal::write_stderr(&format!("dosed: {message}\n"));
