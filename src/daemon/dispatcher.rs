@@ -228,6 +228,10 @@ impl Dispatcher {
             return true;
         }
         let passage = self.shared.gate().pass(now);
+        // With a rate of our own the queue is never short of work: outcomes need not wait for it.
+        let unlimited = self.shared.outlet().rate.is_none();
+        let busy = passage == Passage::Open && unlimited && self.queue.ready() > 0;
+        self.handoff.set_busy(busy);
         match passage {
             Passage::Closed(until) => {
                 self.release_claimed(until);

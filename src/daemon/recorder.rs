@@ -9,14 +9,17 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// At most so many outcomes in one commit.
-const BATCH_MAX: usize = 4_000;
+const BATCH_MAX: usize = 1_000;
+
+/// At most so many outcomes gather while messages wait to be sent.
+const GATHERED_MAX: usize = 20_000;
 
 /// How long outcomes gather before they are committed.
 const LINGER: Duration = Duration::from_millis(4);
 
-/// So many times the linger is repeated while messages wait to be sent: sending comes first, and
-/// a commit costs the same for few outcomes and for many.
-const LINGERS_MAX: u32 = 25;
+/// So many times the linger is repeated while messages wait to be sent: sending comes first. A
+/// crash then puts no more into doubt than what was sent in about a second.
+const LINGERS_MAX: u32 = 200;
 
 /// After a failure the store is left alone for this.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -41,17 +44,21 @@ pub async fn run(
         // Those that end within the linger share the commit.
         for _ in 0..LINGERS_MAX {
             tokio::time::sleep(LINGER).await;
-            while batch.len() < BATCH_MAX
+            while batch.len() < GATHERED_MAX
                 && let Ok(one) = ended.try_recv()
             {
                 batch.push(one);
             }
-            if batch.len() >= BATCH_MAX || handoff.waiting() == 0 {
+            if batch.len() >= GATHERED_MAX || !handoff.is_busy() {
                 break;
             }
         }
-        if !settle(&shared, &mut batch, &dispatcher).await {
-            return;
+        while !batch.is_empty() {
+            let rest = batch.split_off(batch.len().min(BATCH_MAX));
+            if !settle(&shared, &mut batch, &dispatcher).await {
+                return;
+            }
+            batch = rest;
         }
     }
 }

@@ -418,11 +418,10 @@ fn serve(
     stop: &CancellationToken,
 ) {
     let source: Arc<dyn Source> = monitor.clone();
-    let routes = http::private(source);
     let stopped = stop.clone();
     spawn(tasks, "private listener", async move {
         tokio::select! {
-            served = axum::serve(private, routes) => {
+            served = http::serve_private(private, source) => {
                 if let Err(error) = served {
                     tracing::error!(%error, "the private listener failed");
                 }
@@ -430,11 +429,10 @@ fn serve(
             () = stopped.cancelled() => {}
         }
     });
-    let routes = http::admin::router(requests);
     let stopped = stop.clone();
     spawn(tasks, "administration socket", async move {
         tokio::select! {
-            served = axum::serve(admin, routes) => {
+            served = http::serve_admin(admin, requests) => {
                 if let Err(error) = served {
                     tracing::error!(%error, "the administration socket failed");
                 }

@@ -7,7 +7,7 @@ use crate::engine::ExpiredReason;
 use crate::messaging::{Outcome, Outgoing};
 use crate::store::{Queued, TriedOutcome};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,8 @@ pub struct Handoff {
     /// The dispatcher is told when so few are left.
     low_water: AtomicUsize,
     low: Notify,
+    /// More messages could be sent than workers have at hand.
+    busy: AtomicBool,
     /// Messages that workers have finished with since the start.
     finished: AtomicUsize,
 }
@@ -77,6 +79,16 @@ impl Handoff {
     /// Waits until few are left.
     pub async fn runs_low(&self) {
         self.low.notified().await;
+    }
+
+    /// The dispatcher says whether it has more to hand over.
+    pub fn set_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::Relaxed);
+    }
+
+    /// True while messages that could be sent wait for their turn.
+    pub fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) || self.waiting() > 0
     }
 
     /// How many messages workers have finished with.

@@ -46,7 +46,7 @@ pub struct Reloaded {
 }
 
 /// The routes of the administration socket.
-pub fn router(requests: mpsc::Sender<Request>) -> Router {
+pub(super) fn router(requests: mpsc::Sender<Request>) -> Router {
     Router::new()
         .route("/reload", post(reload))
         .with_state(requests)

@@ -12,7 +12,10 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use health::{Health, Status};
+use std::io;
 use std::sync::Arc;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::mpsc;
 
 /// What the private listener may ask of the daemon. All answers are immediate: nothing waits for
 /// the store or the API.
@@ -28,7 +31,7 @@ pub trait Source: Send + Sync + 'static {
 }
 
 /// The routes of the private listener.
-pub fn private(source: Arc<dyn Source>) -> Router {
+fn private(source: Arc<dyn Source>) -> Router {
     Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
@@ -36,6 +39,25 @@ pub fn private(source: Arc<dyn Source>) -> Router {
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .with_state(source)
+}
+
+/// Serves the private listener's routes for as long as the listener works.
+///
+/// # Errors
+/// The listener failed.
+pub async fn serve_private(listener: TcpListener, source: Arc<dyn Source>) -> io::Result<()> {
+    axum::serve(listener, private(source)).await
+}
+
+/// Serves the administration socket's routes for as long as the socket works.
+///
+/// # Errors
+/// The socket failed.
+pub async fn serve_admin(
+    listener: UnixListener,
+    requests: mpsc::Sender<admin::Request>,
+) -> io::Result<()> {
+    axum::serve(listener, admin::router(requests)).await
 }
 
 async fn livez(State(source): State<Arc<dyn Source>>) -> Response {
