@@ -86,8 +86,8 @@ impl Phrases for Chinese {
         "，"
     }
 
-    fn semicolon(&self) -> &'static str {
-        "，"
+    fn semicolon(&self, alike: bool) -> &'static str {
+        if alike { "，" } else { "；" }
     }
 
     fn sentence(&self, subject: &str, predicate: &str) -> String {

@@ -95,7 +95,7 @@ impl Phrases for English {
         ", "
     }
 
-    fn semicolon(&self) -> &'static str {
+    fn semicolon(&self, _: bool) -> &'static str {
         "; "
     }
 
@@ -156,7 +156,7 @@ impl Phrases for English {
     }
 
     fn before(&self, moment: &str) -> String {
-        format!("before {moment}")
+        format!("ending before {moment}")
     }
 
     fn doses(&self, doses: u32) -> String {

@@ -16,8 +16,8 @@ trait Phrases {
     fn days(&self, days: &Days) -> String;
     /// Between the phrases of one sentence.
     fn separator(&self) -> &'static str;
-    /// Between the parts of a sentence that stand for themselves.
-    fn semicolon(&self) -> &'static str;
+    /// Between two schedules of one medication; `alike` if they hold at the same time.
+    fn semicolon(&self, alike: bool) -> &'static str;
     /// The medication and what follows about it.
     fn sentence(&self, subject: &str, predicate: &str) -> String;
     /// Times and amounts on days.
@@ -211,7 +211,7 @@ impl Explainer<'_> {
             })
             .collect();
         if !said.is_empty() {
-            phrases.push(said.join(self.phrases.semicolon()));
+            phrases.push(said.join(self.phrases.semicolon(shared)));
         }
         if shared {
             phrases.extend(parts.first().and_then(|part| self.span(part)));

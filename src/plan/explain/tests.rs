@@ -38,7 +38,7 @@ fn a_medication_is_one_sentence_in_either_language() {
         (
             "at = \"morning\"\nstart = 2026-03-02\nsteps = [\"40 mg for 5 days\", \"20 mg\"]\ncritical = true",
             "M: from 2026-03-02 to 2026-03-06, every day at 08:00 take 40 mg; from 2026-03-07 on, every day at 08:00 take 20 mg, time-critical.",
-            "M：2026-03-02 至 2026-03-06，每天 08:00 服 40 mg，2026-03-07 起，每天 08:00 服 20 mg，须准时。",
+            "M：2026-03-02 至 2026-03-06，每天 08:00 服 40 mg；2026-03-07 起，每天 08:00 服 20 mg，须准时。",
         ),
         (
             "take = \"1 g\"\nevery = \"8 hours\"\nfirst = 2026-03-02T06:00:00\ndoses = 6",

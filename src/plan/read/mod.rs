@@ -235,4 +235,6 @@ fn plain_date(value: &Value<'_>) -> Option<civil::Date> {
 }
 
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod tests;

@@ -524,8 +524,11 @@ impl Reader<'_> {
                 );
             }
         }
+        if !fits {
+            return None;
+        }
         let bounds = self.bounds(table, None)?;
-        if !fits || at_most == Some(None) || apart == Some(None) {
+        if at_most == Some(None) || apart == Some(None) {
             return None;
         }
         // A pattern of every second within the bounds tells where they lie.

@@ -5,7 +5,7 @@ use crate::plan::Language;
 use jiff::SignedDuration;
 use std::fmt::Write as _;
 
-fn defaults() -> Defaults {
+pub(super) fn defaults() -> Defaults {
     Defaults {
         zone: Zone::get("Asia/Shanghai").unwrap(),
         language: Language::ZhCn,
