@@ -1,0 +1,159 @@
+//! The examples of `docs/plans.md` give what stands under them, and every form of its tables is
+//! read, the Chinese ones to the same meaning as the English ones.
+
+use dosed::plan::diagnostic::{Diagnostic, Source};
+use dosed::plan::{Day, Defaults, Language, ReadPlan, Zone, read};
+use jiff::Timestamp;
+
+const DOCUMENT: &str = include_str!("../docs/plans.md");
+
+fn read_plan(text: &str) -> Result<ReadPlan, Vec<Diagnostic>> {
+    let zone = Zone::get("Asia/Shanghai").unwrap();
+    let defaults = Defaults {
+        now: Some(midnight(&zone)),
+        zone,
+        language: Language::ZhCn,
+        quiet_hours: None,
+        day: Day::default(),
+    };
+    let named = text.starts_with("name") || text.contains("\nname = \"王秀兰\"");
+    let text = if named {
+        text.to_owned()
+    } else {
+        format!("name = \"x\"\n{text}")
+    };
+    read(&Source::new("example.toml", text), &defaults)
+}
+
+fn midnight(zone: &Zone) -> Timestamp {
+    zone.instant(jiff::civil::date(2026, 3, 2).at(0, 0, 0, 0))
+}
+
+/// The fenced blocks: their info string and their text.
+fn blocks() -> Vec<(&'static str, &'static str)> {
+    let mut blocks = Vec::new();
+    let mut rest = DOCUMENT;
+    while let Some(open) = rest.find("```") {
+        let after = &rest[open + 3..];
+        let (info, body) = after.split_once('\n').unwrap();
+        let close = body.find("```").unwrap();
+        blocks.push((info, &body[..close]));
+        rest = &body[close + 3..];
+    }
+    blocks
+}
+
+#[test]
+fn examples_give_what_stands_under_them() {
+    let blocks = blocks();
+    let pairs = blocks.windows(2).filter(|pair| pair[0].0 == "toml");
+    let mut count = 0;
+    for pair in pairs {
+        let (text, (info, expected)) = (pair[0].1, pair[1]);
+        assert_eq!(info, "text", "an example says what it gives:\n{text}");
+        let read = read_plan(text).unwrap_or_else(|found| panic!("{text}\n{found:?}"));
+        assert!(read.warnings.is_empty(), "{text}\n{:?}", read.warnings);
+        let zone = &read.plan.zone;
+        let from = midnight(zone);
+        let until = from + jiff::SignedDuration::from_hours(24 * 60);
+        let due = read.plan.due_between(&read.places, from, until, None);
+        let lines: Vec<String> = due
+            .iter()
+            .take(expected.lines().count())
+            .map(|due| {
+                let at = zone.local(due.at).strftime("%Y-%m-%d %a %H:%M");
+                let dose = due.dose.as_deref().unwrap_or_default();
+                format!("{at} {} {dose}", due.name).trim_end().to_owned()
+            })
+            .collect();
+        assert_eq!(lines.join("\n"), expected.trim_end(), "{text}");
+        count += 1;
+    }
+    assert!(count >= 9, "only {count} examples");
+}
+
+#[test]
+fn refused_examples_are_refused_with_these_words() {
+    let blocks = blocks();
+    let pairs: Vec<_> = blocks
+        .windows(2)
+        .filter(|pair| pair[0].0 == "toml refused")
+        .collect();
+    assert!(pairs.len() >= 4);
+    for pair in pairs {
+        let found = read_plan(pair[0].1).unwrap_err();
+        let said: Vec<&str> = found
+            .iter()
+            .flat_map(|found| [found.message(), found.help().unwrap_or_default()])
+            .collect();
+        assert_eq!(said, pair[1].1.lines().collect::<Vec<_>>());
+    }
+}
+
+/// A plan in which the key has the value, with all that the key needs around it.
+fn around(key: &str, value: &str) -> String {
+    let line = format!("{key} = {value}\n");
+    let medication = "[[medication]]\nname = \"M\"\n";
+    let check_in = "[[check_in]]\nask = \"Q\"\nat = \"08:00\"\n";
+    match key {
+        "at" => format!("{medication}take = \"1\"\n{line}"),
+        "take" => format!("{medication}at = \"08:00\"\n{line}"),
+        "steps" => format!("{medication}at = \"08:00\"\nstart = 2026-03-02\n{line}"),
+        "every" => format!("{medication}take = \"1\"\nfirst = 2026-03-02T06:00:00\n{line}"),
+        "at_most" => format!("{medication}take = \"1\"\nas_needed = \"pain\"\n{line}"),
+        "refill_when" => {
+            format!(
+                "{medication}take = \"1\"\nat = \"08:00\"\nstock = \"60 on 2026-03-01\"\n{line}"
+            )
+        }
+        "answer" => format!("{check_in}{line}"),
+        "alert_if" if value.contains("16") => {
+            format!("{check_in}answer = \"blood pressure\"\n{line}")
+        }
+        "alert_if" => format!("{check_in}answer = \"temperature\"\n{line}"),
+        "tell" => format!("[[caregiver]]\nname = \"C\"\nrelation = \"son\"\n{line}"),
+        _ => format!("{medication}take = \"1\"\nat = \"08:00\"\nstart = 2026-03-02\n{line}"),
+    }
+}
+
+#[test]
+fn every_form_of_the_tables_is_read_alike_in_both_languages() {
+    let mut count = 0;
+    for row in DOCUMENT.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [key, english, chinese, ..] = cells[..] else {
+            panic!("{row}")
+        };
+        let plan = |cell: &str| {
+            let text = around(key.trim_matches('`'), cell.trim_matches('`'));
+            read_plan(&text)
+                .unwrap_or_else(|found| panic!("{text}\n{found:?}"))
+                .plan
+        };
+        let (mut one, mut other) = (plan(english), plan(chinese));
+        // Words that are kept as they are written differ; what they mean must not.
+        let words = |plan: &mut dosed::plan::ResolvedPlan| {
+            for medication in &mut plan.medications {
+                medication.amounts.iter_mut().for_each(|amount| {
+                    *amount = dosed::plan::thousandths(amount)
+                        .map(|n| n.to_string())
+                        .unwrap_or_default();
+                });
+                medication
+                    .stock
+                    .iter_mut()
+                    .for_each(|stock| stock.unit.clear());
+            }
+            for check_in in &mut plan.check_ins {
+                if let dosed::plan::AnswerType::OneOf(words) = &mut check_in.answer {
+                    words.iter_mut().for_each(String::clear);
+                }
+            }
+        };
+        words(&mut one);
+        words(&mut other);
+        assert_eq!(one, other, "{row}");
+        count += 1;
+    }
+    assert!(count > 45, "only {count} rows");
+}
