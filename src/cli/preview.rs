@@ -158,13 +158,12 @@ pub fn run(args: &Args) -> Exit {
 /// The half-open span that is shown.
 fn span(args: &Args, zone: &Zone, now: Timestamp) -> Result<(Timestamp, Timestamp), String> {
     let from = args.from.map_or(now, |from| from.in_zone(zone));
-    let until = match args.until {
-        Some(until) => until.in_zone(zone),
+    let until = if let Some(until) = args.until {
+        until.in_zone(zone)
+    } else {
         // Days of the calendar: the same local time so many days later.
-        None => {
-            let days = i64::from(args.days.unwrap_or(7)).days();
-            zone.instant(zone.local(from).saturating_add(days))
-        }
+        let days = i64::from(args.days.unwrap_or(7)).days();
+        zone.instant(zone.local(from).saturating_add(days))
     };
     if until < from {
         return Err("--until is before --from".to_owned());

@@ -62,6 +62,9 @@ impl ResolvedPlan {
 
     /// SHA-256 of all that the plan means: equal for texts that differ only in form, different
     /// after a change of what is inherited or of the zone's rules.
+    ///
+    /// # Panics
+    /// Never: hashing does not fail, and a plan has no type that the stored form lacks.
     #[must_use]
     pub fn meaning_hash(&self) -> [u8; 32] {
         struct Sink(Sha256);

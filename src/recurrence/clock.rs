@@ -31,6 +31,15 @@ pub struct Clock {
     pub last_day: Option<Day>,
 }
 
+/// What is found where no change of the offset is near.
+enum Undisturbed {
+    Hit(Hit),
+    /// Nothing any more.
+    Over,
+    /// A change is near, or slots pass midnight: more must be looked at.
+    ChangeNear,
+}
+
 impl Clock {
     fn day_at_or_after(&self, day: Day, pauses: &[Pause]) -> Option<Day> {
         let mut day = self.first_day.map_or(day, |first| first.max(day));
@@ -67,58 +76,58 @@ impl Clock {
     /// The first at or after `from` and before `end`.
     pub(super) fn next(&self, zone: &Zone, from: i64, end: i64, pauses: &[Pause]) -> Option<Hit> {
         match self.next_undisturbed(zone, from, pauses) {
-            Some(found) => found.filter(|hit| hit.second < end),
-            None => self.next_among_changes(zone, from, end, pauses),
+            Undisturbed::Hit(hit) => Some(hit).filter(|hit| hit.second < end),
+            Undisturbed::Over => None,
+            Undisturbed::ChangeNear => self.next_among_changes(zone, from, end, pauses),
         }
     }
 
     /// The usual case: no change of the offset is near, so that the order of local times is the
-    /// order of instants. `None` when that is not so.
-    fn next_undisturbed(&self, zone: &Zone, from: i64, pauses: &[Pause]) -> Option<Option<Hit>> {
-        let spills = |slot: &Slot| !(0..1440).contains(&slot.minute);
-        if self.slots.first().is_none_or(spills) || self.slots.last().is_none_or(spills) {
-            return None;
+    /// order of instants.
+    fn next_undisturbed(&self, zone: &Zone, from: i64, pauses: &[Pause]) -> Undisturbed {
+        use Undisturbed::{ChangeNear, Over};
+        let (Some(first), Some(last)) = (self.slots.first(), self.slots.last()) else {
+            return Over;
+        };
+        if first.minute < 0 || last.minute >= 1440 {
+            return ChangeNear;
         }
         let here = zone.stretch_at(from);
         if from - here.from < zone.leap() {
-            return None;
+            return ChangeNear;
         }
         let local = from + here.offset;
-        let today = Day(i32::try_from(local.div_euclid(DAY)).ok()?);
+        let Ok(today) = i32::try_from(local.div_euclid(DAY)) else {
+            return ChangeNear;
+        };
+        let today = Day(today);
         let Some(mut day) = self.day_at_or_after(today, pauses) else {
-            return Some(None);
+            return Over;
         };
-        let slot = if day == today {
-            self.slots
+        let mut slot = first;
+        if day == today {
+            let later_today = self
+                .slots
                 .iter()
-                .find(|slot| Self::local(day, **slot) >= local)
-        } else {
-            self.slots.first()
-        };
-        let slot = match slot {
-            Some(slot) => slot,
-            None => match self.day_at_or_after(Day(day.0.checked_add(1)?), pauses) {
-                Some(later) => {
-                    day = later;
-                    self.slots.first()?
-                }
-                None => return Some(None),
-            },
-        };
+                .find(|slot| Self::local(day, **slot) >= local);
+            if let Some(later_today) = later_today {
+                slot = later_today;
+            } else if let Some(later) = self.day_at_or_after(Day(day.0 + 1), pauses) {
+                day = later;
+            } else {
+                return Over;
+            }
+        }
         let local = Self::local(day, *slot);
         let mut second = local - here.offset;
         if second >= here.until {
             let there = zone.stretch_at(second);
             second = local - there.offset;
             if second - there.from < zone.leap() || second >= there.until {
-                return None;
+                return ChangeNear;
             }
         }
-        Some(Some(Hit {
-            second,
-            amount: slot.amount,
-            several: false,
-        }))
+        Undisturbed::Hit(Hit::new(second, slot.amount))
     }
 
     /// Near a change of the offset, and where slots pass midnight: all days that may matter are

@@ -275,7 +275,7 @@ impl Zone {
             .ok()
             .map(|at| TimeZone::UTC.to_datetime(at))
             .and_then(|at| self.0.zone.to_ambiguous_timestamp(at).compatible().ok())
-            .map_or(local, |at| at.as_second())
+            .map_or(local, Timestamp::as_second)
     }
 }
 

@@ -316,7 +316,7 @@ impl Explainer<'_> {
         let mut phrases = Vec::new();
         match (end, last) {
             (Some((moment, true)), _) => {
-                phrases.push(self.phrases.span(from.as_deref(), Some(&moment)))
+                phrases.push(self.phrases.span(from.as_deref(), Some(&moment)));
             }
             (Some((moment, false)), _) => {
                 phrases.extend(from.map(|from| self.phrases.span(Some(&from), None)));
@@ -365,7 +365,7 @@ fn bounds(part: &Part) -> (Option<i64>, Option<i64>, Option<i32>, Option<i32>) {
         Pattern::Clock(clock) => (clock.first_day, clock.last_day),
         _ => (None, None),
     };
-    let number = |day: Option<crate::recurrence::Day>| day.map(|day| day.number());
+    let number = |day: Option<crate::recurrence::Day>| day.map(crate::recurrence::Day::number);
     (part.begin, part.end, number(days.0), number(days.1))
 }
 

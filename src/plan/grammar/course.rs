@@ -183,16 +183,9 @@ pub(in crate::plan) enum BeforeAppointment {
 pub(in crate::plan) fn remind(text: &str) -> Reading<BeforeAppointment> {
     use Kind::{Before, Day, Hour, Minute, N, Week};
     let words = Words::of(text);
-    let (n, unit) = match *words.kinds() {
-        [N(n), unit @ (Day | Week | Hour | Minute), Before] => (n, unit),
-        _ => {
-            return Err(Problem::not_understood(
-                "a reminder",
-                text,
-                &words,
-                "\"1 day before\"",
-            ));
-        }
+    let [N(n), unit @ (Day | Week | Hour | Minute), Before] = *words.kinds() else {
+        let help = "\"1 day before\"";
+        return Err(Problem::not_understood("a reminder", text, &words, help));
     };
     let minutes = i64::from(n)
         * match unit {

@@ -77,116 +77,116 @@ const HELP: &str = "\"every day\", \"mon, thu\", \"weekdays\", \"every 3 days\",
 
 /// Reads `days`.
 pub(in crate::plan) fn days(text: &str) -> Reading<DaysWord> {
-    use Kind::{
-        A, Comma, Day, DayNumber, Every, EveryGap, Last, Month, N, Of, Off, On, Once, Ordinal,
-        Other, The, Thousandths, Times, Week, Weekends, Year,
-    };
     let words = Words::of(text);
-    let kinds = words.kinds();
-    let not_understood = || Problem::not_understood("days", text, &words, HELP);
+    if let Some(days) = every(&words, text).or_else(|| of_the_calendar(&words, text)) {
+        return days;
+    }
+    Err(how_often(&words, text)
+        .unwrap_or_else(|| Problem::not_understood("days", text, &words, HELP)))
+}
+
+/// What is counted: every so many days, weeks or months, and cycles.
+fn every(words: &Words, text: &str) -> Option<Reading<DaysWord>> {
+    use Kind::{Comma, Day, Every, Month, N, Of, Off, On, Other, Week, Year};
     let in_range = |n: u32, max: u32, what: &str| {
         if (1..=max).contains(&n) {
             return Ok(n);
         }
         Err(Problem::new(format!("every {n} {what} is not from 1 to {max}")).help(HELP))
     };
-    Ok(match *kinds {
-        [] => return Err(not_understood()),
-        [Every, Day] => DaysWord::EVERY,
-        [Every, N(1), Day] => DaysWord::EVERY,
-        [Every, N(n), Day] => DaysWord::EveryDays(in_range(n, 366, "days")?),
-        [Every, Other, Day] => DaysWord::EveryDays(2),
-        [EveryGap, N(n), Day] => {
-            return Err(Problem::new(
-                "每隔N天 is ambiguous: some count the days between, some the next day of taking",
-            )
-            .help(format!("\"每{n}天\" or \"每{}天\"", n.saturating_add(1))));
-        }
-        [Every, Week] => DaysWord::Weeks {
-            every: 1,
-            on: Weekdays::NONE,
-        },
-        [Every, N(n), Week] => DaysWord::Weeks {
-            every: in_range(n, 53, "weeks")?,
-            on: Weekdays::NONE,
-        },
-        [Every, Other, Week] => DaysWord::Weeks {
-            every: 2,
-            on: Weekdays::NONE,
-        },
-        [Every, Week, On | Of, ref rest @ ..] => DaysWord::Weeks {
-            every: 1,
-            on: weekdays(rest, &words, text)?,
-        },
-        [Every, Other, Week, On | Of, ref rest @ ..] => DaysWord::Weeks {
-            every: 2,
-            on: weekdays(rest, &words, text)?,
-        },
+    let weeks = |n: u32, rest: Option<&[Kind]>| {
+        let every = in_range(n, 53, "weeks")?;
+        let on = rest.map_or(Ok(Weekdays::NONE), |rest| weekdays(rest, words, text))?;
+        Ok(DaysWord::Weeks { every, on })
+    };
+    Some(match *words.kinds() {
+        [Every, Day] | [Every, N(1), Day] => Ok(DaysWord::EVERY),
+        [Every, N(n), Day] => in_range(n, 366, "days").map(DaysWord::EveryDays),
+        [Every, Other, Day] => Ok(DaysWord::EveryDays(2)),
+        [Every, Week] => weeks(1, None),
+        [Every, Other, Week] => weeks(2, None),
+        [Every, N(n), Week] => weeks(n, None),
+        [Every, Week, On | Of, ref rest @ ..] => weeks(1, Some(rest)),
+        [Every, Other, Week, On | Of, ref rest @ ..] => weeks(2, Some(rest)),
         [Every, N(n), Week, On | Of, ref rest @ ..] | [Every, N(n), Week, ref rest @ ..] => {
-            DaysWord::Weeks {
-                every: in_range(n, 53, "weeks")?,
-                on: weekdays(rest, &words, text)?,
-            }
+            weeks(n, Some(rest))
         }
-        [Every, Month] => DaysWord::Months(1),
-        [Every, Other, Month] => DaysWord::Months(2),
-        [Every, N(n), Month] => DaysWord::Months(in_range(n, 120, "months")?),
-        [Every, Year] | [Every, N(1), Year] => DaysWord::Months(12),
-        [Every, Month, Last, N(1), Day]
-        | [Last, Day, Of, The, Month]
-        | [Last, Day, Of, Every, Month]
-        | [Every, Month, Of, Last, N(1), Day] => DaysWord::MonthDays(MonthDays::LAST),
+        [Every, Month] => Ok(DaysWord::Months(1)),
+        [Every, Other, Month] => Ok(DaysWord::Months(2)),
+        [Every, N(n), Month] => in_range(n, 120, "months").map(DaysWord::Months),
+        [Every, Year] | [Every, N(1), Year] => Ok(DaysWord::Months(12)),
         [N(on), On, Comma, N(off), Off]
         | [N(on), Day, On, Comma, N(off), Day, Off]
         | [N(on), On, N(off), Off]
         | [On, N(on), Day, Off, N(off), Day]
-        | [On, N(on), Day, Comma, Off, N(off), Day] => DaysWord::Cycle {
-            on: in_range(on, 366, "days on")?,
-            off: in_range(off, 366, "days off")?,
-        },
+        | [On, N(on), Day, Comma, Off, N(off), Day] => {
+            in_range(on, 366, "days on").and_then(|on| {
+                Ok(DaysWord::Cycle {
+                    on,
+                    off: in_range(off, 366, "days off")?,
+                })
+            })
+        }
+        _ => return None,
+    })
+}
+
+/// Days that have a name: of the week, of the month.
+fn of_the_calendar(words: &Words, text: &str) -> Option<Reading<DaysWord>> {
+    use Kind::{A, Day, Every, Last, Month, N, Of, Ordinal, The, Weekday, Weekdays, Weekends};
+    let kinds = words.kinds();
+    Some(match *kinds {
+        [Every, Month, Last, N(1), Day]
+        | [Last, Day, Of, The, Month]
+        | [Last, Day, Of, Every, Month]
+        | [Every, Month, Of, Last, N(1), Day] => Ok(DaysWord::MonthDays(MonthDays::LAST)),
         [Every, Month, ref rest @ ..] if matches!(rest.first(), Some(N(_))) => {
-            DaysWord::MonthDays(month_days_chinese(rest).ok_or_else(not_understood)??)
+            month_days_chinese(rest)?.map(DaysWord::MonthDays)
         }
         [Ordinal(_) | Last, .., Of, The | Every | A, Month] => {
-            DaysWord::MonthDays(month_days(&kinds[..kinds.len() - 3]).ok_or_else(not_understood)??)
+            month_days(&kinds[..kinds.len() - 3])?.map(DaysWord::MonthDays)
         }
-        [Ordinal(_), ..] => {
-            return Err(Problem::new(format!("`{}` of what?", text.trim()))
-                .help(format!("\"{} of the month\"", text.trim())));
-        }
-        [N(n), Times, A, Week] | [Every, Week, N(n), Times] => {
-            return Err(
-                Problem::new(format!("{n} times a week: on which days?")).help("\"mon, wed, fri\"")
-            );
-        }
-        [Once, A, Week] | [Every, Week, Once] => {
-            return Err(Problem::new("once a week: on which day?").help("\"mon\""));
-        }
-        [N(_), Times, A, Day] | [Once, A, Day] | [Every, Day, N(_) | Once, ..] => {
-            return Err(
-                Problem::new("`days` says on which days; how often a day stands in `at`")
-                    .help(format!("at = \"{}\"", text.trim())),
-            );
-        }
-        [Every, Thousandths(_), ..] => {
-            return Err(Problem::new("days are counted in whole numbers").help(HELP));
-        }
-        [Kind::Weekday(_) | Kind::Weekdays | Weekends, ..] => {
-            DaysWord::Weekdays(weekdays(kinds, &words, text)?)
+        [Weekday(_) | Weekdays | Weekends, ..] => {
+            weekdays(kinds, words, text).map(DaysWord::Weekdays)
         }
         [Every, ref rest @ ..]
-            if matches!(
-                rest.first(),
-                Some(Kind::Weekday(_) | Kind::Weekdays | Weekends)
-            ) =>
+            if matches!(rest.first(), Some(Weekday(_) | Weekdays | Weekends)) =>
         {
-            DaysWord::Weekdays(weekdays(rest, &words, text)?)
+            weekdays(rest, words, text).map(DaysWord::Weekdays)
         }
+        _ => return None,
+    })
+}
+
+/// What is asked instead of days that are not said, or said so that they can be misread.
+fn how_often(words: &Words, text: &str) -> Option<Problem> {
+    use Kind::{A, Day, DayNumber, Every, EveryGap, N, Once, Ordinal, Thousandths, Times, Week};
+    let text = text.trim();
+    Some(match *words.kinds() {
+        [EveryGap, N(n), Day] => {
+            let cause =
+                "每隔N天 is ambiguous: some count the days between, some the next day of taking";
+            let help = format!("\"每{n}天\" or \"每{}天\"", n.saturating_add(1));
+            Problem::new(cause).help(help)
+        }
+        [Ordinal(_), ..] => {
+            Problem::new(format!("`{text}` of what?")).help(format!("\"{text} of the month\""))
+        }
+        [N(n), Times, A, Week] | [Every, Week, N(n), Times] => {
+            Problem::new(format!("{n} times a week: on which days?")).help("\"mon, wed, fri\"")
+        }
+        [Once, A, Week] | [Every, Week, Once] => {
+            Problem::new("once a week: on which day?").help("\"mon\"")
+        }
+        [N(_), Times, A, Day] | [Once, A, Day] | [Every, Day, N(_) | Once, ..] => {
+            Problem::new("`days` says on which days; how often a day stands in `at`")
+                .help(format!("at = \"{text}\""))
+        }
+        [Every, Thousandths(_), ..] => Problem::new("days are counted in whole numbers").help(HELP),
         [N(_), DayNumber, ..] => {
-            return Err(Problem::new(format!("`{}` of which month?", text.trim()))
-                .help(format!("\"每月{}\"", text.trim())));
+            Problem::new(format!("`{text}` of which month?")).help(format!("\"每月{text}\""))
         }
-        _ => return Err(not_understood()),
+        _ => return None,
     })
 }
 

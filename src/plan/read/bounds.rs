@@ -200,29 +200,23 @@ impl Reader<'_> {
     /// Lets a part begin: on a day (days are those of a slot, even of one that passes midnight),
     /// or at an instant.
     pub(super) fn begin_part(&self, part: &mut Part, start: LocalDate) {
-        match (&mut part.pattern, start) {
-            (Pattern::Clock(clock), LocalDate::Date(date)) => {
-                let day = recurrence::Day::from(date);
-                clock.first_day = Some(clock.first_day.map_or(day, |first| first.max(day)));
-            }
-            _ => {
-                let second = self.zone.instant(beginning(start)).as_second();
-                part.begin = Some(part.begin.map_or(second, |begin| begin.max(second)));
-            }
+        if let (Pattern::Clock(clock), LocalDate::Date(date)) = (&mut part.pattern, start) {
+            let day = recurrence::Day::from(date);
+            clock.first_day = Some(clock.first_day.map_or(day, |first| first.max(day)));
+        } else {
+            let second = self.zone.instant(beginning(start)).as_second();
+            part.begin = Some(part.begin.map_or(second, |begin| begin.max(second)));
         }
     }
 
     /// Lets a part end: before a day, or before an instant.
     pub(super) fn end_part(&self, part: &mut Part, until: LocalDate) {
-        match (&mut part.pattern, until) {
-            (Pattern::Clock(clock), LocalDate::Date(date)) => {
-                let day = recurrence::Day::from(date.yesterday().unwrap_or(date));
-                clock.last_day = Some(clock.last_day.map_or(day, |last| last.min(day)));
-            }
-            _ => {
-                let second = self.zone.instant(beginning(until)).as_second();
-                part.end = Some(part.end.map_or(second, |end| end.min(second)));
-            }
+        if let (Pattern::Clock(clock), LocalDate::Date(date)) = (&mut part.pattern, until) {
+            let day = recurrence::Day::from(date.yesterday().unwrap_or(date));
+            clock.last_day = Some(clock.last_day.map_or(day, |last| last.min(day)));
+        } else {
+            let second = self.zone.instant(beginning(until)).as_second();
+            part.end = Some(part.end.map_or(second, |end| end.min(second)));
         }
     }
 

@@ -1,6 +1,6 @@
 //! A `[[check_in]]`.
 
-use super::{Reader, optional_words, parsed, required_words};
+use super::{Reader, optional_words, parsed, required, required_words};
 use crate::plan::{
     CheckIn,
     grammar::{answer, course, span},
@@ -26,13 +26,8 @@ impl Reader<'_> {
     pub(super) fn check_in(&self, table: &Table<'_>) -> Option<(CheckIn, Range<usize>)> {
         let ask = required_words(table, "ask", "ask = \"How are you today?\"");
         let id = optional_words(table, "id");
-        let answer = match table.get("answer") {
-            Some(value) => parsed(&value, answer::answer),
-            None => {
-                table.missing("answer", "answer = \"yes or no\"");
-                None
-            }
-        };
+        let answer = required(table, "answer", "answer = \"yes or no\"")
+            .and_then(|value| parsed(&value, answer::answer));
         let mut alert_if = Vec::new();
         if let (Some(value), Some(answer)) = (table.get("alert_if"), &answer) {
             for entry in value.one_or_many() {

@@ -56,7 +56,7 @@ impl Reader<'_> {
             .and_then(|value| parsed(&value, span::positive_duration));
         let nudge = table
             .get("nudge")
-            .and_then(|value| self.nudge(&value, window));
+            .and_then(|value| Self::nudge(&value, window));
         let stock = table.get("stock").and_then(|value| {
             let (thousandths, unit, on) = parsed(&value, amount::stock)?;
             Some(Stock {
@@ -107,11 +107,7 @@ impl Reader<'_> {
         Some((medication, place))
     }
 
-    fn nudge(
-        &self,
-        value: &Value<'_>,
-        window: Option<SignedDuration>,
-    ) -> Option<Vec<SignedDuration>> {
+    fn nudge(value: &Value<'_>, window: Option<SignedDuration>) -> Option<Vec<SignedDuration>> {
         let entries = value.one_or_many();
         if entries.len() > NUDGES_MAX {
             value.error(format!(

@@ -185,13 +185,18 @@ fn optional_words(table: &Table<'_>, key: &str) -> Option<String> {
     words(&table.get(key)?)
 }
 
+/// The value of a key that must be there; `example` is a line that would be right.
+fn required<'a>(table: &Table<'a>, key: &str, example: &str) -> Option<Value<'a>> {
+    let value = table.get(key);
+    if value.is_none() {
+        table.missing(key, example);
+    }
+    value
+}
+
 /// [`words`] of a key that must be there.
 fn required_words(table: &Table<'_>, key: &str, example: &str) -> Option<String> {
-    let Some(value) = table.get(key) else {
-        table.missing(key, example);
-        return None;
-    };
-    words(&value)
+    words(&required(table, key, example)?)
 }
 
 /// A local date or date-time within what calendars of patients need, on a whole second.

@@ -1,6 +1,8 @@
 //! Caregivers, appointments and trips.
 
-use super::{Reader, local_date_time, note, optional_words, parsed, plain_date, required_words};
+use super::{
+    Reader, local_date_time, note, optional_words, parsed, plain_date, required, required_words,
+};
 use crate::plan::{
     Appointment, Caregiver, Tell,
     grammar::course::{self, BeforeAppointment},
@@ -42,13 +44,8 @@ impl Reader<'_> {
     pub(super) fn appointment(&self, table: &Table<'_>) -> Option<(Appointment, Range<usize>)> {
         let what = required_words(table, "what", "what = \"Blood test\"");
         let doctors_note = table.get("note").and_then(|value| note(&value));
-        let at = match table.get("at") {
-            Some(value) => local_date_time(&value),
-            None => {
-                table.missing("at", &format!("at = {}T09:00:00", self.today()));
-                None
-            }
-        };
+        let example = format!("at = {}T09:00:00", self.today());
+        let at = required(table, "at", &example).and_then(|value| local_date_time(&value));
         let remind = match table.get("remind") {
             Some(value) => at.and_then(|at| self.reminders(&value, at)),
             None => at.map(|at| {
@@ -137,10 +134,7 @@ pub(super) fn trips(tables: &[Table<'_>]) -> Option<Vec<Trip>> {
 
 fn trip(table: &Table<'_>) -> Option<Trip> {
     let date = |key: &str| {
-        let Some(value) = table.get(key) else {
-            table.missing(key, &format!("{key} = 2026-04-10"));
-            return None;
-        };
+        let value = required(table, key, &format!("{key} = 2026-04-10"))?;
         let date = plain_date(&value)?;
         if !TRIP_YEARS.contains(&date.year()) {
             value.error(format!(
@@ -152,13 +146,8 @@ fn trip(table: &Table<'_>) -> Option<Trip> {
         Some(date)
     };
     let (from, until) = (date("from"), date("until"));
-    let zone = match table.get("timezone") {
-        Some(value) => super::patient::zone(&value),
-        None => {
-            table.missing("timezone", "timezone = \"Europe/Berlin\"");
-            None
-        }
-    };
+    let zone = required(table, "timezone", "timezone = \"Europe/Berlin\"")
+        .and_then(|value| super::patient::zone(&value));
     let (from, until, zone) = (from?, until?, zone?);
     if until < from {
         let value = table.get("until")?;

@@ -1,5 +1,7 @@
 //! Plans that are refused: at which line, for which cause, with what to write instead.
 
+#![allow(clippy::too_many_lines, reason = "tables of cases are long")]
+
 use super::tests::defaults;
 use super::*;
 

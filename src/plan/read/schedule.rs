@@ -179,7 +179,7 @@ impl Reader<'_> {
             Some(take) if take.is_table() => Some(self.keyed(take)?),
             _ => None,
         };
-        let (amounts, patterns): (Vec<String>, Vec<(Option<Weekdays>, Vec<Slot>)>) = match keyed {
+        let (amounts, patterns): (Vec<String>, Vec<AmountPattern>) = match keyed {
             Some(Keyed::Times { amounts, slots }) => {
                 if let Some(at) = table.get("at") {
                     at.findings().error_with_help(
@@ -702,6 +702,9 @@ impl Reader<'_> {
         second.map(|second| LocalDate::DateTime(self.zone.local(second.at)))
     }
 }
+
+/// Slots on days of the week, or on those that `days` says.
+type AmountPattern = (Option<Weekdays>, Vec<Slot>);
 
 /// Amounts by days or by times.
 enum Keyed {

@@ -1,5 +1,7 @@
 //! Plans as texts, and what becomes of them.
 
+#![allow(clippy::too_many_lines, reason = "tables of cases are long")]
+
 use super::*;
 use crate::plan::Language;
 use jiff::SignedDuration;

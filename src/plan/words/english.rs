@@ -1,5 +1,14 @@
 //! English.
 
+#![allow(
+    clippy::wildcard_imports,
+    reason = "a table of words names nearly every kind"
+)]
+#![allow(
+    clippy::enum_glob_use,
+    reason = "a table of words names nearly every kind"
+)]
+
 use super::Kind::{self, *};
 use crate::plan::DayWord;
 use jiff::civil::Weekday::{Friday, Monday, Saturday, Sunday, Thursday, Tuesday, Wednesday};
