@@ -214,10 +214,7 @@ struct JsonDose<'a> {
 }
 
 fn json(message: &Outgoing<'_>) -> String {
-    let rfc3339 = |at: Timestamp| {
-        let zoned = at.to_zoned(message.addressee.zone.time_zone().clone());
-        at.display_with_offset(zoned.offset()).to_string()
-    };
+    let rfc3339 = |at: Timestamp| message.addressee.zone.rfc3339(at);
     let said = Said::of(message);
     let doses: &[DoseLine] = match message.body {
         Body::Dose(doses) => doses,

@@ -104,7 +104,7 @@ pub(super) fn notes<'a>(doses: &'a [DoseLine], addressee: &Addressee) -> Cow<'a,
 
 /// A civil time in the patient's zone.
 pub(super) fn local(at: Timestamp, addressee: &Addressee) -> DateTime {
-    addressee.zone.time_zone().to_datetime(at)
+    addressee.zone.local(at)
 }
 
 /// `2026-11-24 08:00`
