@@ -11,6 +11,7 @@ mod patient_id;
 mod projection;
 mod read;
 pub mod reader;
+mod renames;
 mod resolved;
 mod scheduled;
 mod words;
@@ -24,6 +25,7 @@ pub use grammar::{
 pub use patient_id::{PatientId, PatientIdError};
 pub use projection::{Due, DueKind};
 pub use read::{MedicationPlace, Places, ReadPlan, read, read_table};
+pub use renames::{Rename, renames};
 pub use resolved::*;
 
 /// What a plan inherits where its text is silent.

@@ -45,9 +45,12 @@ pub(in crate::plan) fn times(text: &str, day: &Day) -> Reading<Vec<Minute>> {
     }
     let mut all = Vec::new();
     let mut first = 0;
-    let kinds = words.kinds();
-    let ends =
-        (0..=kinds.len()).filter(|end| kinds.get(*end).is_none_or(|kind| *kind == Kind::Comma));
+    let kinds = &whole_minutes(words.kinds())[..];
+    let ends = (0..=kinds.len()).filter(|end| {
+        kinds
+            .get(*end)
+            .is_none_or(|kind| matches!(kind, Kind::Comma | Kind::And))
+    });
     for end in ends {
         let part = &kinds[first..end];
         match time(part, day)? {
@@ -69,6 +72,21 @@ pub(in crate::plan) fn single(text: &str) -> Reading<civil::Time> {
         [Kind::Clock(hour, minute)] => clock(hour, minute),
         _ => Err(explain(words.kinds(), text, &words)),
     }
+}
+
+/// Half an hour and its like as minutes.
+fn whole_minutes(kinds: &[Kind]) -> Vec<Kind> {
+    let mut whole = kinds.to_vec();
+    for index in 1..whole.len() {
+        if let [Kind::Thousandths(n), Kind::Hour] = whole[index - 1..=index]
+            && n % 50 == 0
+            && let Ok(minutes) = u32::try_from(n * 60 / 1000)
+        {
+            whole[index - 1] = Kind::N(minutes);
+            whole[index] = Kind::Minute;
+        }
+    }
+    whole
 }
 
 /// "N times a day".
@@ -309,6 +327,10 @@ mod tests {
             ("饭后", "08:00 13:00 19:00"),
             ("饭前", "07:00 12:00 18:00"),
             ("随餐", "07:30 12:30 18:30"),
+            ("早饭前半小时", "07:00"),
+            ("0.5 hours before dinner", "18:00"),
+            ("08:00 and 20:00", "08:00 20:00"),
+            ("早上和晚上", "08:00 18:00"),
             ("1 times a day", "08:00"),
             ("once a day", "08:00"),
             ("twice a day", "08:00 20:00"),

@@ -242,4 +242,6 @@ fn plain_date(value: &Value<'_>) -> Option<civil::Date> {
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod robustness;
+#[cfg(test)]
 mod tests;
