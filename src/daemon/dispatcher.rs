@@ -24,6 +24,10 @@ const GROUP_MAX: usize = 1_000;
 /// The first groups, before a rate was seen: what any API worth the name takes in a second.
 const GROUP_FIRST: usize = 256;
 
+/// At this rate outcomes gather until the sending is done; below it they are recorded beside it,
+/// so that a crash finds few messages unsettled.
+const FAST_PER_SECOND: usize = 8_000;
+
 /// The age of the oldest message is looked up this often: it takes a walk over the queue.
 const OLDEST_EVERY: Duration = Duration::from_millis(250);
 
@@ -228,9 +232,9 @@ impl Dispatcher {
             return true;
         }
         let passage = self.shared.gate().pass(now);
-        // With a rate of our own the queue is never short of work: outcomes need not wait for it.
-        let unlimited = self.shared.outlet().rate.is_none();
-        let busy = passage == Passage::Open && unlimited && self.queue.ready() > 0;
+        // Only an API this fast leaves the recorder no time beside the sending.
+        let fast = self.pace.seen_per_second() >= FAST_PER_SECOND;
+        let busy = passage == Passage::Open && fast && self.queue.ready() > 0;
         self.handoff.set_busy(busy);
         match passage {
             Passage::Closed(until) => {

@@ -88,7 +88,7 @@ impl Handoff {
 
     /// True while messages that could be sent wait for their turn.
     pub fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed) || self.waiting() > 0
+        self.busy.load(Ordering::Relaxed)
     }
 
     /// How many messages workers have finished with.

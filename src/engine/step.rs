@@ -89,17 +89,18 @@ impl<'a> Turn<'a> {
     }
 
     fn decide(self, next_due: Option<Timestamp>) -> Decision {
+        let now = self.now;
         let ahead = next_due.map(|due| due.saturating_sub(LOOK_AHEAD).unwrap_or(due));
         let closing = self
             .state
             .doses
             .iter()
-            .map(|dose| closes_at(dose.window_ends, &dose.sending));
+            .map(|dose| looked_at(dose.window_ends, &dose.sending, now));
         let closing_prompts = self
             .state
             .prompts
             .iter()
-            .map(|it| closes_at(it.window_ends, &it.sending));
+            .map(|it| looked_at(it.window_ends, &it.sending, now));
         let wake_at = ahead
             .into_iter()
             .chain(closing)
@@ -564,6 +565,12 @@ impl Sending {
     fn reason_not_sent(&self) -> ExpiredReason {
         self.failure.unwrap_or(ExpiredReason::ApiDown)
     }
+}
+
+/// When the patient is woken for a dose or check-in: at the end of its window, even where that
+/// cannot close it yet, so that a message that is settled in time moves no wake.
+fn looked_at(window_ends: Timestamp, sending: &Sending, now: Timestamp) -> Timestamp {
+    if window_ends > now { window_ends } else { closes_at(window_ends, sending) }
 }
 
 /// When a dose or check-in is closed if nothing else happens: at the end of its window, but not
