@@ -51,10 +51,10 @@ mod tests {
     use crate::plan::{Day, Defaults, Language, Zone, diagnostic::Source, read};
 
     fn plan(medications: &[(&str, &str)]) -> ResolvedPlan {
-        let text: String = medications
-            .iter()
-            .map(|(lines, at)| format!("[[medication]]\n{lines}\ntake = \"1\"\nat = \"{at}\"\n"))
-            .collect();
+        let medication = |(lines, at): &(&str, &str)| {
+            format!("[[medication]]\n{lines}\ntake = \"1\"\nat = \"{at}\"")
+        };
+        let text: Vec<String> = medications.iter().map(medication).collect();
         let defaults = Defaults {
             zone: Zone::get("Asia/Shanghai").unwrap(),
             language: Language::En,
@@ -63,7 +63,7 @@ mod tests {
             now: None,
         };
         read(
-            &Source::new("p.toml", format!("name = \"x\"\n{text}")),
+            &Source::new("p.toml", format!("name = \"x\"\n{}", text.join("\n"))),
             &defaults,
         )
         .unwrap()

@@ -240,8 +240,4 @@ fn plain_date(value: &Value<'_>) -> Option<civil::Date> {
 }
 
 #[cfg(test)]
-mod refusals;
-#[cfg(test)]
-mod robustness;
-#[cfg(test)]
 mod tests;

@@ -2,12 +2,15 @@
 
 #![allow(clippy::too_many_lines, reason = "tables of cases are long")]
 
+mod refusals;
+mod robustness;
+
 use super::*;
 use crate::plan::Language;
 use jiff::SignedDuration;
 use std::fmt::Write as _;
 
-pub(super) fn defaults() -> Defaults {
+fn defaults() -> Defaults {
     Defaults {
         zone: Zone::get("Asia/Shanghai").unwrap(),
         language: Language::ZhCn,

@@ -2,8 +2,8 @@
 
 #![allow(clippy::too_many_lines, reason = "tables of cases are long")]
 
-use super::tests::defaults;
-use super::*;
+use super::super::*;
+use super::defaults;
 
 /// The errors as `LINE message | help`.
 fn errors(text: &str) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! No text makes the reader panic, and what it accepts can be stored, explained and previewed.
 
-use super::tests::defaults;
-use super::*;
+use super::super::*;
+use super::defaults;
 use crate::plan::Language;
 use proptest::prelude::*;
 
@@ -168,20 +168,18 @@ fn value() -> impl Strategy<Value = String> {
 fn medication() -> impl Strategy<Value = String> {
     let lines = prop::collection::btree_map(prop::sample::select(KEYS), value(), 0..4);
     (lines, any::<bool>()).prop_map(|(lines, usual)| {
-        let mut text = String::from("[[medication]]\nname = \"M\"\n");
-        for (key, usual_value) in [
+        let mut all = vec!["[[medication]]".to_owned(), "name = \"M\"".to_owned()];
+        let usually = [
             ("take", "\"1 tablet\""),
             ("at", "\"08:00\""),
             ("start", "2026-03-02"),
-        ] {
-            if usual && !lines.contains_key(key) {
-                text += &format!("{key} = {usual_value}\n");
-            }
-        }
-        lines
+        ];
+        let missing = usually
             .iter()
-            .for_each(|(key, value)| text += &format!("{key} = {value}\n"));
-        text
+            .filter(|(key, _)| usual && !lines.contains_key(key));
+        all.extend(missing.map(|(key, value)| format!("{key} = {value}")));
+        all.extend(lines.iter().map(|(key, value)| format!("{key} = {value}")));
+        all.join("\n") + "\n"
     })
 }
 
@@ -196,7 +194,7 @@ fn check_in() -> impl Strategy<Value = String> {
 /// All examples of the documentation in one plan.
 fn all_examples() -> String {
     let mut text = String::from("name = \"x\"\n");
-    for block in include_str!("../../../docs/plans.md")
+    for block in include_str!("../../../../docs/plans.md")
         .split("```toml\n")
         .skip(1)
     {
