@@ -570,7 +570,11 @@ impl Sending {
 /// When the patient is woken for a dose or check-in: at the end of its window, even where that
 /// cannot close it yet, so that a message that is settled in time moves no wake.
 fn looked_at(window_ends: Timestamp, sending: &Sending, now: Timestamp) -> Timestamp {
-    if window_ends > now { window_ends } else { closes_at(window_ends, sending) }
+    if window_ends > now {
+        window_ends
+    } else {
+        closes_at(window_ends, sending)
+    }
 }
 
 /// When a dose or check-in is closed if nothing else happens: at the end of its window, but not

@@ -379,3 +379,41 @@ fn a_distance_after_the_last_dose_without_a_first_waits_for_it() {
         .collect();
     assert_eq!(next, [now, now + SignedDuration::from_hours(6)]);
 }
+
+#[test]
+fn on_a_trip_each_slot_comes_once_a_local_date_and_distances_stay() {
+    let away = "[[away]]\nfrom = 2026-04-10\nuntil = 2026-04-11\ntimezone = \"Europe/Berlin\"\n";
+    let clock = format!(
+        "{away}{}",
+        medication("take = \"1\"\nat = \"08:00, 20:00\"")
+    );
+    // In the patient's local time: as at home, and each once.
+    assert_eq!(
+        doses(&clock, "2026-04-09T12:00", "2026-04-12T12:00").join(", "),
+        "04-09 20:00 1, 04-10 08:00 1, 04-10 20:00 1, 04-11 08:00 1, 04-11 20:00 1, 04-12 08:00 1"
+    );
+    let plan = plan_of(&clock);
+    let from = "2026-04-09T00:00:00Z".parse().unwrap();
+    let due: Vec<String> = plan
+        .doses_from(&plan.medications[0], from)
+        .take(7)
+        .map(|dose| dose.due.to_string())
+        .collect();
+    assert_eq!(
+        due,
+        [
+            "2026-04-09T00:00:00Z",
+            "2026-04-09T12:00:00Z",
+            "2026-04-10T06:00:00Z",
+            "2026-04-10T18:00:00Z",
+            "2026-04-11T06:00:00Z",
+            "2026-04-11T18:00:00Z",
+            "2026-04-12T00:00:00Z",
+        ]
+    );
+    let distance = "take = \"1\"\nevery = \"12 hours\"\nfirst = 2026-04-09T08:00:00\ndoses = 8";
+    let home = plan_of(&medication(distance));
+    let abroad = plan_of(&format!("{away}{}", medication(distance)));
+    assert_eq!(home.medications[0].schedule, abroad.medications[0].schedule);
+    assert_ne!(home.meaning_hash(), abroad.meaning_hash());
+}
