@@ -136,7 +136,8 @@ fn the_span_is_half_open_and_local_to_the_patient() {
 fn a_start_and_a_day_map_may_be_given_from_outside() {
     let directory = tempfile::tempdir().unwrap();
     let plan = "name = \"x\"\n[day]\nbedtime = \"21:00\"\n[[medication]]\nname = \"A\"\ntake = \"1\"\nat = \"morning, bedtime\"\n\
-                [[medication]]\nname = \"B\"\ntake = \"1\"\nevery = \"10 hours after the last dose\"\n";
+                [[medication]]\nname = \"B\"\ntake = \"1\"\nevery = \"10 hours after the last dose\"\n\
+                [[medication]]\nname = \"C\"\ntake = \"1\"\nonce = 2026-03-02T09:00:00\n";
     fs::write(directory.path().join("p.toml"), plan).unwrap();
     fs::write(
         directory.path().join("day.toml"),
@@ -167,18 +168,21 @@ fn a_start_and_a_day_map_may_be_given_from_outside() {
             .collect::<Vec<_>>()
             .join(", ")
     };
-    assert_eq!(show(&[]), "00:00 B, 08:00 A, 10:00 B, 20:00 B, 21:00 A");
+    assert_eq!(
+        show(&[]),
+        "00:00 B, 08:00 A, 09:00 C, 10:00 B, 20:00 B, 21:00 A"
+    );
     assert_eq!(
         show(&["--start", "2026-03-02T12:00"]),
         "12:00 B, 21:00 A, 22:00 B"
     );
     assert_eq!(
         show(&["--day", "day.toml"]),
-        "00:00 B, 06:30 A, 10:00 B, 20:00 B, 21:00 A"
+        "00:00 B, 06:30 A, 09:00 C, 10:00 B, 20:00 B, 21:00 A"
     );
     assert_eq!(
         show(&["--day", "table.toml"]),
-        "00:00 B, 06:30 A, 10:00 B, 20:00 B, 21:00 A"
+        "00:00 B, 06:30 A, 09:00 C, 10:00 B, 20:00 B, 21:00 A"
     );
 }
 

@@ -271,7 +271,8 @@ impl Schedule {
         }
     }
 
-    /// Whether every part says itself when it begins.
+    /// Whether every part says itself when it begins. Single instants do not: one that passed
+    /// before anybody wrote it down is over.
     #[must_use]
     pub fn has_begin(&self) -> bool {
         self.parts.iter().all(|part| {
@@ -281,7 +282,7 @@ impl Schedule {
                     Pattern::Elapsed(elapsed) | Pattern::AfterLast(elapsed) => {
                         elapsed.first.is_some()
                     }
-                    Pattern::Once { .. } => true,
+                    Pattern::Once { .. } => false,
                 }
         })
     }
