@@ -233,7 +233,10 @@ impl Dispatcher {
         }
         let passage = self.shared.gate().pass(now);
         // Only an API this fast leaves the recorder no time beside the sending.
-        let fast = self.pace.seen_per_second() >= FAST_PER_SECOND;
+        let fast = self
+            .pace
+            .seen_per_second()
+            .is_none_or(|seen| seen >= FAST_PER_SECOND);
         let busy = passage == Passage::Open && fast && self.queue.ready() > 0;
         self.handoff.set_busy(busy);
         match passage {
@@ -324,6 +327,7 @@ impl Dispatcher {
         let seen = self
             .pace
             .seen_per_second()
+            .unwrap_or(0)
             .max(2 * self.concurrency)
             .max(GROUP_FIRST);
         rate.map_or(seen, |rate| seen.min(rate.get() as usize))
@@ -451,8 +455,9 @@ impl Pace {
         self.ended = count;
     }
 
-    fn seen_per_second(&self) -> usize {
-        self.seen as usize
+    /// `None` before anything was sent.
+    fn seen_per_second(&self) -> Option<usize> {
+        (self.seen > 0.0).then_some(self.seen as usize)
     }
 }
 
