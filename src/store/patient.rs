@@ -217,7 +217,7 @@ impl<'v> Visit<'v> {
             .unsettled
             .iter()
             .map(|key| key.id)
-            .filter(|id| self.memory.claimed.contains_key(id))
+            .filter(|id| self.memory.may_have_left(id))
             .collect();
         let context = Context {
             patient: self.number,

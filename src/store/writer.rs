@@ -452,6 +452,14 @@ impl Writer {
 }
 
 impl Memory {
+    /// Whether the API may have the message or be about to: it was claimed, or it waits for
+    /// another try after one whose outcome nobody knows. It cannot be withdrawn any more: a
+    /// message in its place would have another id and might reach the patient twice.
+    pub fn may_have_left(&self, id: &MessageId) -> bool {
+        let tried = |(_, attempts): &(i64, Attempts)| attempts.first_unknown.is_some();
+        self.claimed.contains_key(id) || self.later.get(id).is_some_and(tried)
+    }
+
     fn apply(&mut self, effects: Effects) {
         for id in effects.released {
             if let Some(claim) = self.claimed.remove(&id)
