@@ -29,7 +29,9 @@ pub enum Input<'a> {
         /// Why a dose whose whole window has passed was not looked at in time.
         overdue: ExpiredReason,
     },
-    /// The plan given to the step has come into force.
+    /// The plan given to the step has come into force. If more fell under the old plan than one
+    /// step decides, the shell wakes the patient under the old one first, until it asks for no
+    /// wake at or before the present.
     PlanChanged {
         /// The plan in force until now, if there was one.
         old: Option<&'a ResolvedPlan>,

@@ -32,6 +32,7 @@ pub struct IdKey(Hmac<Sha256>);
 impl IdKey {
     /// A key from its 32 random bytes.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "no length is refused")]
     pub fn new(bytes: &[u8; 32]) -> Self {
         Self(Hmac::new_from_slice(bytes).expect("HMAC takes a key of any length"))
     }

@@ -7,13 +7,23 @@ use serde::{Deserialize, Serialize};
 /// All that is known and decided about one patient's treatment, apart from the plan itself.
 ///
 /// Invariants: `doses` is ordered by instant; each prompt named by a dose or check-in is in
-/// `unsettled`; nothing due at or before `cursor` is ever decided again.
+/// `unsettled`; nothing that was decided up to `seen` is ever decided again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatientState {
     /// Everything due up to and including this instant has been decided. It runs up to
     /// [`super::LOOK_AHEAD`] ahead of the clock.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub cursor: Timestamp,
+    /// The latest instant at which the patient was stepped: what fell up to here has had its
+    /// time, whatever the clock says now.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub seen: Timestamp,
+    /// No check-in or appointment's reminder due at or before this is decided (again).
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub prompts_decided_until: Timestamp,
+    /// How many times the plan changed or ended: part of the identity of each message, since
+    /// what an edit takes back and what is decided in its place are two messages.
+    pub edits: u32,
     /// One for each medication ever applied and still of use.
     pub medications: Vec<MedicationState>,
     /// Doses that wait for an answer or for the end of their window.
@@ -34,6 +44,9 @@ impl PatientState {
     pub fn new(now: Timestamp) -> Self {
         Self {
             cursor: now,
+            seen: now,
+            prompts_decided_until: now,
+            edits: 0,
             medications: Vec::new(),
             doses: Vec::new(),
             prompts: Vec::new(),
@@ -51,7 +64,12 @@ pub struct MedicationState {
     /// When it was first applied.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub since: Timestamp,
-    /// Instants of the doses of about the last day and a half that were reminded of.
+    /// No dose due at or before this is decided (again): none from before the medication was
+    /// applied (P5), and after an edit under a clock that was set back none that was decided
+    /// before it.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub decided_until: Timestamp,
+    /// Instants of the doses of about the last two days that were reminded of.
     pub recent: Vec<Millis>,
     /// Slots of the day of an edit that count as served (P15).
     pub served: Option<ServedSlots>,

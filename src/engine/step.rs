@@ -20,12 +20,15 @@ pub const LOOK_AHEAD: SignedDuration = SignedDuration::from_secs(3);
 /// then the patient asks to be woken at once.
 pub const OCCURRENCES_PER_STEP: usize = 256;
 
-/// A dose whose message is still unsettled this long after the end of its window is closed all
-/// the same. The dispatcher settles each message soon after its deadline; this is the net below.
+/// A dose whose message is still unsettled this long after the patient was first looked at
+/// behind the end of its window is closed all the same. The dispatcher settles each message soon
+/// after its deadline, or after the start when that passed while nothing ran; this is the net
+/// below.
 const SETTLE_GRACE: SignedDuration = SignedDuration::from_mins(10);
 
-/// How long the instants of reminded doses are remembered: longer than any local day.
-const RECENT: SignedDuration = SignedDuration::from_hours(36);
+/// How long the instants of reminded doses are remembered: longer than any local date, which a
+/// journey from UTC+14 to UTC-12 makes 50 hours long.
+const RECENT: SignedDuration = SignedDuration::from_hours(51);
 
 /// Decides what follows for one patient from `input` at `now`.
 ///
@@ -88,24 +91,24 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn decide(self, next_due: Option<Timestamp>) -> Decision {
-        let now = self.now;
+    fn decide(mut self, next_due: Option<Timestamp>) -> Decision {
         let ahead = next_due.map(|due| due.saturating_sub(LOOK_AHEAD).unwrap_or(due));
         let closing = self
             .state
             .doses
             .iter()
-            .map(|dose| looked_at(dose.window_ends, &dose.sending, now));
+            .map(|dose| self.looked_at(dose.window_ends, &dose.sending));
         let closing_prompts = self
             .state
             .prompts
             .iter()
-            .map(|it| looked_at(it.window_ends, &it.sending, now));
+            .map(|it| self.looked_at(it.window_ends, &it.sending));
         let wake_at = ahead
             .into_iter()
             .chain(closing)
             .chain(closing_prompts)
             .min();
+        self.state.seen = self.state.seen.max(self.now);
         Decision {
             state: self.state,
             messages: self.messages,
@@ -262,6 +265,7 @@ impl<'a> Turn<'a> {
             .any(|open| open.is(&medication.id, dose.due));
         let remembered = self.remembered(medication);
         if known
+            || dose.due <= remembered.decided_until
             || remembered.recent.contains(&Millis(dose.due))
             || edit::is_served(plan, medication, remembered, dose.due)
         {
@@ -283,7 +287,7 @@ impl<'a> Turn<'a> {
             remembered.recent.push(Millis(dose.due));
             self.state.doses.push(OpenDose {
                 medication: medication.id.clone(),
-                amount: dose.amount.to_string(),
+                amount: dose.amount.into_owned(),
                 due: dose.due,
                 window_ends: dose.window_ends,
                 on_time_until: dose.on_time_until,
@@ -300,7 +304,7 @@ impl<'a> Turn<'a> {
         let known = |open: &OpenPrompt| {
             open.kind == prompt.kind && open.id == prompt.id && open.due == prompt.due
         };
-        if self.state.prompts.iter().any(known) {
+        if prompt.due <= self.state.prompts_decided_until || self.state.prompts.iter().any(known) {
             return;
         }
         if prompt.window_ends <= self.now {
@@ -320,6 +324,7 @@ impl<'a> Turn<'a> {
                 states.push(MedicationState {
                     id: medication.id.clone(),
                     since: self.now,
+                    decided_until: self.now,
                     recent: Vec::new(),
                     served: None,
                 });
@@ -397,13 +402,26 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// When the patient is woken for a dose or check-in: at the end of its window, even where
+    /// that cannot close it yet, so that a message that is settled in time moves no wake.
+    fn looked_at(&self, window_ends: Timestamp, sending: &Sending) -> Timestamp {
+        if window_ends > self.now {
+            window_ends
+        } else {
+            closes_at(window_ends, sending, self.now, self.state.seen)
+        }
+    }
+
     /// Closes what can be closed now: windows that have ended and whose messages are settled.
     fn close_due(&mut self) {
         let now = self.now;
+        let seen = self.state.seen;
         let closed: Vec<_> = self
             .state
             .doses
-            .extract_if(.., |dose| closes_at(dose.window_ends, &dose.sending) <= now)
+            .extract_if(.., |dose| {
+                closes_at(dose.window_ends, &dose.sending, now, seen) <= now
+            })
             .collect();
         for dose in closed {
             self.close_dose(dose);
@@ -411,7 +429,9 @@ impl<'a> Turn<'a> {
         let closed: Vec<_> = self
             .state
             .prompts
-            .extract_if(.., |it| closes_at(it.window_ends, &it.sending) <= now)
+            .extract_if(.., |it| {
+                closes_at(it.window_ends, &it.sending, now, seen) <= now
+            })
             .collect();
         for prompt in closed {
             self.close_prompt(&prompt);
@@ -567,25 +587,26 @@ impl Sending {
     }
 }
 
-/// When the patient is woken for a dose or check-in: at the end of its window, even where that
-/// cannot close it yet, so that a message that is settled in time moves no wake.
-fn looked_at(window_ends: Timestamp, sending: &Sending, now: Timestamp) -> Timestamp {
-    if window_ends > now {
+/// When a dose or check-in is closed if nothing else happens: at the end of its window, but not
+/// before its message is settled, for which there is time from the first look behind the window
+/// on. `seen` is the latest look before `now`.
+fn closes_at(
+    window_ends: Timestamp,
+    sending: &Sending,
+    now: Timestamp,
+    seen: Timestamp,
+) -> Timestamp {
+    if sending.prompt.is_none() {
+        return window_ends;
+    }
+    let settled_since = if seen >= window_ends {
         window_ends
     } else {
-        closes_at(window_ends, sending)
-    }
-}
-
-/// When a dose or check-in is closed if nothing else happens: at the end of its window, but not
-/// before its message is settled.
-fn closes_at(window_ends: Timestamp, sending: &Sending) -> Timestamp {
-    match sending.prompt {
-        None => window_ends,
-        Some(_) => window_ends
-            .saturating_add(SETTLE_GRACE)
-            .unwrap_or(Timestamp::MAX),
-    }
+        now.max(window_ends)
+    };
+    settled_since
+        .saturating_add(SETTLE_GRACE)
+        .unwrap_or(Timestamp::MAX)
 }
 
 /// The first instant that the store can tell from `cursor`.

@@ -3,7 +3,8 @@
 
 use super::{LOOK_AHEAD, RECENT, Turn, after};
 use crate::engine::{
-    DoseState, Entry, ExpiredReason, MedicationState, Millis, OpenPrompt, PromptKind, ServedSlots,
+    DoseState, Entry, ExpiredReason, MedicationState, Millis, OpenPrompt, PromptKind, Sending,
+    ServedSlots,
 };
 use crate::plan::{Medication, ResolvedPlan};
 use jiff::{Timestamp, civil::Date};
@@ -16,17 +17,25 @@ impl Turn<'_> {
         new: &ResolvedPlan,
         overdue: ExpiredReason,
     ) -> Option<Timestamp> {
-        match old {
-            Some(old) => {
-                // What fell up to now fell under the old plan.
-                self.advance(old, self.now, overdue);
-                self.take_back_planned();
-            }
-            None => self.state.cursor = self.state.cursor.max(self.now),
+        self.state.edits = self.state.edits.wrapping_add(1);
+        if let Some(old) = old {
+            // What fell up to now fell under the old plan.
+            self.advance(old, self.now, overdue);
+        }
+        self.take_back_planned(old);
+        if old.is_none() {
+            self.state.cursor = self.now;
         }
         self.close_due();
         self.cancel_removed(new);
         self.remember_medications(old, new);
+        if old.is_some_and(|old| is_addressed_otherwise(old, new)) {
+            let waiting: Vec<_> = self.state.unsettled.iter().map(|key| key.id).collect();
+            self.withdraw_messages(&waiting);
+        }
+        if old.is_some_and(|old| old.wechat != new.wechat) {
+            self.state.unreachable_since = None;
+        }
         self.prompt_again(new);
         let horizon = self.now.saturating_add(LOOK_AHEAD).unwrap_or(self.now);
         self.advance(new, horizon, overdue)
@@ -34,25 +43,28 @@ impl Turn<'_> {
 
     /// The plan ends: open doses are cancelled, nothing falls any more.
     pub(super) fn end_plan(&mut self, plan: &ResolvedPlan, overdue: ExpiredReason) {
+        self.state.edits = self.state.edits.wrapping_add(1);
         self.advance(plan, self.now, overdue);
-        self.take_back_planned();
+        self.take_back_planned(Some(plan));
         self.close_due();
         self.cancel(|_| true, |_| true);
         self.forget_medications(|_| false);
     }
 
     /// What was decided ahead of the clock was only planned until its instant: it is taken back,
-    /// and the cursor with it. A cursor further ahead than the engine looks comes from a clock
-    /// that was set back: nothing that has left is decided again.
-    fn take_back_planned(&mut self) {
-        let now = self.now;
-        let furthest = now.saturating_add(LOOK_AHEAD).unwrap_or(now);
-        if self.state.cursor <= now || self.state.cursor > furthest {
-            return;
+    /// and the cursor with it. What fell before the clock was set back had its instant: it is not
+    /// decided again, while what is new in the plan may fall there.
+    fn take_back_planned(&mut self, old: Option<&ResolvedPlan>) {
+        let past = self.now.max(self.state.seen);
+        let decided = self.state.cursor.min(past);
+        for medication in old.iter().flat_map(|old| &old.medications) {
+            let remembered = self.remembered(medication);
+            remembered.decided_until = remembered.decided_until.max(decided);
         }
+        self.state.prompts_decided_until = self.state.prompts_decided_until.max(decided);
         let claimed = self.context.claimed;
-        let planned = |due: Timestamp, sending: &crate::engine::Sending| {
-            due > now
+        let planned = |due: Timestamp, sending: &Sending| {
+            due > past
                 && sending.accepted_at.is_none()
                 && !sending.in_doubt
                 && sending.prompt.is_none_or(|id| !claimed.contains(&id))
@@ -72,7 +84,7 @@ impl Turn<'_> {
             .filter_map(|it| it.sending.prompt)
             .collect();
         self.withdraw_messages(&taken_back);
-        self.state.cursor = now;
+        self.state.cursor = self.state.cursor.min(self.now);
     }
 
     /// Cancels the open doses and check-ins of what is not in the plan any more.
@@ -117,8 +129,8 @@ impl Turn<'_> {
     /// each whose schedule changed.
     fn remember_medications(&mut self, old: Option<&ResolvedPlan>, new: &ResolvedPlan) {
         self.forget_medications(|id| new.medications.iter().any(|it| it.id == id));
-        let today = local_date(new, self.now);
         let now = self.now;
+        let today = local_date(new, now);
         for medication in &new.medications {
             let unchanged = old.is_some_and(|old| {
                 old.zone == new.zone
@@ -128,13 +140,18 @@ impl Turn<'_> {
                         .any(|it| it.id == medication.id && it.schedule == medication.schedule)
             });
             let remembered = self.remembered(medication);
-            if unchanged || medication.is_interval() {
+            if medication.is_interval() {
+                remembered.served = None;
                 continue;
             }
+            if unchanged {
+                continue;
+            }
+            // One that is ahead of the clock here has been claimed: it leaves all the same.
             let count = remembered
                 .recent
                 .iter()
-                .filter(|due| due.0 <= now && local_date(new, due.0) == today)
+                .filter(|due| local_date(new, due.0) == today)
                 .count();
             remembered.served = (count > 0).then_some(ServedSlots {
                 edited_at: now,
@@ -143,11 +160,13 @@ impl Turn<'_> {
         }
     }
 
+    /// Forgets what is not kept and has been out of the plan for a while: what returns within
+    /// it is not decided again under a clock that was set back.
     fn forget_medications(&mut self, keep: impl Fn(&str) -> bool) {
         let horizon = self.now.saturating_sub(RECENT).unwrap_or(Timestamp::MIN);
         self.state
             .medications
-            .retain(|it| keep(&it.id) || it.recent.iter().any(|due| due.0 > horizon));
+            .retain(|it| keep(&it.id) || it.decided_until > horizon);
     }
 }
 
@@ -172,6 +191,12 @@ pub(super) fn is_served(
         .take_while(|slot| slot.due < due)
         .count();
     rank < usize::from(served.count)
+}
+
+/// Whether what waits in the outbox speaks to somebody else, or in other words or times.
+fn is_addressed_otherwise(old: &ResolvedPlan, new: &ResolvedPlan) -> bool {
+    (&old.wechat, &old.name, old.language, &old.zone)
+        != (&new.wechat, &new.name, new.language, &new.zone)
 }
 
 fn local_date(plan: &ResolvedPlan, at: Timestamp) -> Date {

@@ -150,6 +150,11 @@ impl Turn<'_> {
             let not_before = quiet
                 .and_then(|it| it.end_after(due.max(self.now), &plan.zone))
                 .unwrap_or(due);
+            if not_before >= deadline {
+                // It is quiet for the whole of its window.
+                self.state.prompts[index].sending.failure = Some(ExpiredReason::Held);
+                continue;
+            }
             let about = [(open.id.as_str(), due)].into_iter();
             let id = self.message_id(kind, open.sending.issued, about);
             self.state.prompts[index].sending.issue(id);
@@ -198,10 +203,11 @@ impl Turn<'_> {
             about.extend_from_slice(&due.as_millisecond().to_le_bytes());
         }
         let patient = self.context.patient.to_le_bytes();
+        let edits = self.state.edits.to_le_bytes();
         MessageId(
             self.context
                 .ids
-                .hash([&patient[..], kind, &[issued], &about]),
+                .hash([&patient[..], kind, &edits[..], &[issued], &about]),
         )
     }
 

@@ -1,0 +1,368 @@
+//! Guarantees over random plans and random sequences of what can happen. What holds after every
+//! single step (never early, never late, never doubled, claimed messages stay) is checked by
+//! [`Shell::step`]; here is what holds over a whole life, against a slow oracle.
+
+use super::shell::*;
+use crate::engine::*;
+use crate::plan::ResolvedPlan;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+const ZONES: [&str; 4] = [
+    "Asia/Shanghai",
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+];
+
+const SCHEDULES: [&str; 10] = [
+    "at = \"08:00\"",
+    "at = \"08:00, 20:00\"\ncritical = true",
+    "at = \"3 times a day\"",
+    "at = \"02:30, 08:00\"\nwindow = \"40 min\"",
+    "every = \"7 hours\"\nfirst = 2026-03-01T05:00:00",
+    "every = \"1 hour\"\nfirst = 2026-03-27T00:00:00\nfor = \"3 days\"",
+    "at = \"08:00\"\ndays = \"mon, thu, sun\"",
+    "at = \"09:00, 21:00\"\ndays = \"every 2 days\"\nstart = 2026-03-01",
+    "at = \"08:00, 14:00\"\nstart = 2026-03-26\nfor = \"4 days\"\ncritical = true",
+    "at = \"23:30\"\nnote = \"late\"",
+];
+
+const OTHERS: [&str; 4] = [
+    "",
+    "[[check_in]]\nask = \"How?\"\nanswer = \"text\"\nat = \"08:00, 22:00\"\n",
+    "quiet_hours = \"21:30-07:00\"\n[[check_in]]\nask = \"How?\"\nanswer = \"text\"\nat = \"08:00, 22:00, 23:00\"\n",
+    "[[appointment]]\nwhat = \"X\"\nat = 2026-03-29T08:00:00\n",
+];
+
+/// A plan's text: for each of three medications a schedule, or none.
+#[derive(Clone, Debug)]
+struct Draft {
+    medications: [Option<usize>; 3],
+    other: usize,
+}
+
+impl Draft {
+    fn plan(&self, zone: &str) -> ResolvedPlan {
+        let mut text = String::from(OTHERS[self.other]);
+        if text.starts_with("[[") {
+            text.insert(0, '\n');
+        }
+        for (index, schedule) in self.medications.iter().enumerate() {
+            if let Some(schedule) = schedule {
+                let schedule = SCHEDULES[*schedule];
+                let id = ["A", "B", "C"][index];
+                text += &format!("[[medication]]\nname = \"{id}\"\ntake = \"1\"\n{schedule}\n");
+            }
+        }
+        plan_in(zone, &text)
+    }
+}
+
+fn draft() -> impl Strategy<Value = Draft> {
+    let schedule = || prop::option::weighted(0.8, 0..SCHEDULES.len());
+    ([schedule(), schedule(), schedule()], 0..OTHERS.len())
+        .prop_map(|(medications, other)| Draft { medications, other })
+}
+
+/// What happens next.
+#[derive(Clone, Debug)]
+enum Happening {
+    /// Time passes, and the patient is woken when it asks for it.
+    Run(SignedDuration),
+    /// Time passes, and the patient is woken only at its end.
+    Sleep(SignedDuration),
+    /// It is woken without having asked.
+    Wake,
+    /// Time passes to the look ahead of the next dose, so many milliseconds into it.
+    Near(i64),
+    Apply(Draft),
+    End,
+    /// Of the messages that may leave, one of this rank is claimed.
+    Claim(prop::sample::Index),
+    /// One of the messages that may leave is settled.
+    Settle(prop::sample::Index, u8),
+    Enrol(bool),
+    /// The clock is set back.
+    Back(SignedDuration),
+}
+
+fn span() -> impl Strategy<Value = SignedDuration> {
+    prop_oneof![
+        (0_i64..5_000).prop_map(SignedDuration::from_millis),
+        (1_i64..120).prop_map(SignedDuration::from_mins),
+        (1_i64..40).prop_map(SignedDuration::from_hours),
+    ]
+}
+
+fn happening(clock_steps: bool) -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        4 => span().prop_map(Happening::Run),
+        2 => span().prop_map(Happening::Sleep),
+        1 => Just(Happening::Wake),
+        4 => (0_i64..4_000).prop_map(Happening::Near),
+        3 => draft().prop_map(Happening::Apply),
+        1 => Just(Happening::End),
+        4 => any::<prop::sample::Index>().prop_map(Happening::Claim),
+        8 => (any::<prop::sample::Index>(), 0_u8..8)
+            .prop_map(|(which, how)| Happening::Settle(which, how)),
+        1 => any::<bool>().prop_map(Happening::Enrol),
+        u32::from(clock_steps) * 3 => span().prop_map(Happening::Back),
+    ]
+}
+
+/// A shell with a memory of which plan was in force when.
+struct Life {
+    shell: Shell,
+    zone: &'static str,
+    /// Each plan with the instants after which it came into force and up to which it was.
+    in_force: Vec<(ResolvedPlan, Timestamp, Timestamp)>,
+    edits: Vec<Timestamp>,
+    since: Timestamp,
+    latest: Timestamp,
+}
+
+impl Life {
+    fn new(zone: &'static str) -> Self {
+        let now = at_in(zone, "25 12:00");
+        Self {
+            shell: Shell::new(now),
+            zone,
+            in_force: Vec::new(),
+            edits: Vec::new(),
+            since: now,
+            latest: now,
+        }
+    }
+
+    fn happens(&mut self, happening: &Happening) {
+        let now = self.shell.now;
+        match happening {
+            Happening::Run(span) => {
+                self.run(now + *span);
+            }
+            Happening::Sleep(span) => {
+                self.settle_overdue(now + *span);
+                self.shell.now = now + *span;
+                self.shell.catch_up(now + *span);
+            }
+            Happening::Wake => {
+                if self.shell.plan.is_some() {
+                    self.shell.wake(now);
+                }
+            }
+            Happening::Near(into) => {
+                if let Some(wake_at) = self.shell.wake_at.filter(|_| self.shell.plan.is_some()) {
+                    self.run(wake_at.max(now) + SignedDuration::from_millis(*into));
+                }
+            }
+            Happening::Apply(draft) => {
+                let plan = draft.plan(self.zone);
+                if self.shell.plan.as_ref() == Some(&plan) {
+                    return;
+                }
+                self.leave_force();
+                self.shell.apply(&plan, now);
+                self.since = now;
+                self.edits.push(now);
+            }
+            Happening::End => {
+                self.leave_force();
+                self.shell.end(now);
+            }
+            Happening::Claim(which) => {
+                if let Some(message) = self.ready(*which) {
+                    self.shell.claim(message.key.id);
+                }
+            }
+            Happening::Settle(which, how) => {
+                if let Some(message) = self.ready(*which) {
+                    let settlement = match how {
+                        0 => Settlement::InDoubt,
+                        1 => Settlement::NotSent(ExpiredReason::ApiDown),
+                        2 => Settlement::Undeliverable(ExpiredReason::Unreachable),
+                        3 => Settlement::Undeliverable(ExpiredReason::Rejected),
+                        _ => Settlement::Accepted(now),
+                    };
+                    if message.not_before <= now || *how == 1 {
+                        self.shell.settle(message.key, settlement, now);
+                    }
+                }
+            }
+            Happening::Enrol(enrolled) => self.shell.enrolled = *enrolled,
+            Happening::Back(span) => self.shell.now = now - *span,
+        }
+        self.latest = self.latest.max(self.shell.now);
+    }
+
+    fn run(&mut self, until: Timestamp) {
+        self.shell.run(until);
+        self.settle_overdue(until);
+        self.shell.run(until);
+    }
+
+    /// What may be sent now or within the second: the dispatcher claims so far ahead.
+    fn ready(&self, which: prop::sample::Index) -> Option<Message> {
+        let soon = self.shell.now + SignedDuration::from_secs(3);
+        let ready: Vec<_> = (self.shell.outbox.values())
+            .filter(|it| it.not_before <= soon && it.key.deadline > self.shell.now)
+            .collect();
+        (!ready.is_empty()).then(|| which.get(&ready).to_owned().clone())
+    }
+
+    /// The dispatcher settles what has not left at its deadline, what was claimed as in doubt.
+    fn settle_overdue(&mut self, now: Timestamp) {
+        let over = |shell: &Shell| {
+            let keys = shell.outbox.keys();
+            keys.copied().find(|key| key.deadline <= now)
+        };
+        while let Some(key) = over(&self.shell) {
+            let settlement = if self.shell.claimed.contains(&key.id) {
+                Settlement::InDoubt
+            } else {
+                Settlement::NotSent(ExpiredReason::ApiDown)
+            };
+            self.shell.settle(key, settlement, now);
+        }
+    }
+
+    fn leave_force(&mut self) {
+        if let Some(plan) = self.shell.plan.clone() {
+            self.in_force.push((plan, self.since, self.shell.now));
+        }
+    }
+
+    /// Three quiet days later the plan ends.
+    fn end(&mut self) {
+        let later = self.latest.max(self.shell.now) + SignedDuration::from_hours(72);
+        self.run(later);
+        self.leave_force();
+        self.shell.end(later);
+        self.latest = later;
+    }
+
+    fn closings(&self) -> BTreeMap<Named, Vec<String>> {
+        let mut all: BTreeMap<Named, Vec<String>> = BTreeMap::new();
+        for (id, due, how) in self.shell.closings() {
+            all.entry((id, due)).or_default().push(how);
+        }
+        all
+    }
+
+    /// The doses that fell under the plan that was in force at their instant.
+    fn fallen(&self) -> BTreeSet<Named> {
+        let mut all = BTreeSet::new();
+        for (plan, after, until) in &self.in_force {
+            for medication in &plan.medications {
+                let doses = plan
+                    .doses_from(medication, *after + SignedDuration::from_millis(1))
+                    .take_while(|dose| dose.due <= *until);
+                all.extend(doses.map(|dose| (medication.id.clone(), dose.due)));
+            }
+        }
+        all
+    }
+
+    /// Whether the dose falls on a local date of an edit and P15 may count it as served.
+    fn may_be_served(&self, due: Timestamp) -> bool {
+        let plan = &self.in_force.first().expect("some plan was in force").0;
+        let date = |at| plan.zone.local(at).date();
+        self.edits.iter().any(|edit| date(*edit) == date(due))
+    }
+
+    /// Whether an edit came while the dose was decided ahead of the clock, so that a claimed
+    /// message of it left all the same.
+    fn may_be_claimed(&self, due: Timestamp) -> bool {
+        let ahead = SignedDuration::from_secs(4);
+        let ends = self.in_force.iter().map(|(_, _, until)| *until);
+        ends.into_iter().any(|end| end < due && due <= end + ahead)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// G1, G6: each dose under the plan in force ends in exactly one closing state, and no other
+    /// dose does.
+    #[test]
+    fn every_dose_of_the_plan_in_force_is_closed_once_and_no_other_is(
+        zone in prop::sample::select(&ZONES[..]),
+        first in draft(),
+        happenings in prop::collection::vec(happening(false), 1..60),
+    ) {
+        let mut life = Life::new(zone);
+        life.happens(&Happening::Apply(first));
+        for happening in &happenings {
+            life.happens(happening);
+        }
+        life.end();
+        let closings = life.closings();
+        let fallen = life.fallen();
+        for (named, how) in &closings {
+            prop_assert_eq!(how.len(), 1, "{:?} is closed as {:?}", named, how);
+            prop_assert!(
+                fallen.contains(named) || life.may_be_claimed(named.1),
+                "{:?} was not prescribed", named
+            );
+        }
+        for named in &fallen {
+            prop_assert!(
+                closings.contains_key(named) || life.may_be_served(named.1),
+                "{:?} is lost", named
+            );
+        }
+    }
+
+    /// G8: a clock that is set back and forth closes nothing twice, and while the plan stays the
+    /// same it loses nothing.
+    #[test]
+    fn a_clock_that_is_set_loses_nothing_and_doubles_nothing(
+        zone in prop::sample::select(&ZONES[..]),
+        first in draft(),
+        happenings in prop::collection::vec(happening(true), 1..60),
+        edited in any::<bool>(),
+    ) {
+        let mut life = Life::new(zone);
+        life.happens(&Happening::Apply(first));
+        let start = life.since;
+        for happening in &happenings {
+            let edit = matches!(happening, Happening::Apply(_) | Happening::End);
+            if edited || !edit {
+                life.happens(happening);
+            }
+        }
+        life.end();
+        let closings = life.closings();
+        for (named, how) in &closings {
+            prop_assert_eq!(how.len(), 1, "{:?} is closed as {:?}", named, how);
+        }
+        if !edited {
+            let named: BTreeSet<_> = closings.keys().cloned().collect();
+            life.in_force.iter_mut().for_each(|it| it.1 = start);
+            prop_assert_eq!(named, life.fallen());
+        }
+    }
+
+    /// G9: however late the wake, there is at most one message for what is overdue and one for
+    /// each instant ahead.
+    #[test]
+    fn one_reminder_for_all_that_is_overdue_and_one_for_each_instant_ahead(
+        zone in prop::sample::select(&ZONES[..]),
+        first in draft(),
+        spans in prop::collection::vec(span(), 1..20),
+    ) {
+        let mut life = Life::new(zone);
+        life.happens(&Happening::Apply(first));
+        for span in spans {
+            life.shell.now += span;
+            let now = life.shell.now;
+            let messages = life.shell.wake(now).messages;
+            let doses = messages.iter().filter(|it| matches!(it.body, Body::Dose(_)));
+            let mut instants = BTreeSet::new();
+            for message in doses {
+                prop_assert!(instants.insert(message.due.max(now)));
+            }
+        }
+    }
+}
