@@ -35,13 +35,14 @@ pub fn run(args: Args) -> Exit {
         Ok(config) => config,
         Err(error) => return refused(&error),
     };
-    for warning in &config.warnings {
-        terminal::write_stderr(&format!("{warning}\n"));
-    }
     let journal_stream = environment.journal_stream.as_deref();
     if let Err(error) = logging::init(&config.log, journal_stream, terminal::stderr_colour()) {
         terminal::write_stderr(&format!("dosed: {error}\n"));
         return Exit::Config;
+    }
+    for warning in &config.warnings {
+        // Where, not what: the configuration may hold patients.
+        tracing::warn!(at = %warning.place(), "see: dosed check --config-only");
     }
     let clock: Arc<dyn Clock> = match args.clock {
         None => Arc::new(SystemClock),

@@ -10,7 +10,7 @@ use super::writer::Scope;
 use super::{Store, StoreError};
 use crate::engine::{Entry, ExpiredReason, Fits, Input, PatientState};
 use crate::plan::ResolvedPlan;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use redb::{ReadableTable, ReadableTableMetadata};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -180,9 +180,10 @@ fn change_plan(
             source: change.source,
             ..old.head.clone()
         };
+        // The same meaning: what was begun goes on as it began.
         let record = PlanRecord {
             head,
-            plan: change.plan,
+            plan: old.plan.clone(),
         };
         tables.plans.insert(number, encode(&record)?.as_slice())?;
         if let Some(mut patient) = tables.patient(number)? {
@@ -203,6 +204,7 @@ fn change_plan(
         wake_at: None,
         state: PatientState::new(scope.now),
     });
+    let plan = anchored(change.plan, &record.state, scope.now);
     let old_contact = old.as_ref().and_then(|old| old.head.contact);
     let mut visit = Visit::new(scope, fits, number, record, old_contact);
     if let Some(old) = &old {
@@ -221,13 +223,7 @@ fn change_plan(
         old: old.as_ref().map(|old| &old.plan),
         overdue,
     };
-    visit.step(
-        tables,
-        &mut scope.effects,
-        &change.plan,
-        input,
-        &mut applied.tally,
-    )?;
+    visit.step(tables, &mut scope.effects, &plan, input, &mut applied.tally)?;
     visit.finish(tables, &mut applied.queued)?;
     let head = PlanHead {
         version,
@@ -236,13 +232,27 @@ fn change_plan(
         contact,
         inline: change.inline,
     };
-    let record = PlanRecord {
-        head,
-        plan: change.plan,
-    };
+    let record = PlanRecord { head, plan };
     tables.plans.insert(number, encode(&record)?.as_slice())?;
     applied.changed += 1;
     Ok(())
+}
+
+/// What begins "when the plan starts" begins when the medication was first applied, now if it is
+/// new (P3).
+fn anchored(mut plan: ResolvedPlan, state: &PatientState, now: Timestamp) -> ResolvedPlan {
+    for medication in &mut plan.medications {
+        if medication.schedule.needs_anchor() {
+            let known = state.medications.iter().find(|it| it.id == medication.id);
+            let since = known.map_or(now, |it| it.since);
+            // The first dose comes after the instant at which everything has been decided.
+            let first = since
+                .saturating_add(SignedDuration::from_millis(1))
+                .unwrap_or(since);
+            medication.schedule = medication.schedule.anchored(first);
+        }
+    }
+    plan
 }
 
 fn end_plan(
