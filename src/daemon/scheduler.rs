@@ -139,6 +139,8 @@ async fn fire_due(
 struct ClockWatch {
     wall: Timestamp,
     steady: Duration,
+    /// What passed between reading the two.
+    blur: SignedDuration,
     last_seen: Option<Timestamp>,
     noted: Option<Duration>,
     doubt: Option<ClockDoubt>,
@@ -154,6 +156,7 @@ impl ClockWatch {
         let mut watch = Self {
             wall,
             steady: shared.clock.elapsed(),
+            blur: SignedDuration::from_millis(500),
             last_seen,
             noted: None,
             doubt: None,
@@ -168,14 +171,17 @@ impl ClockWatch {
 
     /// One look at both clocks: counts a step, holds or releases sending, notes the clock as seen.
     async fn look(&mut self, shared: &Shared) {
+        let before = shared.clock.elapsed();
         let (wall, steady) = (shared.clock.now(), shared.clock.elapsed());
+        // The two cannot be read at once: what passed in between is no step.
+        let blur = SignedDuration::try_from(steady.saturating_sub(before)).unwrap_or_default();
         let predicted = steady
             .checked_sub(self.steady)
             .and_then(|gone| SignedDuration::try_from(gone).ok())
             .and_then(|gone| self.wall.checked_add(gone).ok())
             .unwrap_or(self.wall);
         let step = wall.duration_since(predicted);
-        if step.abs() > STEP_MIN {
+        if step.abs() > STEP_MIN + self.blur + blur {
             tracing::warn!(seconds = step.as_secs_f64(), "the wall clock was stepped");
             shared.metrics.clock_stepped(step.is_positive());
             shared.vitals.clock_stepped(step);
@@ -188,7 +194,7 @@ impl ClockWatch {
                 );
             }
         }
-        (self.wall, self.steady) = (wall, steady);
+        (self.wall, self.steady, self.blur) = (wall, steady, blur);
         if let Some(doubt) = self.doubt {
             if is_plausible(doubt.last_seen, wall, FORWARD_RUNNING_MAX) {
                 tracing::warn!("the clock is plausible again");
