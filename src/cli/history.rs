@@ -3,7 +3,7 @@
 use super::exit::Exit;
 use super::terminal;
 use crate::daemon::config::{Config, Environment};
-use crate::engine::Entry;
+use crate::engine::{Entry, ExpiredReason};
 use crate::plan::Zone;
 use crate::store::{DoseLine, JournalLine, StoreError};
 use jiff::Timestamp;
@@ -40,8 +40,8 @@ pub struct Args {
 
 /// Runs the command.
 #[must_use]
-pub fn run(args: Args) -> Exit {
-    match show(&args) {
+pub fn run(args: &Args) -> Exit {
+    match show(args) {
         Ok(exit) => exit,
         Err((exit, message)) => {
             terminal::write_stderr(&format!("dosed: {message}\n"));
@@ -130,7 +130,7 @@ fn doses_json(doses: &[DoseLine], zone: &Zone) -> String {
             "due": rfc3339(dose.due, zone),
             "dose": dose.amount,
             "state": dose.state.name(),
-            "reason": dose.reason.map(|reason| reason.name()),
+            "reason": dose.reason.map(ExpiredReason::name),
             "reminded": dose.reminded.map(|at| rfc3339(at, zone)),
             "in_doubt": dose.in_doubt,
             "messages": messages,
@@ -217,7 +217,7 @@ fn entry_json(entry: &Entry, zone: &Zone) -> Value {
         } => json!({
             "entry": if reason.is_some() { "not_accepted" } else { "in_doubt" },
             "message": message.to_string(),
-            "reason": reason.map(|reason| reason.name()),
+            "reason": reason.map(ExpiredReason::name),
             "about": about(items),
         }),
         Entry::DoseClosed(dose) => json!({
@@ -226,7 +226,7 @@ fn entry_json(entry: &Entry, zone: &Zone) -> Value {
             "dose": dose.amount,
             "due": instant(&dose.due),
             "state": dose.state.name(),
-            "reason": dose.reason.map(|reason| reason.name()),
+            "reason": dose.reason.map(ExpiredReason::name),
             "reminded": dose.reminded.as_ref().map(instant),
             "in_doubt": dose.in_doubt,
             "messages": dose.messages.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -249,7 +249,7 @@ fn entry_json(entry: &Entry, zone: &Zone) -> Value {
             "entry": "appointment_not_reminded",
             "what": what,
             "due": instant(due),
-            "reason": reason.map(|reason| reason.name()),
+            "reason": reason.map(ExpiredReason::name),
         }),
         Entry::CheckInClosed {
             check_in,
@@ -262,7 +262,7 @@ fn entry_json(entry: &Entry, zone: &Zone) -> Value {
             "id": check_in,
             "due": instant(due),
             "asked": asked.as_ref().map(instant),
-            "reason": reason.map(|reason| reason.name()),
+            "reason": reason.map(ExpiredReason::name),
             "cancelled": cancelled,
         }),
     }

@@ -84,9 +84,9 @@ fn dispatch(command: Command) -> Exit {
         Command::Explain(args) => explain::run(&args),
         Command::Preview(args) => preview::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::Status(args) => status::run(args),
-        Command::History(args) => history::run(args),
-        Command::Reload(args) => reload::run(args),
+        Command::Status(args) => status::run(&args),
+        Command::History(args) => history::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Man(args) => manual::man(&args),
         Command::Completions(args) => manual::completions(&args),
     }

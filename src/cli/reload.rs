@@ -23,8 +23,8 @@ pub struct Args {
 
 /// Runs the command.
 #[must_use]
-pub fn run(args: Args) -> Exit {
-    match reload(&args) {
+pub fn run(args: &Args) -> Exit {
+    match reload(args) {
         Ok(exit) => exit,
         Err((exit, message)) => {
             terminal::write_stderr(&format!("dosed: {message}\n"));

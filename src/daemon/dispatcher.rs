@@ -448,7 +448,7 @@ impl Pace {
             self.seen = if self.seen == 0.0 {
                 rate
             } else {
-                (self.seen + rate) / 2.0
+                f64::midpoint(self.seen, rate)
             };
         }
         self.since = elapsed;

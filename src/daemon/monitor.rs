@@ -50,7 +50,10 @@ impl Monitor {
     }
 
     /// Sets the gauges, and feeds systemd's watchdog while scheduler and dispatcher make progress,
-    /// until `stop`. Returns early when the store is lost: the daemon is to end and be restarted.
+    /// until `stop`.
+    ///
+    /// # Errors
+    /// The store is lost: the daemon is to end and be restarted.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), StoreError> {
         let watchdog = sd_notify::watchdog_enabled().map(|interval| interval / 2);
         let mut fed = tokio::time::Instant::now();

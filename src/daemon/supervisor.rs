@@ -296,9 +296,9 @@ impl Tasks {
             Arc::clone(&bell),
             Arc::clone(&monitor),
         );
-        let planned = Arc::new(Notify::new());
+        let plans_applied = Arc::new(Notify::new());
         let reload = Arc::clone(&control.reload);
-        let run = planner.run(requests, reload, Arc::clone(&planned), stop.clone());
+        let run = planner.run(requests, reload, Arc::clone(&plans_applied), stop.clone());
         spawn(&mut running, "planner", run);
         let scheduler = scheduler::run(
             Arc::clone(shared),
@@ -311,7 +311,7 @@ impl Tasks {
         spawn(&mut running, "scheduler", async move {
             // The plans come first: what was edited while the daemon was down is edited.
             tokio::select! {
-                () = planned.notified() => scheduler.await,
+                () = plans_applied.notified() => scheduler.await,
                 () = stopped.cancelled() => {}
             }
         });

@@ -103,16 +103,18 @@ impl Store {
                     continue;
                 };
                 let address: Address = decode(&CONTACTS, address.value())?;
-                let (not_before, attempts) = match memory.later.get(&id) {
-                    Some((ms, attempts)) => (
-                        Timestamp::from_millisecond(*ms).unwrap_or(record.message.not_before),
+                let earliest = record.message.not_before;
+                let (not_before, attempts) = if let Some((ms, attempts)) = memory.later.get(&id) {
+                    (
+                        Timestamp::from_millisecond(*ms).unwrap_or(earliest),
                         *attempts,
-                    ),
-                    None => {
-                        let claim = memory.claimed.get(&id);
-                        let attempts = claim.map(|claim| claim.attempts).unwrap_or_default();
-                        (record.message.not_before, attempts)
-                    }
+                    )
+                } else {
+                    let claim = memory.claimed.get(&id);
+                    (
+                        earliest,
+                        claim.map(|claim| claim.attempts).unwrap_or_default(),
+                    )
                 };
                 found.push(Queued {
                     patient: record.patient,

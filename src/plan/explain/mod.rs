@@ -1,7 +1,7 @@
 //! A plan in plain words: what the machine understood, for the one who wrote it to read.
 //!
 //! The sentences come from the resolved plan, not from its text, so that they say what will
-//! happen. A language is one [`Phrases`].
+//! happen. A language is one `Phrases`.
 
 mod chinese;
 mod english;

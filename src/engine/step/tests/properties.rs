@@ -8,6 +8,7 @@ use crate::plan::ResolvedPlan;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 const ZONES: [&str; 4] = [
     "Asia/Shanghai",
@@ -53,7 +54,10 @@ impl Draft {
             if let Some(schedule) = schedule {
                 let schedule = SCHEDULES[*schedule];
                 let id = ["A", "B", "C"][index];
-                text += &format!("[[medication]]\nname = \"{id}\"\ntake = \"1\"\n{schedule}\n");
+                let _ = write!(
+                    text,
+                    "[[medication]]\nname = \"{id}\"\ntake = \"1\"\n{schedule}\n"
+                );
             }
         }
         plan_in(zone, &text)
