@@ -1,14 +1,14 @@
 //! SIGKILL at any point of a burst: every message once, every dose in one state.
 //!
-//! `DOSED_CRASH_PATIENTS` and `DOSED_CRASH_ROUNDS` make it as large as one has time for;
-//! `DOSED_CRASH_SEED` repeats a run.
+//! `DOSED_CRASH_PATIENTS` and `DOSED_CRASH_ROUNDS` make it as large as one has time for (2,000 and
+//! 10 in `tests/system/run`); `DOSED_CRASH_SEED` repeats a run.
 
 use crate::support::{World, eventually, metric};
 use dosed::store::{Options, Store, Telemetry};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a whole number"))
@@ -60,11 +60,22 @@ async fn survive(patients: usize, at: usize, twice: bool) {
         );
         assert!(reached.await, "the burst does not go on");
         daemon.kill().await;
-        claimed.extend(left_claimed(&world).await);
+        let left = left_claimed(&world).await;
+        let sent = world.sandbox.attempts().len();
+        println!(
+            "  killed after {sent} sends, {} claimed and not settled",
+            left.len()
+        );
+        claimed.extend(left);
         kill_at = world.sandbox.attempts().len() + (patients - at) / 2;
     }
 
+    let began = Instant::now();
     let daemon = world.start().await;
+    println!(
+        "  ready {:.2} s after the last kill",
+        began.elapsed().as_secs_f64()
+    );
     let all = world
         .sandbox
         .wait_for(|inbox| inbox.len() >= patients, Duration::from_secs(120));
@@ -98,12 +109,15 @@ async fn survive(patients: usize, at: usize, twice: bool) {
 
     // A message is sent again only if a daemon that died had claimed it and not settled it.
     let mut tried = HashSet::new();
+    let mut again = 0;
     for attempt in world.sandbox.attempts() {
         let id = attempt.client_msg_id.expect("each send has a key");
         if !tried.insert(id.clone()) {
             assert!(claimed.contains(&id), "{id} was sent again without a cause");
+            again += 1;
         }
     }
+    println!("  {again} sent again, of {} claimed", claimed.len());
 
     let history = world.history().await;
     let doses: BTreeSet<_> = history

@@ -180,9 +180,10 @@ secret_file = "wechat-secret"
     }
 
     /// The binary with a subcommand and this world's configuration, and nothing of our environment
-    /// that could reach into it.
+    /// that could reach into it. `DOSED_BINARY` names another build of it.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dosed"));
+        let built = env!("CARGO_BIN_EXE_dosed").into();
+        let mut command = Command::new(std::env::var_os("DOSED_BINARY").unwrap_or(built));
         command
             .args(arguments)
             .arg("--config")
