@@ -35,8 +35,9 @@ const CLINIC: &str = "Dr Hao Clinic";
 /// Show a day of reminders on a phone page in the browser
 ///
 /// Starts a stand-in of WeChat on this machine and the daemon against it, with five example
-/// patients. The clock begins at 07:59:50 of today and runs fast as soon as the daemon is up. Prints the address of a page
-/// that shows the patients' phones; Ctrl-C ends it and leaves nothing behind.
+/// patients. The clock begins at 07:59:50 of today and runs fast as soon as the daemon is up.
+/// Prints the address of a page that shows the patients' phones; Ctrl-C ends it and leaves nothing
+/// behind.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How many times as fast as real time the demo's clock runs
