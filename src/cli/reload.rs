@@ -68,7 +68,9 @@ fn readable(reloaded: &Reloaded) -> String {
         reloaded.changed, reloaded.reworded, reloaded.ended, reloaded.rejected
     );
     if reloaded.rejected > 0 {
-        text.push_str("rejected plans stay in force as they were; run: dosed check\n");
+        text.push_str(
+            "rejected plans stay in force as they were; run: dosed check --config FILE\n",
+        );
     }
     if reloaded.held_removals > 0 {
         let _ = writeln!(
