@@ -98,6 +98,12 @@ fn subscriber<W>(
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
+    // The doorbell's crate tells of its own innards at info.
+    let filter = if filter.contains("tokio_cron_scheduler") {
+        filter.to_owned()
+    } else {
+        format!("{filter},tokio_cron_scheduler=warn")
+    };
     let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,8 +1,10 @@
 //! Metrics: prefix `dosed_`, base units, labels from closed sets only, every series present at
 //! zero from the start.
 
+use super::housekeeping::Job;
 use crate::engine::{Class, DoseState, ExpiredReason, Settlement};
 use crate::messaging::{Outcome, wechat};
+use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -29,6 +31,31 @@ const DURATION_SECONDS: [f64; 12] = [
 
 /// Outcomes of check-ins, in the order of [`crate::store::Tally`].
 const CHECK_IN_OUTCOMES: [&str; 3] = ["no_answer", "expired", "cancelled"];
+
+/// What contacts can send: messages of the platform's kinds, and events.
+const INBOUND_KINDS: [&str; 8] = [
+    "text",
+    "image",
+    "voice",
+    "video",
+    "shortvideo",
+    "location",
+    "link",
+    "event",
+];
+
+/// What became of what they sent.
+const INBOUND_RESULTS: [&str; 3] = ["accepted", "duplicate", "refused"];
+
+/// What staff and caregivers are told of.
+const ALERT_KINDS: [&str; 6] = [
+    "red_flag",
+    "critical_missed",
+    "alert_if",
+    "no_answer",
+    "missed",
+    "unreachable",
+];
 
 /// All metrics of the daemon.
 pub struct Metrics {
@@ -59,10 +86,14 @@ pub struct Metrics {
     wechat_errcode: Family<One, Counter>,
     token_refreshes: Family<One, Counter>,
     check_ins: Family<One, Counter>,
+    inbound: Family<Two, Counter>,
+    alerts: Family<One, Counter>,
     /// Now minus the oldest wake not yet stepped.
     pub scheduler_lag_seconds: GaugeF,
     clock_steps: Family<One, Counter>,
     store_commits: Family<One, Counter>,
+    job_last_success: Family<One, GaugeF>,
+    job_runs: Family<Two, Counter>,
     /// One commit of the store.
     pub store_commit_duration_seconds: Histogram,
     /// Size of the store's file.
@@ -170,6 +201,16 @@ impl Metrics {
                 "Check-ins closed, by outcome",
                 Family::<One, Counter>::default()
             ),
+            inbound: register!(
+                inbound,
+                "Messages and events of contacts, by kind and result",
+                Family::<Two, Counter>::default()
+            ),
+            alerts: register!(
+                alerts,
+                "Alerts to staff and caregivers, by kind",
+                Family::<One, Counter>::default()
+            ),
             scheduler_lag_seconds: register!(
                 scheduler_lag_seconds,
                 "Now minus the oldest wake not yet stepped",
@@ -179,6 +220,16 @@ impl Metrics {
                 clock_steps,
                 "Steps of the wall clock against the steady one",
                 Family::<One, Counter>::default()
+            ),
+            job_last_success: register!(
+                job_last_success_timestamp_seconds,
+                "When a job succeeded last; 0 before it ever did",
+                Family::<One, GaugeF>::default()
+            ),
+            job_runs: register!(
+                job_runs,
+                "Runs of jobs, by result",
+                Family::<Two, Counter>::default()
             ),
             store_commits: register!(
                 store_commits,
@@ -240,8 +291,28 @@ impl Metrics {
         for outcome in CHECK_IN_OUTCOMES {
             drop(self.check_ins.get_or_create(&[("outcome", outcome)]));
         }
+        for kind in INBOUND_KINDS {
+            for result in INBOUND_RESULTS {
+                drop(
+                    self.inbound
+                        .get_or_create(&[("kind", kind), ("result", result)]),
+                );
+            }
+        }
+        for kind in ALERT_KINDS {
+            drop(self.alerts.get_or_create(&[("kind", kind)]));
+        }
         for direction in ["forward", "backward"] {
             drop(self.clock_steps.get_or_create(&[("direction", direction)]));
+        }
+        for job in Job::ALL {
+            self.job_succeeded(job, None);
+            for result in ["ok", "failed"] {
+                drop(
+                    self.job_runs
+                        .get_or_create(&[("job", job.name()), ("result", result)]),
+                );
+            }
         }
         for result in ["ok", "failed"] {
             drop(self.store_commits.get_or_create(&[("result", result)]));
@@ -299,6 +370,22 @@ impl Metrics {
         self.store_commit_duration_seconds.observe(seconds);
     }
 
+    /// Counts a run of a job.
+    pub fn job_ran(&self, job: Job, success: bool) {
+        let result = if success { "ok" } else { "failed" };
+        self.job_runs
+            .get_or_create(&[("job", job.name()), ("result", result)])
+            .inc();
+    }
+
+    /// When a job succeeded last.
+    pub fn job_succeeded(&self, job: Job, at: Option<Timestamp>) {
+        let seconds = at.map_or(0.0, |at| at.as_millisecond() as f64 / 1e3);
+        self.job_last_success
+            .get_or_create(&[("job", job.name())])
+            .set(seconds);
+    }
+
     /// Counts a step of the wall clock.
     pub fn clock_stepped(&self, forward: bool) {
         let direction = if forward { "forward" } else { "backward" };
@@ -317,18 +404,41 @@ impl Metrics {
         }
     }
 
-    /// The OpenMetrics text, with the process's own figures.
+    /// The Prometheus text (version 0.0.4), with the process's own figures.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        if encode(&mut text, &self.registry).is_err() {
+        let mut encoded = String::new();
+        if encode(&mut encoded, &self.registry).is_err() {
             // Writing into a String cannot fail; an empty answer would be seen by monitoring.
             return String::new();
         }
-        let end = text.rfind("# EOF").unwrap_or(text.len());
-        text.truncate(end);
+        let mut text = String::with_capacity(encoded.len() + 1_024);
+        // The encoder speaks OpenMetrics, which names a counter's family without `_total`.
+        let mut help = "";
+        for line in encoded.lines().filter(|line| *line != "# EOF") {
+            if line.starts_with("# HELP ") {
+                help = line;
+            } else if let Some(family) = line
+                .strip_prefix("# TYPE ")
+                .and_then(|line| line.strip_suffix(" counter"))
+            {
+                let words = help
+                    .split_once(&format!("{family} "))
+                    .map_or("", |(_, words)| words);
+                let _ = write!(
+                    text,
+                    "# HELP {family}_total {words}\n# TYPE {family}_total counter\n"
+                );
+            } else {
+                if line.starts_with("# TYPE ") {
+                    text.push_str(help);
+                    text.push('\n');
+                }
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
         process(&mut text);
-        text.push_str("# EOF\n");
         text
     }
 }
@@ -351,11 +461,10 @@ impl crate::messaging::Observer for Metrics {
 /// not tell are left out.
 fn process(text: &mut String) {
     let mut gauge = |name: &str, help: &str, kind: &str, value: f64| {
-        let family = name.strip_suffix("_total").unwrap_or(name);
         // Writing into a String cannot fail.
         let _ = write!(
             text,
-            "# HELP {family} {help}.\n# TYPE {family} {kind}\n{name} {value}\n"
+            "# HELP {name} {help}.\n# TYPE {name} {kind}\n{name} {value}\n"
         );
     };
     let ticks = rustix::param::clock_ticks_per_second() as f64;
@@ -427,7 +536,17 @@ mod tests {
                 "{line} is not in\n{text}"
             );
         }
-        assert!(text.ends_with("# EOF\n"));
+        assert!(text.contains("# TYPE dosed_wakes_total counter\n"));
+        assert!(text.contains("# TYPE dosed_plans_active gauge\n"));
+        let families = text
+            .lines()
+            .filter(|line| line.starts_with("# TYPE "))
+            .count();
+        let helped = text
+            .lines()
+            .filter(|line| line.starts_with("# HELP "))
+            .count();
+        assert_eq!(families, helped);
         assert!(text.contains("\nprocess_resident_memory_bytes "));
     }
 }

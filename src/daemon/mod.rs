@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod dispatcher;
 pub mod gate;
+pub mod housekeeping;
 pub mod logging;
 pub mod metrics;
 pub mod monitor;

@@ -1,6 +1,7 @@
 //! What monitoring is told, and the watchdog: from the signs that the tasks leave.
 
 use super::config::Config;
+use super::housekeeping::Job;
 use super::shared::Shared;
 use super::vitals::{Signs, TURN_AGE_MAX};
 use crate::engine::ExpiredReason;
@@ -318,6 +319,12 @@ impl Source for Monitor {
                         .to_owned()
                 }),
         );
+        checks.extend(
+            Job::ALL
+                .iter()
+                .zip(signs.jobs)
+                .map(|(job, last)| job_check(*job, last, now)),
+        );
         checks.push(
             Check::new("patients:unreachable")
                 .with("observedValue", signs.unreachable)
@@ -350,6 +357,22 @@ impl Source for Monitor {
         self.measure();
         self.shared.metrics.text()
     }
+}
+
+/// A job that has not succeeded for longer than this is warned of: a day and two hours.
+const JOB_AGE_MAX_SECONDS: u32 = 93_600;
+
+fn job_check(job: Job, last: Option<Timestamp>, now: Timestamp) -> Check {
+    let name = match job {
+        Job::Retention => "jobs:retention",
+    };
+    let late = last.is_some() && age_seconds(last, now) > f64::from(JOB_AGE_MAX_SECONDS);
+    Check::new(name)
+        .with("lastSuccess", instant(last))
+        .with("maxAge_seconds", JOB_AGE_MAX_SECONDS)
+        .when(late, Status::Warn, || {
+            "a job of housekeeping is overdue; see the log".to_owned()
+        })
 }
 
 /// Tells systemd; where there is none, nobody.

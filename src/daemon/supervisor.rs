@@ -10,7 +10,7 @@ use super::shared::{Outlet, Shared};
 use super::signals::Control;
 use super::vitals::Vitals;
 use super::worker::Handoff;
-use super::{recorder, scheduler, worker};
+use super::{housekeeping, recorder, scheduler, worker};
 use crate::http::{self, Source};
 use crate::messaging::wechat::{Settings, SettingsError};
 use crate::messaging::{self, Channel, Console, WeChat};
@@ -296,6 +296,8 @@ impl Tasks {
             Arc::clone(&bell),
             Arc::clone(&monitor),
         );
+        let housekeeping = housekeeping::run(Arc::clone(shared), stop.clone());
+        spawn(&mut running, "housekeeping", housekeeping);
         let plans_applied = Arc::new(Notify::new());
         let reload = Arc::clone(&control.reload);
         let run = planner.run(requests, reload, Arc::clone(&plans_applied), stop.clone());

@@ -1,6 +1,7 @@
 //! What monitoring sees: each task leaves its signs of life here, health reads them without
 //! waiting for anybody.
 
+use super::housekeeping::Job;
 use crate::store::{DayCounts, Tally};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,6 +43,8 @@ pub struct Signs {
     pub day: u32,
     /// Patients whom the channel cannot reach.
     pub unreachable: i64,
+    /// When each job succeeded last, in the order of [`Job::ALL`].
+    pub jobs: [Option<Timestamp>; Job::ALL.len()],
     /// Patients whose record cannot be read, in the scheduler's last turn that met one.
     pub broken_records: u32,
 }
@@ -136,6 +139,11 @@ impl Vitals {
         let mut signs = self.signs_mut();
         signs.unreachable = i64::try_from(unreachable).unwrap_or(i64::MAX);
         signs.sleeping = sleeping;
+    }
+
+    /// When a job succeeded last.
+    pub fn job_succeeded(&self, job: Job, at: Option<Timestamp>) {
+        self.signs_mut().jobs[job as usize] = at;
     }
 
     /// Changes what is known of the plans.

@@ -97,7 +97,7 @@ async fn health(State(source): State<Arc<dyn Source>>) -> Response {
 async fn metrics(State(source): State<Arc<dyn Source>>) -> Response {
     let headers = [(
         header::CONTENT_TYPE,
-        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        "text/plain; version=0.0.4; charset=utf-8",
     )];
     (headers, source.metrics()).into_response()
 }

@@ -10,6 +10,7 @@
 mod apply;
 mod claim;
 mod fire;
+mod jobs;
 mod open;
 mod patient;
 mod read;
@@ -20,6 +21,7 @@ mod writer;
 pub use apply::{Applied, PlanChange, PlanEnd};
 pub use claim::Claimed;
 pub use fire::Fired;
+pub use jobs::JobRun;
 pub use open::{OpenError, Options, create_if_absent, open_reader};
 pub use patient::{Queued, Tally};
 pub use read::{DoseLine, JournalLine, Reader};

@@ -1,8 +1,8 @@
 //! Opening: atomically created, refused when newer, shared with readers of other processes.
 
 use super::records::{
-    ATTEMPTS, CONTACT_NUMBERS, CONTACTS, DAYS, JOURNAL, META, OUTBOX, OUTBOX_LATER, PATIENT_IDS,
-    PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA, WAKES,
+    ATTEMPTS, CONTACT_NUMBERS, CONTACTS, DAYS, JOBS, JOURNAL, META, OUTBOX, OUTBOX_LATER,
+    PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA, WAKES,
 };
 use super::{Reader, StoreError};
 use redb::{Builder, ConcurrencyMode, Database, DatabaseError, ReadableDatabase, WriteTransaction};
@@ -197,6 +197,7 @@ pub(super) fn write_schema(database: &Database) -> Result<(), StoreError> {
         transaction.open_table(CONTACTS)?;
         transaction.open_table(CONTACT_NUMBERS)?;
         transaction.open_table(DAYS)?;
+        transaction.open_table(JOBS)?;
     }
     transaction.commit()?;
     Ok(())

@@ -29,6 +29,7 @@ pub(super) const JOURNAL: TableDefinition<(u32, u32, u32), &[u8]> = TableDefinit
 pub(super) const CONTACTS: TableDefinition<u32, &[u8]> = TableDefinition::new("contacts");
 pub(super) const CONTACT_NUMBERS: TableDefinition<&str, u32> =
     TableDefinition::new("contact_numbers");
+pub(super) const JOBS: TableDefinition<&str, &[u8]> = TableDefinition::new("jobs");
 pub(super) const DAYS: TableDefinition<u32, &[u8]> = TableDefinition::new("days");
 
 /// Key of the outbox: class, deadline in ms, message id.

@@ -420,7 +420,7 @@ fn on_a_trip_each_slot_comes_once_a_local_date_and_distances_stay() {
 
 #[test]
 fn keys_from_which_nothing_follows_yet_are_named() {
-    let text = "name = \"A\"\n[[medication]]\nname = \"B\"\ntake = \"1\"\nat = \"08:00\"\n\
+    let text = "[[medication]]\nname = \"B\"\ntake = \"1\"\nat = \"08:00\"\n\
                 nudge = [\"15 min\"]\nif_missed = \"Call us.\"\n";
     let found = warnings(text).join("\n");
     for key in ["nudge", "if_missed"] {

@@ -1,0 +1,219 @@
+//! Housekeeping: jobs of the day, each at its hour in the clinic's zone.
+//!
+//! tokio-cron-scheduler is only a doorbell, rung once a minute in UTC: it freezes a zone's offset
+//! when a job is made, makes up no missed run and guards against no overlap. Whether a job is due
+//! is decided here, by a pure function of its last success, the clinic's zone and now; the task's
+//! own clock rings the same bell, so that a dead doorbell stops nothing.
+//!
+//! # What this does not promise
+//! A job runs once after its hour, not at it: a daemon that was down runs it once when it is back,
+//! however many hours were missed.
+
+use super::shared::Shared;
+use crate::plan::Zone;
+use crate::store::JobRun;
+use jiff::civil::{Time, time};
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_cron_scheduler::{Job as Tick, JobScheduler, JobSchedulerError};
+use tokio_util::sync::CancellationToken;
+
+/// Every full minute, with seconds.
+const EVERY_MINUTE: &str = "0 * * * * *";
+
+/// The bell rings by itself after this, should the doorbell be dead.
+const OWN_BELL: Duration = Duration::from_secs(300);
+
+/// A run that takes longer is given up; the next bell tries again.
+const RUN_MAX: Duration = Duration::from_secs(600);
+
+/// Counts of days are kept this long: more than a year, for the report of a year.
+const DAY_COUNTS_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+/// A job of the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Removes what is not needed any more.
+    Retention,
+}
+
+impl Job {
+    /// All jobs.
+    pub const ALL: [Job; 1] = [Job::Retention];
+
+    /// The name in the store, metrics and health.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Job::Retention => "retention",
+        }
+    }
+
+    /// The local time of day after which it runs.
+    fn hour(self) -> Time {
+        match self {
+            Job::Retention => time(3, 30, 0, 0),
+        }
+    }
+}
+
+/// Whether a job is due: its hour has come, in the clinic's zone, since it succeeded last. One
+/// that never did is due.
+#[must_use]
+pub fn is_due(job: Job, last_success: Option<Timestamp>, now: Timestamp, zone: &Zone) -> bool {
+    let Some(last) = last_success else {
+        return true;
+    };
+    let today = zone.local(now).date();
+    let latest = zone.instant(today.to_datetime(job.hour()));
+    let latest = if latest <= now {
+        latest
+    } else {
+        today
+            .yesterday()
+            .map_or(latest, |day| zone.instant(day.to_datetime(job.hour())))
+    };
+    latest <= now && last < latest
+}
+
+/// Runs jobs that are due, one at a time, until `stop`.
+pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+    let bell = Arc::new(Notify::new());
+    let mut doorbell = match install_doorbell(&bell).await {
+        Ok(doorbell) => Some(doorbell),
+        Err(error) => {
+            tracing::error!(%error, "the doorbell of housekeeping is dead; its own clock rings");
+            None
+        }
+    };
+    while !stop.is_cancelled() {
+        for job in Job::ALL {
+            run_if_due(&shared, job).await;
+        }
+        tokio::select! {
+            () = bell.notified() => {}
+            () = shared.clock.sleep(OWN_BELL) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    if let Some(doorbell) = &mut doorbell {
+        // It only rings: nothing is under way in it.
+        let _ = doorbell.shutdown().await;
+    }
+}
+
+async fn install_doorbell(bell: &Arc<Notify>) -> Result<JobScheduler, JobSchedulerError> {
+    let doorbell = JobScheduler::new().await?;
+    let bell = Arc::clone(bell);
+    doorbell
+        .add(Tick::new(EVERY_MINUTE, move |_, _| bell.notify_one())?)
+        .await?;
+    doorbell.start().await?;
+    Ok(doorbell)
+}
+
+async fn run_if_due(shared: &Shared, job: Job) {
+    let Ok(before) = shared.store.job(job.name()).await else {
+        // The store fails: the next bell looks again.
+        return;
+    };
+    show(shared, job, &before);
+    let started = shared.clock.now();
+    if !is_due(job, before.last_success(), started, &shared.outlet().zone) {
+        return;
+    }
+    let began = shared.clock.elapsed();
+    let done = tokio::time::timeout(RUN_MAX, carry_out(shared, job, started)).await;
+    let success = matches!(done, Ok(true));
+    let took = shared.clock.elapsed().saturating_sub(began);
+    let run = before.after(started, took, success);
+    shared.metrics.job_ran(job, success);
+    if let Err(error) = shared
+        .store
+        .note_job(shared.clock.now(), job.name(), run.clone())
+        .await
+    {
+        tracing::error!(%error, job = job.name(), "a job's run cannot be noted");
+    }
+    show(shared, job, &run);
+    if success {
+        tracing::debug!(job = job.name(), "a job has run");
+    } else {
+        tracing::error!(job = job.name(), "a job has failed");
+    }
+}
+
+async fn carry_out(shared: &Shared, job: Job, now: Timestamp) -> bool {
+    match job {
+        Job::Retention => {
+            let before = shared.day(now.saturating_sub(DAY_COUNTS_KEPT).unwrap_or(now));
+            shared.store.forget_days_before(now, before).await.is_ok()
+        }
+    }
+}
+
+fn show(shared: &Shared, job: Job, run: &JobRun) {
+    shared.vitals.job_succeeded(job, run.last_success());
+    shared.metrics.job_succeeded(job, run.last_success());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_due_once_after_its_hour_in_the_clinics_zone() {
+        let zone = Zone::get("Asia/Shanghai").unwrap();
+        let at = |text: &str| zone.instant(text.parse().unwrap());
+        let cases = [
+            (None, "2026-03-02T00:00", true, "never ran"),
+            (
+                Some("2026-03-01T04:00"),
+                "2026-03-02T03:29",
+                false,
+                "ran after yesterday's hour",
+            ),
+            (
+                Some("2026-03-01T04:00"),
+                "2026-03-02T03:30",
+                true,
+                "today's hour has come",
+            ),
+            (
+                Some("2026-03-02T03:30"),
+                "2026-03-02T23:59",
+                false,
+                "ran today",
+            ),
+            (
+                Some("2026-02-20T04:00"),
+                "2026-03-02T01:00",
+                true,
+                "was down for days",
+            ),
+            (
+                Some("2026-03-03T04:00"),
+                "2026-03-02T12:00",
+                false,
+                "the clock was set back",
+            ),
+        ];
+        for (last, now, expected, why) in cases {
+            let due = is_due(Job::Retention, last.map(at), at(now), &zone);
+            assert_eq!(due, expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_day_without_the_hour_has_its_job_all_the_same() {
+        // 2026-03-29 in Berlin has no 02:30; the job's 03:30 comes an hour after midnight's 01:59.
+        let zone = Zone::get("Europe/Berlin").unwrap();
+        let last = Some(zone.instant("2026-03-28T03:30".parse().unwrap()));
+        let before = zone.instant("2026-03-29T01:59".parse().unwrap());
+        let after = before + SignedDuration::from_mins(31);
+        assert!(!is_due(Job::Retention, last, before, &zone));
+        assert!(is_due(Job::Retention, last, after, &zone));
+    }
+}
