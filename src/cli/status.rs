@@ -103,7 +103,10 @@ fn readable(health: &Value) -> String {
         let status = word(&check["status"]);
         let value = match &check["observedValue"] {
             Value::Null => String::new(),
-            value => format!("{value} {}", check["observedUnit"].as_str().unwrap_or("")),
+            value => match (check["observedUnit"].as_str(), value.as_u64()) {
+                (Some("By"), Some(bytes)) => format!("{} GB", bytes / 1_000_000_000),
+                (unit, _) => format!("{value} {}", unit.unwrap_or("")),
+            },
         };
         let _ = write!(text, "  {status:4}  {name:22} {}", value.trim_end());
         if let Some(output) = check["output"].as_str() {

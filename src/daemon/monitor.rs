@@ -236,6 +236,9 @@ impl Monitor {
             .with("rejected", plans.rejected)
             .with("heldRemovals", plans.held_removals)
             .with("lastReload", instant(plans.last_reload))
+            .when(plans.last_reload.is_none(), Status::Fail, || {
+                "the plans have not been brought into force; see the log".to_owned()
+            })
             .when(plans.refused.is_some(), Status::Warn, || {
                 plans.refused.clone().unwrap_or_default()
             })
@@ -251,7 +254,7 @@ impl Monitor {
             })
             .when(plans.rejected > 0, Status::Warn, || {
                 format!(
-                    "{} rejected; run: dosed check",
+                    "{} rejected; run: dosed check --config FILE",
                     count(plans.rejected as u64, "plan")
                 )
             })

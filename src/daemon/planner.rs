@@ -160,7 +160,8 @@ impl Planner {
         for diagnostic in &error.diagnostics {
             log_finding("the configuration is refused", diagnostic);
         }
-        let why = "the configuration is refused; run: dosed check --config-only".to_owned();
+        let why =
+            "the configuration is refused; run: dosed check --config FILE --config-only".to_owned();
         self.shared
             .vitals
             .plans(|plans| plans.refused = Some(why.clone()));
@@ -250,6 +251,7 @@ impl Planner {
         match &loaded.directory {
             Ok(()) => {}
             // It may be absent when all patients stand in the configuration.
+            Err(ScanError::Missing(_)) if !loaded.plans.is_empty() => {}
             Err(error @ ScanError::Missing(_)) => {
                 tracing::warn!(%error, "no plans are read from there");
             }
@@ -462,7 +464,7 @@ fn notify_reloading() {
 fn log_finding(what: &'static str, finding: &Diagnostic) {
     let place = finding.place();
     match finding.severity() {
-        Severity::Error => tracing::error!(at = %place, "{what}; run: dosed check"),
-        Severity::Warning => tracing::warn!(at = %place, "{what}; run: dosed check"),
+        Severity::Error => tracing::error!(at = %place, "{what}; run: dosed check --config FILE"),
+        Severity::Warning => tracing::warn!(at = %place, "{what}; run: dosed check --config FILE"),
     }
 }
