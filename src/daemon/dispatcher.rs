@@ -1,12 +1,12 @@
 //! The dispatcher: drains the outbox to the channel by priority, claiming before it sends.
 
 use super::gate::Passage;
-use super::queue::Queue;
+use super::queue::{Queue, horizon};
 use super::recorder::Ended;
 use super::retry;
 use super::shared::Shared;
 use super::worker::Handoff;
-use crate::engine::{ExpiredReason, MessageId};
+use crate::engine::{ExpiredReason, MessageId, Settlement};
 use crate::store::{Queued, TriedOutcome};
 use jiff::Timestamp;
 use std::collections::{HashSet, VecDeque};
@@ -33,6 +33,9 @@ const OLDEST_EVERY: Duration = Duration::from_millis(250);
 
 /// The clock is looked at again after this at the latest.
 const TURN_MAX: Duration = Duration::from_secs(1);
+
+/// The channel is made ready again after this long without messages ahead.
+const WARM_FOR: Duration = Duration::from_secs(30);
 
 /// After a claim that failed the store is left alone for this.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -64,6 +67,10 @@ pub struct Dispatcher {
     pace: Pace,
     oldest: Option<Timestamp>,
     oldest_at: Duration,
+    /// Openings of the store that have been followed by a reading of it.
+    reopens: u64,
+    /// When the channel was made ready last.
+    warmed: Option<Duration>,
     started: Timestamp,
 }
 
@@ -90,6 +97,8 @@ impl Dispatcher {
             out: HashSet::new(),
             oldest: None,
             oldest_at: Duration::ZERO,
+            reopens: 0,
+            warmed: None,
             started,
         }
     }
@@ -120,7 +129,11 @@ impl Dispatcher {
                 self.hear(notice);
             }
         }
-        self.release_claimed(self.shared.clock.now());
+        let now = self.shared.clock.now();
+        self.release_claimed(now);
+        // The workers may have ended before what was handed out last came to them.
+        self.claimed.extend(self.handoff.take_back());
+        self.release_claimed(now);
     }
 
     /// Messages that the last process claimed and did not settle: the API may have them. They are
@@ -171,19 +184,28 @@ impl Dispatcher {
 
     /// Reads from the store what is not in memory. False if the store failed.
     async fn refill(&mut self) -> bool {
+        // A commit that was thought to have failed may have put messages into the outbox.
+        let reopens = self.shared.store.telemetry().reopens();
+        if std::mem::replace(&mut self.reopens, reopens) != reopens {
+            self.queue.forget_completeness();
+        }
         let Some(room) = self.queue.room() else {
             return true;
         };
         let mut known = self.queue.known();
         known.extend(&self.out);
         self.queue.assume_complete();
-        match self.shared.store.waiting(room, known).await {
-            Ok((found, more)) => {
-                if more {
+        let until = horizon(self.shared.clock.now());
+        match self.shared.store.waiting(room, known, until).await {
+            Ok(waiting) => {
+                if waiting.more {
                     self.queue.forget_completeness();
                 }
+                if let Some(next) = waiting.next {
+                    self.queue.note_far(next);
+                }
                 let now = self.shared.clock.now();
-                self.take_in(found, now);
+                self.take_in(waiting.found, now);
                 true
             }
             Err(error) => {
@@ -197,7 +219,12 @@ impl Dispatcher {
     fn hear(&mut self, notice: Notice) {
         let now = self.shared.clock.now();
         match notice {
-            Notice::Queued(queued) => self.take_in(queued, now),
+            Notice::Queued(queued) => {
+                if queued.iter().any(|queued| queued.not_before > now) {
+                    self.warm_up();
+                }
+                self.take_in(queued, now);
+            }
             Notice::PutOff(queued) => {
                 for queued in &queued {
                     self.out.remove(&queued.message.key.id);
@@ -215,10 +242,31 @@ impl Dispatcher {
 
     fn take_in(&mut self, found: Vec<Queued>, now: Timestamp) {
         for queued in found {
-            if !self.out.contains(&queued.message.key.id) {
+            if self.out.contains(&queued.message.key.id) {
+                continue;
+            }
+            if queued.address.is_empty() {
+                // No contact can be read: nobody to whom it could go.
+                let nobody = Settlement::Undeliverable(ExpiredReason::NotEnrolled);
+                self.end(queued, TriedOutcome::Final(nobody));
+            } else {
                 self.queue.push(queued, now);
             }
         }
+    }
+
+    /// Makes the channel ready for messages that leave in a moment, behind their back.
+    fn warm_up(&mut self) {
+        let elapsed = self.shared.clock.elapsed();
+        if self
+            .warmed
+            .is_some_and(|warmed| elapsed.saturating_sub(warmed) < WARM_FOR)
+        {
+            return;
+        }
+        self.warmed = Some(elapsed);
+        let outlet = self.shared.outlet();
+        tokio::spawn(async move { outlet.channel.warm_up().await });
     }
 
     /// One look at the queue: what has passed its deadline is settled, what may leave is claimed
@@ -246,7 +294,7 @@ impl Dispatcher {
             }
             Passage::Probe => {
                 self.release_claimed(now);
-                let Some(probe) = self.queue.take_probe() else {
+                let Some(probe) = self.take_probe(now) else {
                     self.shared.gate().probe_dropped();
                     return true;
                 };
@@ -269,7 +317,7 @@ impl Dispatcher {
                 if self.claimed.len() + self.handoff.waiting() <= group / 2
                     && self.queue.ready() > 0
                 {
-                    let wanted = self.queue.take(group);
+                    let wanted = self.take(group, now);
                     claimed = self.claim(wanted).await;
                     self.hand_out();
                 }
@@ -278,22 +326,49 @@ impl Dispatcher {
         }
     }
 
+    /// The most urgent messages that may still be sent. Those that may have arrived already, and
+    /// have waited for too long since, are settled as in doubt.
+    fn take(&mut self, count: usize, now: Timestamp) -> Vec<Queued> {
+        let resend_within = self.shared.outlet().channel.resend_within();
+        let (late, wanted) = self
+            .queue
+            .take(count)
+            .into_iter()
+            .partition(|queued| retry::is_too_late(&queued.attempts, resend_within, now));
+        self.end_in_doubt(late);
+        wanted
+    }
+
+    /// As [`Dispatcher::take`], one message for a probe.
+    fn take_probe(&mut self, now: Timestamp) -> Option<Queued> {
+        let resend_within = self.shared.outlet().channel.resend_within();
+        loop {
+            let probe = self.queue.take_probe()?;
+            if !retry::is_too_late(&probe.attempts, resend_within, now) {
+                return Some(probe);
+            }
+            self.end_in_doubt(vec![probe]);
+        }
+    }
+
+    fn end_in_doubt(&mut self, late: Vec<Queued>) {
+        for queued in late {
+            self.end(queued, TriedOutcome::Final(Settlement::InDoubt));
+        }
+    }
+
     /// Claims a group and keeps it for handing out. False if the store failed.
     async fn claim(&mut self, wanted: Vec<Queued>) -> bool {
-        let keys = wanted
-            .iter()
-            .map(|queued| (queued.message.key, queued.attempts))
-            .collect();
-        match self.shared.store.claim(self.shared.clock.now(), keys).await {
+        if wanted.is_empty() {
+            return true;
+        }
+        let now = self.shared.clock.now();
+        match self.shared.store.claim(now, wanted.clone()).await {
             Ok(claimed) => {
-                for queued in wanted {
-                    let id = queued.message.key.id;
-                    // What is missing was withdrawn: its row is gone.
-                    if claimed.ids.contains(&id) {
-                        self.out.insert(id);
-                        self.claimed.push_back(queued);
-                    }
-                }
+                // What is missing was withdrawn: its row is gone.
+                let ids = claimed.messages.iter().map(|queued| queued.message.key.id);
+                self.out.extend(ids);
+                self.claimed.extend(claimed.messages);
                 true
             }
             Err(error) => {

@@ -84,7 +84,10 @@ impl Gate {
                 }
                 self.failures_in_a_row = 0;
                 self.last <<= 1;
-                if self.closed.is_some() {
+                // While the API limits us, what was under way when it said so tells nothing.
+                let opens =
+                    |closed: Closed| closed.probing || closed.reason != ExpiredReason::Throttled;
+                if self.closed.is_some_and(opens) {
                     self.closed = None;
                     self.last = 0;
                 }
@@ -121,6 +124,27 @@ impl Gate {
                     now,
                 );
             }
+        }
+    }
+
+    /// The quota is used up: a gate that is closed because the API limits us is not probed before
+    /// `until`. False when it is not closed for that.
+    pub fn hold(&mut self, until: Timestamp) -> bool {
+        match &mut self.closed {
+            Some(closed) if closed.reason == ExpiredReason::Throttled => {
+                closed.until = closed.until.max(until);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// The quota is not used up any more: what [`Gate::hold`] held is probed at once.
+    pub fn release(&mut self, now: Timestamp) {
+        if let Some(closed) = &mut self.closed
+            && closed.reason == ExpiredReason::Throttled
+        {
+            closed.until = closed.until.min(now);
         }
     }
 
@@ -163,7 +187,7 @@ impl Gate {
             None => first,
         };
         let end = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
-        let end = until.map_or(end, |until| until.max(now));
+        let end = until.map_or(end, |until| until.max(end));
         let until = match self.closed {
             Some(closed) if !closed.probing => closed.until.max(end),
             Some(_) | None => end,
@@ -238,6 +262,45 @@ mod tests {
         assert_eq!(gate.pass(at(40)), Passage::Probe);
         gate.probe_dropped();
         assert_eq!(gate.pass(at(40)), Passage::Probe);
+    }
+
+    #[test]
+    fn a_limit_that_goes_on_is_probed_after_one_second_and_then_ever_more_rarely() {
+        let mut gate = Gate::default();
+        let mut now = at(0);
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            gate.tried(Outcome::Throttled(now + SignedDuration::from_secs(1)), now);
+            let Passage::Closed(until) = gate.pass(now) else {
+                panic!("{gate:?}")
+            };
+            pauses.push(until.duration_since(now).as_secs());
+            now = until;
+            assert_eq!(gate.pass(now), Passage::Probe);
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+
+    #[test]
+    fn what_was_under_way_when_the_api_set_a_limit_does_not_open_the_gate() {
+        let mut gate = Gate::default();
+        gate.tried(Outcome::Throttled(at(1)), at(0));
+        gate.tried(Outcome::Accepted, at(0));
+        assert_eq!(gate.pass(at(0)), Passage::Closed(at(1)));
+        assert_eq!(gate.pass(at(1)), Passage::Probe);
+        gate.tried(Outcome::Accepted, at(1));
+        assert_eq!(gate.pass(at(1)), Passage::Open);
+    }
+
+    #[test]
+    fn a_quota_that_is_used_up_holds_and_one_that_is_not_releases() {
+        let mut gate = Gate::default();
+        assert!(!gate.hold(at(1800)), "open: there is nothing to hold");
+        gate.tried(Outcome::Throttled(at(1)), at(0));
+        assert!(gate.hold(at(1800)));
+        assert_eq!(gate.pass(at(1799)), Passage::Closed(at(1800)));
+        gate.release(at(300));
+        assert_eq!(gate.pass(at(300)), Passage::Probe);
     }
 
     #[test]

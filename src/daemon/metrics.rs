@@ -85,6 +85,8 @@ pub struct Metrics {
     pub send_duration_seconds: Histogram,
     wechat_errcode: Family<One, Counter>,
     token_refreshes: Family<One, Counter>,
+    /// Share of the API's quota of the day that is used, as it said last.
+    pub messaging_quota_used_ratio: GaugeF,
     check_ins: Family<One, Counter>,
     inbound: Family<Two, Counter>,
     alerts: Family<One, Counter>,
@@ -195,6 +197,11 @@ impl Metrics {
                 token_refreshes,
                 "Access tokens asked for, by result",
                 Family::<One, Counter>::default()
+            ),
+            messaging_quota_used_ratio: register!(
+                messaging_quota_used_ratio,
+                "Share of the API's quota of the day that is used, as it said last",
+                GaugeF::default()
             ),
             check_ins: register!(
                 check_ins,
@@ -530,6 +537,7 @@ mod tests {
             "dosed_clock_steps_total{direction=\"backward\"} 0",
             "dosed_store_commits_total{result=\"failed\"} 0",
             "dosed_wakes_total 0",
+            "dosed_messaging_quota_used_ratio 0.0",
         ] {
             assert!(
                 text.lines().any(|it| it == line),

@@ -14,6 +14,7 @@ pub mod monitor;
 pub mod plan_files;
 pub mod planner;
 pub mod queue;
+pub mod quota;
 pub mod recorder;
 pub mod removals;
 pub mod retry;

@@ -21,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 /// How often gauges are set and signs looked at.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// More than this share of the API's quota of the day is warned of.
+const QUOTA_WARN: f64 = 0.8;
+
 /// A disk with less room than this is warned of.
 const FREE_SPACE_WARN_BYTES: u64 = 1_000_000_000;
 
@@ -225,6 +228,17 @@ impl Monitor {
                         "no access token is given; see the log for the return code".to_owned()
                     }),
             );
+            checks.push(
+                Check::new("messaging:quota")
+                    .with("observedValue", signs.quota_used)
+                    .with("observedUnit", "share used today")
+                    .with("warnAbove", QUOTA_WARN)
+                    .when(
+                        signs.quota_used.is_some_and(|used| used > QUOTA_WARN),
+                        Status::Warn,
+                        || "the API's quota of messages a day is nearly used up".to_owned(),
+                    ),
+            );
         }
         checks
     }
@@ -335,10 +349,11 @@ impl Source for Monitor {
                     "the channel cannot reach some patients; see dosed history".to_owned()
                 }),
         );
+        let unreadable = self.shared.store.telemetry().unreadable();
         checks.push(
             Check::new("patients:records")
-                .with("unreadable", signs.broken_records)
-                .when(signs.broken_records > 0, Status::Fail, || {
+                .with("unreadable", unreadable)
+                .when(unreadable > 0, Status::Fail, || {
                     "records of patients cannot be read; see the log".to_owned()
                 }),
         );

@@ -3,8 +3,14 @@
 
 use crate::engine::{MessageId, OutboxRef};
 use crate::store::Queued;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashSet};
+
+/// A message that cannot leave within this span stays in the store until its time is near.
+pub const HORIZON: SignedDuration = SignedDuration::from_secs(120);
+
+/// The store is read again when a message that stayed there is this near.
+const NEAR: SignedDuration = SignedDuration::from_secs(60);
 
 /// Messages known to the dispatcher and not handed out.
 ///
@@ -15,6 +21,8 @@ pub struct Queue {
     waiting: BTreeMap<(Timestamp, MessageId), Queued>,
     known: HashSet<MessageId>,
     incomplete: bool,
+    /// When the first message leaves that stays in the store because its time is far.
+    far: Option<Timestamp>,
 }
 
 impl Queue {
@@ -28,19 +36,28 @@ impl Queue {
             waiting: BTreeMap::new(),
             known: HashSet::new(),
             incomplete: true,
+            far: None,
         }
     }
 
-    /// Takes a message in. Where there is no room the least urgent one is left to the store.
+    /// Takes a message in. Where there is no room the least urgent one is left to the store, and
+    /// so is one whose time is far.
     pub fn push(&mut self, queued: Queued, now: Timestamp) {
         let id = queued.message.key.id;
-        if !self.known.insert(id) {
+        if self.known.contains(&id) {
             return;
         }
-        if queued.not_before <= now {
+        // At its deadline it is ready for being settled.
+        let leaves = queued.not_before.min(queued.message.key.deadline);
+        if leaves > horizon(now) {
+            self.note_far(leaves);
+            return;
+        }
+        self.known.insert(id);
+        if leaves <= now {
             self.ready.insert(queued.message.key, queued);
         } else {
-            self.waiting.insert((queued.not_before, id), queued);
+            self.waiting.insert((leaves, id), queued);
         }
         if self.known.len() > self.capacity {
             let least = self.waiting.pop_last().map(|(_, queued)| queued);
@@ -54,6 +71,10 @@ impl Queue {
 
     /// Moves what may leave from `now` on to the messages that are ready.
     pub fn ripen(&mut self, now: Timestamp) {
+        if self.far.is_some_and(|far| far.duration_since(now) <= NEAR) {
+            self.far = None;
+            self.incomplete = true;
+        }
         while let Some(entry) = self.waiting.first_entry()
             && entry.key().0 <= now
         {
@@ -172,6 +193,11 @@ impl Queue {
         self.incomplete = false;
     }
 
+    /// A message that can leave at `leaves` stays in the store until that is near.
+    pub fn note_far(&mut self, leaves: Timestamp) {
+        self.far = Some(self.far.map_or(leaves, |far| far.min(leaves)));
+    }
+
     /// The store may hold messages that are not in memory.
     pub fn forget_completeness(&mut self) {
         self.incomplete = true;
@@ -184,6 +210,12 @@ impl Queue {
             && self.ready.keys().all(|key| self.known.contains(&key.id))
             && self.waiting.keys().all(|(_, id)| self.known.contains(id))
     }
+}
+
+/// What leaves after this stays in the store.
+#[must_use]
+pub fn horizon(now: Timestamp) -> Timestamp {
+    now.saturating_add(HORIZON).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -264,6 +296,29 @@ mod tests {
         assert_eq!(queue.room(), None, "still full");
         assert_eq!(ids(&queue.take(9)), [3, 2]);
         assert_eq!(queue.room(), Some(2), "the notice is in the store");
+    }
+
+    #[test]
+    fn what_is_far_stays_in_the_store_and_is_read_again_when_it_is_near() {
+        let mut queue = Queue::new(4);
+        queue.assume_complete();
+        for id in 0..100 {
+            queue.push(queued(id, Class::CheckIn, 30_000, 40_000, 0), at(0));
+        }
+        assert!(queue.known().is_empty(), "nights of check-ins take no room");
+        queue.ripen(at(29_939));
+        assert_eq!(queue.room(), None);
+        queue.ripen(at(29_940));
+        assert_eq!(queue.room(), Some(4));
+    }
+
+    #[test]
+    fn a_message_that_waits_beyond_its_deadline_is_settled_at_its_deadline() {
+        let mut queue = Queue::new(4);
+        queue.push(queued(1, Class::Dose, 90, 20, 0), at(0));
+        assert_eq!(queue.next_ripe(), Some(at(20)));
+        queue.ripen(at(20));
+        assert_eq!(ids(&queue.expire(at(20))), [1]);
     }
 
     #[test]

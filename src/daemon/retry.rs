@@ -68,18 +68,31 @@ pub fn after(tried: &Try, verdict: &Verdict, now: Timestamp) -> TriedOutcome {
 /// whose next try has to wait: tried again at `at` if the same id may still be sent then.
 #[must_use]
 pub fn again(tried: &Try, attempts: Attempts, at: Timestamp, now: Timestamp) -> TriedOutcome {
-    if let Some(first) = attempts.first_unknown {
-        // A clock that went back tells nothing of the age of the first try.
-        let first = Timestamp::from_millisecond(first).unwrap_or(Timestamp::MIN);
-        let last = tried
-            .resend_within
-            .and_then(|span| first.saturating_add(span).ok());
-        if first > now || last.is_none_or(|last| at > last) || at >= tried.deadline {
-            return TriedOutcome::Final(Settlement::InDoubt);
-        }
+    // A clock that went back tells nothing of the age of the first try.
+    let too_late = |at| is_too_late(&attempts, tried.resend_within, at);
+    let hopeless = attempts.first_unknown.is_some() && at >= tried.deadline;
+    if hopeless || too_late(at) || too_late(now) {
+        return TriedOutcome::Final(Settlement::InDoubt);
     }
     // A next try after the deadline is none: at the deadline the message is settled as not sent.
     TriedOutcome::Later(at.min(tried.deadline), attempts)
+}
+
+/// Whether a message may not be sent at `at` because it may have arrived already and the API may
+/// have forgotten its id (G3). Asked before each try: a gate that was closed, or a long queue,
+/// delays a message beyond the instant for which it was put off.
+#[must_use]
+pub fn is_too_late(
+    attempts: &Attempts,
+    resend_within: Option<SignedDuration>,
+    at: Timestamp,
+) -> bool {
+    let Some(first) = attempts.first_unknown else {
+        return false;
+    };
+    let first = Timestamp::from_millisecond(first).unwrap_or(Timestamp::MIN);
+    let last = resend_within.and_then(|span| first.saturating_add(span).ok());
+    first > at || last.is_none_or(|last| at > last)
 }
 
 /// What a message is settled as when its deadline has passed and no try is under way.
@@ -147,6 +160,26 @@ mod tests {
             matches!(set_back, TriedOutcome::Final(Settlement::InDoubt)),
             "{set_back:?}"
         );
+    }
+
+    #[test]
+    fn what_waited_behind_a_closed_gate_is_not_sent_again_once_the_id_is_forgotten() {
+        let unknown = Attempts {
+            first_unknown: Some(NOW),
+            ..Attempts::default()
+        };
+        let within = Some(SignedDuration::from_mins(8));
+        for (attempts, within, ms, too_late) in [
+            (unknown, within, 0, false),
+            (unknown, within, 480_000, false),
+            (unknown, within, 480_001, true),
+            (unknown, within, -1, true),
+            (unknown, None, 0, true),
+            (Attempts::default(), within, 86_400_000, false),
+            (Attempts::default(), None, 0, false),
+        ] {
+            assert_eq!(is_too_late(&attempts, within, at(ms)), too_late, "{ms}");
+        }
     }
 
     #[test]

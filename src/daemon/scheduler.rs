@@ -124,7 +124,6 @@ async fn fire_due(
         shared.vitals.closed(&fired.tally);
         if fired.broken > 0 {
             tracing::error!(count = fired.broken, "records of patients cannot be read");
-            shared.vitals.broken_records(fired.broken);
         }
         if !fired.queued.is_empty() {
             let _ = dispatcher.send(Notice::Queued(fired.queued));

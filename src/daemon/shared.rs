@@ -33,6 +33,8 @@ pub struct Shared {
     pub vitals: Arc<Vitals>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Rung when the API says that it has had too much.
+    pub throttled: tokio::sync::Notify,
     outlet: RwLock<Arc<Outlet>>,
     gate: Mutex<Gate>,
 }
@@ -53,6 +55,7 @@ impl Shared {
             store,
             vitals,
             metrics,
+            throttled: tokio::sync::Notify::new(),
             outlet,
             gate: Mutex::new(Gate::default()),
         }

@@ -288,6 +288,8 @@ impl Tasks {
                 Err(_) => Ended::StoreLost,
             }
         });
+        let asked = super::quota::run(Arc::clone(shared), stop.clone());
+        spawn(&mut running, "quota", asked);
         let planner = Planner::new(
             Arc::clone(shared),
             config,

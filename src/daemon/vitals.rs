@@ -45,8 +45,8 @@ pub struct Signs {
     pub unreachable: i64,
     /// When each job succeeded last, in the order of [`Job::ALL`].
     pub jobs: [Option<Timestamp>; Job::ALL.len()],
-    /// Patients whose record cannot be read, in the scheduler's last turn that met one.
-    pub broken_records: u32,
+    /// Share of the day's messages that the API has counted, 0 to 1; `None` when it is not known.
+    pub quota_used: Option<f64>,
 }
 
 /// Why the clock is not to be believed: sending is held.
@@ -116,9 +116,9 @@ impl Vitals {
         self.signs_mut().clock_held = doubt;
     }
 
-    /// Records that cannot be read were met.
-    pub fn broken_records(&self, count: u32) {
-        self.signs_mut().broken_records = count;
+    /// The API said how much of its quota is used, or did not.
+    pub fn set_quota(&self, used: Option<f64>) {
+        self.signs_mut().quota_used = used;
     }
 
     /// A transaction closed doses and changed who is reachable.

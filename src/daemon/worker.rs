@@ -3,7 +3,7 @@
 use super::recorder::Ended;
 use super::retry::{self, Try};
 use super::shared::Shared;
-use crate::engine::ExpiredReason;
+use crate::engine::{ExpiredReason, Settlement};
 use crate::messaging::{Outcome, Outgoing};
 use crate::store::{Queued, TriedOutcome};
 use std::collections::VecDeque;
@@ -61,6 +61,12 @@ impl Handoff {
             probe: true,
         });
         self.available.0.add_permits(1);
+    }
+
+    /// Takes back those that no worker has taken.
+    pub fn take_back(&self) -> Vec<Queued> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        jobs.drain(..).map(|job| job.queued).collect()
     }
 
     /// How many wait for a worker.
@@ -164,6 +170,16 @@ async fn send(shared: &Shared, job: Job) -> Ended {
         return give_back(shared, queued);
     }
     let outlet = shared.outlet();
+    let resend_within = outlet.channel.resend_within();
+    if retry::is_too_late(&queued.attempts, resend_within, began) {
+        if probe {
+            shared.gate().probe_dropped();
+        }
+        return Ended {
+            outcome: TriedOutcome::Final(Settlement::InDoubt),
+            queued,
+        };
+    }
     let steady = shared.clock.elapsed();
     let outgoing = Outgoing {
         id: message.key.id,
@@ -176,6 +192,9 @@ async fn send(shared: &Shared, job: Job) -> Ended {
     let now = shared.clock.now();
     let took = shared.clock.elapsed().saturating_sub(steady);
     shared.gate().tried(verdict.outcome, now);
+    if matches!(verdict.outcome, Outcome::Throttled(_)) {
+        shared.throttled.notify_one();
+    }
     shared.metrics.tried(verdict.outcome.name());
     shared
         .metrics
@@ -198,7 +217,7 @@ async fn send(shared: &Shared, job: Job) -> Ended {
         before: queued.attempts,
         began,
         deadline: message.key.deadline,
-        resend_within: outlet.channel.resend_within(),
+        resend_within,
     };
     let outcome = retry::after(&tried, &verdict, now);
     Ended { queued, outcome }

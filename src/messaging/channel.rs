@@ -1,7 +1,7 @@
 //! The channels this program knows, behind one door.
 
-use super::wechat::TokenStatus;
 use super::wechat::template::{Templates, Unfit};
+use super::wechat::{Quota, TokenStatus};
 use super::{Console, Outgoing, Verdict, WeChat};
 use crate::engine::{Addressee, Body, Fits};
 use jiff::SignedDuration;
@@ -36,6 +36,14 @@ impl Channel {
         match self {
             Channel::Console(_) => {}
             Channel::WeChat(wechat) => wechat.warm_up().await,
+        }
+    }
+
+    /// How much of the day's quota is used; `None` when there is none, or it is not known.
+    pub async fn quota(&self) -> Option<Quota> {
+        match self {
+            Channel::Console(_) => None,
+            Channel::WeChat(wechat) => wechat.quota().await,
         }
     }
 

@@ -53,6 +53,8 @@ pub struct Applied {
     pub reworded: usize,
     /// Plans that ended.
     pub ended: usize,
+    /// Patients left as they were because their record cannot be read.
+    pub broken: usize,
     /// Messages put into the outbox.
     pub queued: Vec<Queued>,
     /// Doses and check-ins closed.
@@ -60,23 +62,29 @@ pub struct Applied {
 }
 
 impl Store {
-    /// The plans in force, by the patient's id.
+    /// The plans in force, by the patient's id. One that cannot be read is left out: its text,
+    /// applied again, mends it.
     ///
     /// # Errors
     /// The read failed, or a record cannot be read.
     pub async fn plan_heads(&self) -> Result<HashMap<String, PlanHead>, StoreError> {
-        self.read(|snapshot, _| {
+        let read = self.read(|snapshot, _| {
             let slugs = snapshot.open_table(PATIENT_SLUGS)?;
-            let mut heads = HashMap::new();
+            let (mut heads, mut unreadable) = (HashMap::new(), Vec::new());
             for row in snapshot.open_table(PLANS)?.iter()? {
                 let (number, record) = row?;
                 if let Some(slug) = slugs.get(number.value())? {
-                    heads.insert(slug.value().to_owned(), decode_head(record.value())?);
+                    match decode_head(record.value()) {
+                        Ok(head) => drop(heads.insert(slug.value().to_owned(), head)),
+                        Err(_) => unreadable.push(("plans", u64::from(number.value()))),
+                    }
                 }
             }
-            Ok(heads)
-        })
-        .await
+            Ok((heads, unreadable))
+        });
+        let (heads, unreadable) = read.await?;
+        self.telemetry().note_unreadable(unreadable);
+        Ok(heads)
     }
 
     /// How many plans are in force, how many patients the channel cannot reach, and how many
@@ -88,8 +96,10 @@ impl Store {
         self.read(|snapshot, _| {
             let mut unreachable = 0;
             for row in snapshot.open_table(PATIENTS)?.iter()? {
-                let record: PatientRecord = decode(&PATIENTS, row?.1.value())?;
-                unreachable += u64::from(record.state.unreachable_since.is_some());
+                // One that cannot be read is met, and counted, at its wake.
+                let record: Result<PatientRecord, _> = decode(&PATIENTS, row?.1.value());
+                unreachable +=
+                    u64::from(record.is_ok_and(|it| it.state.unreachable_since.is_some()));
             }
             let plans = snapshot.open_table(PLANS)?.len()?;
             Ok((plans, unreachable, snapshot.open_table(WAKES)?.len()?))
@@ -151,7 +161,14 @@ fn change_plan(
     change: PlanChange,
 ) -> Result<(), StoreError> {
     let number = patient_number(scope, &change.patient)?;
-    let old = tables.plan(number)?;
+    let old = match tables.plan(number) {
+        Err(StoreError::Record { .. }) => {
+            // The text comes into force as if nothing had been before: that mends it.
+            note(scope, "plans", number);
+            None
+        }
+        old => old?,
+    };
     let version = match &old {
         Some(old) => old.head.version + 1,
         None => next_version(scope, number)?,
@@ -162,6 +179,14 @@ fn change_plan(
     {
         return Ok(());
     }
+    let known = match tables.patient(number) {
+        Err(StoreError::Record { .. }) => {
+            note(scope, "patients", number);
+            applied.broken += 1;
+            return Ok(());
+        }
+        known => known?,
+    };
     let text = PlanText {
         at: scope.now.as_millisecond(),
         file: change.file,
@@ -178,6 +203,7 @@ fn change_plan(
         let head = PlanHead {
             version,
             source: change.source,
+            inline: change.inline,
             ..old.head.clone()
         };
         // The same meaning: what was begun goes on as it began.
@@ -186,7 +212,7 @@ fn change_plan(
             plan: old.plan.clone(),
         };
         tables.plans.insert(number, encode(&record)?.as_slice())?;
-        if let Some(mut patient) = tables.patient(number)? {
+        if let Some(mut patient) = known {
             let entry = Entry::PlanTextChanged { version };
             journal(scope, tables, number, &mut patient, vec![entry])?;
             let wake_at = patient.wake_at;
@@ -199,7 +225,7 @@ fn change_plan(
         Some(address) => Some(contact_number(scope, tables, address)?),
         None => None,
     };
-    let record = tables.patient(number)?.unwrap_or_else(|| PatientRecord {
+    let record = known.unwrap_or_else(|| PatientRecord {
         journal_next: 0,
         wake_at: None,
         state: PatientState::new(scope.now),
@@ -270,8 +296,18 @@ fn end_plan(
     let Some(number) = number else {
         return Ok(());
     };
-    let (Some(plan), Some(record)) = (tables.plan(number)?, tables.patient(number)?) else {
-        return Ok(());
+    let loaded = tables
+        .plan(number)
+        .and_then(|plan| Ok((plan, tables.patient(number)?)));
+    let (plan, record) = match loaded {
+        Ok((Some(plan), Some(record))) => (plan, record),
+        Ok(_) => return Ok(()),
+        Err(StoreError::Record { .. }) => {
+            note(scope, "patients", number);
+            applied.broken += 1;
+            return Ok(());
+        }
+        Err(error) => return Err(error),
     };
     let mut visit = Visit::new(scope, fits, number, record, plan.head.contact);
     catch_up(
@@ -295,6 +331,11 @@ fn end_plan(
     tables.plans.remove(number)?;
     applied.ended += 1;
     Ok(())
+}
+
+/// A record of this patient cannot be read.
+fn note(scope: &mut Scope<'_>, table: &'static str, patient: u32) {
+    scope.effects.unreadable.push((table, u64::from(patient)));
 }
 
 /// What fell before the edit falls under the old plan, however much of it there is.

@@ -2,12 +2,12 @@
 
 use super::patient::Queued;
 use super::records::{
-    ATTEMPTS, Attempts, AttemptsRecord, CONTACTS, OUTBOX, OUTBOX_LATER, OutboxRecord, decode,
-    encode, outbox_key,
+    ATTEMPTS, AttemptsRecord, CONTACTS, OUTBOX, OUTBOX_LATER, OutboxRecord, decode, encode,
+    outbox_key,
 };
-use super::writer::Claim;
+use super::writer::{Claim, key_head};
 use super::{Store, StoreError};
-use crate::engine::{MessageId, OutboxRef};
+use crate::engine::MessageId;
 use crate::store::Address;
 use jiff::Timestamp;
 use redb::ReadableTable;
@@ -16,45 +16,63 @@ use std::sync::Arc;
 
 /// What of a wanted group was claimed.
 pub struct Claimed {
-    /// Those that may be sent now. The others were withdrawn.
-    pub ids: HashSet<MessageId>,
+    /// Those that may be sent now, as the store has them. The others were withdrawn.
+    pub messages: Vec<Queued>,
+}
+
+/// What was read of the outbox.
+pub struct Waiting {
+    /// The messages, the most urgent first.
+    pub found: Vec<Queued>,
+    /// There may be more that could leave as soon.
+    pub more: bool,
+    /// When the first of those could leave that were left out because their time is far.
+    pub next: Option<Timestamp>,
 }
 
 impl Store {
-    /// Claims a group of messages: one row. What was withdrawn meanwhile is not claimed.
+    /// Claims a group of messages: one row. What was withdrawn meanwhile is not claimed, and what
+    /// was written anew is claimed as it stands now: an edit may have changed the text behind the
+    /// same id.
     ///
     /// # Errors
     /// The transaction failed: nothing of the group may be sent. If the commit happened all the
     /// same, the messages are found as claimed when the store is opened again.
-    pub async fn claim(
-        &self,
-        now: Timestamp,
-        wanted: Vec<(OutboxRef, Attempts)>,
-    ) -> Result<Claimed, StoreError> {
+    pub async fn claim(&self, now: Timestamp, wanted: Vec<Queued>) -> Result<Claimed, StoreError> {
         self.write_first(now, move |scope| {
             let outbox = scope.transaction.open_table(OUTBOX)?;
             let mut later = scope.transaction.open_table(OUTBOX_LATER)?;
             let group = scope.memory.next_group;
+            let mut rows = Vec::with_capacity(wanted.len());
             let mut messages = Vec::with_capacity(wanted.len());
-            let mut ids = HashSet::with_capacity(wanted.len());
-            for (key, attempts) in wanted {
-                if outbox.get(outbox_key(&key))?.is_none() {
+            for mut queued in wanted {
+                let key = queued.message.key;
+                let Some(row) = outbox.get(outbox_key(&key))? else {
                     continue;
+                };
+                let Ok(record) = decode::<OutboxRecord>(&OUTBOX, row.value()) else {
+                    scope.effects.unreadable.push(("outbox", key_head(&key.id)));
+                    continue;
+                };
+                if record.message != *queued.message {
+                    queued.message = Arc::new(record.message);
                 }
                 if scope.memory.claimed.contains_key(&key.id) {
                     // Left by a claim whose commit was thought to have failed: nothing was sent.
                     scope.effects.released.push(key.id);
                 }
-                if let Some((not_before, _)) = scope.memory.later.get(&key.id) {
+                if let Some((not_before, attempts)) = scope.memory.later.get(&key.id) {
                     later.remove((*not_before, &key.id.0))?;
                     scope.effects.not_later.push(key.id);
+                    queued.attempts = *attempts;
                 }
-                ids.insert(key.id);
+                let attempts = queued.attempts;
                 scope
                     .effects
                     .claimed
                     .push((key.id, Claim { group, attempts }));
-                messages.push((key, attempts));
+                rows.push((key, attempts));
+                messages.push(queued);
             }
             let mut groups = scope.transaction.open_table(ATTEMPTS)?;
             for (group, open) in &scope.memory.groups {
@@ -63,20 +81,20 @@ impl Store {
                     scope.effects.ended_groups.push(*group);
                 }
             }
-            if !messages.is_empty() {
+            if !rows.is_empty() {
                 let record = AttemptsRecord {
                     started: now.as_millisecond(),
-                    messages,
+                    messages: rows,
                 };
                 groups.insert(group, encode(&record)?.as_slice())?;
             }
-            Ok(Claimed { ids })
+            Ok(Claimed { messages })
         })
         .await
     }
 
-    /// Reads at most `limit` waiting messages, the most urgent first, leaving out those in
-    /// `known`. The flag says whether there may be more.
+    /// Reads at most `limit` waiting messages that may leave before `until`, the most urgent
+    /// first, leaving out those in `known`.
     ///
     /// # Errors
     /// The read failed.
@@ -84,49 +102,61 @@ impl Store {
         &self,
         limit: usize,
         known: HashSet<MessageId>,
-    ) -> Result<(Vec<Queued>, bool), StoreError> {
-        self.read(move |snapshot, memory| {
-            let outbox = snapshot.open_table(OUTBOX)?;
-            let contacts = snapshot.open_table(CONTACTS)?;
-            let mut found = Vec::new();
-            for row in outbox.range::<(u8, i64, &[u8; 16])>(..)? {
-                let (key, value) = row?;
-                let id = MessageId(*key.value().2);
-                if known.contains(&id) {
-                    continue;
-                }
-                if found.len() == limit {
-                    return Ok((found, true));
-                }
-                let record: OutboxRecord = decode(&OUTBOX, value.value())?;
-                let Some(address) = contacts.get(record.contact)? else {
-                    continue;
+        until: Timestamp,
+    ) -> Result<Waiting, StoreError> {
+        let (waiting, unreadable) = self
+            .read(move |snapshot, memory| {
+                let outbox = snapshot.open_table(OUTBOX)?;
+                let contacts = snapshot.open_table(CONTACTS)?;
+                let mut waiting = Waiting {
+                    found: Vec::new(),
+                    more: false,
+                    next: None,
                 };
-                let address: Address = decode(&CONTACTS, address.value())?;
-                let earliest = record.message.not_before;
-                let (not_before, attempts) = if let Some((ms, attempts)) = memory.later.get(&id) {
-                    (
-                        Timestamp::from_millisecond(*ms).unwrap_or(earliest),
-                        *attempts,
-                    )
-                } else {
+                let mut unreadable = Vec::new();
+                for row in outbox.range::<(u8, i64, &[u8; 16])>(..)? {
+                    let (key, value) = row?;
+                    let id = MessageId(*key.value().2);
+                    if known.contains(&id) {
+                        continue;
+                    }
+                    if waiting.found.len() == limit {
+                        waiting.more = true;
+                        break;
+                    }
+                    let Ok(record) = decode::<OutboxRecord>(&OUTBOX, value.value()) else {
+                        unreadable.push(("outbox", key_head(&id)));
+                        continue;
+                    };
+                    let earliest = record.message.not_before;
                     let claim = memory.claimed.get(&id);
-                    (
-                        earliest,
-                        claim.map(|claim| claim.attempts).unwrap_or_default(),
-                    )
-                };
-                found.push(Queued {
-                    patient: record.patient,
-                    address: address.address.into(),
-                    message: Arc::new(record.message),
-                    attempts,
-                    not_before,
-                });
-            }
-            Ok((found, false))
-        })
-        .await
+                    let fresh = claim.map(|claim| claim.attempts).unwrap_or_default();
+                    let (not_before, attempts) =
+                        memory
+                            .later
+                            .get(&id)
+                            .map_or((earliest, fresh), |(ms, attempts)| {
+                                let at = Timestamp::from_millisecond(*ms).unwrap_or(earliest);
+                                (at, *attempts)
+                            });
+                    let leaves = not_before.min(record.message.key.deadline);
+                    if leaves > until {
+                        waiting.next = Some(waiting.next.map_or(leaves, |next| next.min(leaves)));
+                        continue;
+                    }
+                    waiting.found.push(Queued {
+                        patient: record.patient,
+                        address: read_address(&contacts, record.contact)?,
+                        message: Arc::new(record.message),
+                        attempts,
+                        not_before,
+                    });
+                }
+                Ok((waiting, unreadable))
+            })
+            .await?;
+        self.telemetry().note_unreadable(unreadable);
+        Ok(waiting)
     }
 
     /// The messages that were claimed when the last process ended and whose outcome nobody has
@@ -135,33 +165,48 @@ impl Store {
     /// # Errors
     /// The read failed.
     pub async fn left_claimed(&self) -> Result<Vec<Queued>, StoreError> {
-        self.read(move |snapshot, memory| {
-            let outbox = snapshot.open_table(OUTBOX)?;
-            let contacts = snapshot.open_table(CONTACTS)?;
-            let mut found = Vec::new();
-            if memory.claimed.is_empty() {
-                return Ok(found);
-            }
-            for row in outbox.range::<(u8, i64, &[u8; 16])>(..)? {
-                let (key, value) = row?;
-                let Some(claim) = memory.claimed.get(&MessageId(*key.value().2)) else {
-                    continue;
-                };
-                let record: OutboxRecord = decode(&OUTBOX, value.value())?;
-                let address = match contacts.get(record.contact)? {
-                    Some(row) => decode::<Address>(&CONTACTS, row.value())?.address,
-                    None => String::new(),
-                };
-                found.push(Queued {
-                    patient: record.patient,
-                    address: address.into(),
-                    not_before: record.message.not_before,
-                    message: Arc::new(record.message),
-                    attempts: claim.attempts,
-                });
-            }
-            Ok(found)
-        })
-        .await
+        let (found, unreadable) = self
+            .read(move |snapshot, memory| {
+                let outbox = snapshot.open_table(OUTBOX)?;
+                let contacts = snapshot.open_table(CONTACTS)?;
+                let (mut found, mut unreadable) = (Vec::new(), Vec::new());
+                if memory.claimed.is_empty() {
+                    return Ok((found, unreadable));
+                }
+                for row in outbox.range::<(u8, i64, &[u8; 16])>(..)? {
+                    let (key, value) = row?;
+                    let id = MessageId(*key.value().2);
+                    let Some(claim) = memory.claimed.get(&id) else {
+                        continue;
+                    };
+                    let Ok(record) = decode::<OutboxRecord>(&OUTBOX, value.value()) else {
+                        unreadable.push(("outbox", key_head(&id)));
+                        continue;
+                    };
+                    found.push(Queued {
+                        patient: record.patient,
+                        address: read_address(&contacts, record.contact)?,
+                        not_before: record.message.not_before,
+                        message: Arc::new(record.message),
+                        attempts: claim.attempts,
+                    });
+                }
+                Ok((found, unreadable))
+            })
+            .await?;
+        self.telemetry().note_unreadable(unreadable);
+        Ok(found)
     }
+}
+
+/// The address of a contact; empty when it cannot be read.
+fn read_address(
+    contacts: &impl ReadableTable<u32, &'static [u8]>,
+    contact: u32,
+) -> Result<Arc<str>, StoreError> {
+    let address = match contacts.get(contact)? {
+        Some(row) => decode::<Address>(&CONTACTS, row.value()).map(|it| it.address),
+        None => Ok(String::new()),
+    };
+    Ok(address.unwrap_or_default().into())
 }

@@ -61,22 +61,37 @@ impl Store {
                 let loaded = tables
                     .patient(patient)
                     .and_then(|record| Ok((record, tables.plan(patient)?)));
-                let (record, plan) = match loaded {
+                let (mut record, plan) = match loaded {
                     Ok((Some(record), Some(plan))) => (record, plan),
-                    Ok(_) => {
+                    Ok((record, _)) => {
                         // No plan is in force: nothing can fall.
                         tables.wakes.remove((wake, patient))?;
+                        if let Some(mut record) = record {
+                            tables.save(patient, &mut record, None)?;
+                        }
                         continue;
                     }
                     Err(StoreError::Record { .. }) => {
                         let again = now.saturating_add(BROKEN_AGAIN).unwrap_or(Timestamp::MAX);
                         tables.wakes.remove((wake, patient))?;
                         tables.wakes.insert((again.as_millisecond(), patient), ())?;
+                        scope
+                            .effects
+                            .unreadable
+                            .push(("patients", u64::from(patient)));
                         fired.broken += 1;
                         continue;
                     }
                     Err(error) => return Err(error),
                 };
+                if record.wake_at != Some(wake) {
+                    // A row of a time in which the record could not be read: it is not the
+                    // record's own, which would not take it away.
+                    tables.wakes.remove((wake, patient))?;
+                    if let Some(own) = record.wake_at.take() {
+                        tables.wakes.remove((own, patient))?;
+                    }
+                }
                 let mut visit =
                     Visit::new(scope, fits.as_ref(), patient, record, plan.head.contact);
                 visit.step(

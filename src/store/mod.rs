@@ -18,11 +18,14 @@ mod records;
 mod settle;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use apply::{Applied, PlanChange, PlanEnd};
-pub use claim::Claimed;
+pub use claim::{Claimed, Waiting};
 pub use fire::Fired;
 pub use jobs::JobRun;
-pub use open::{OpenError, Options, create_if_absent, open_reader};
+pub use open::{Backing, OpenError, Options, create_if_absent, open_reader};
 pub use patient::{Queued, Tally};
 pub use read::{DoseLine, JournalLine, Reader};
 pub use records::{Address, Attempts, DayCounts, JournalRow, PlanHead, PlanText, SCHEMA};

@@ -6,10 +6,13 @@ use super::records::{
 };
 use super::{Reader, StoreError};
 use redb::{Builder, ConcurrencyMode, Database, DatabaseError, ReadableDatabase, WriteTransaction};
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How to open a store.
@@ -56,11 +59,71 @@ pub enum OpenError {
 /// How long a writer that has just ended may keep its lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
+/// Storage other than a file, for tests and simulations of what faults do to a store. It is the
+/// one place at which this module shows its engine.
+pub trait Backing: Send + Sync + 'static {
+    /// Opens the storage with `builder`; called again after each storage error.
+    ///
+    /// # Errors
+    /// It cannot be opened; the store tries again later.
+    fn open(&self, builder: &Builder) -> Result<Database, DatabaseError>;
+}
+
+/// Where a store lies.
+#[derive(Clone)]
+pub(super) enum Place {
+    File(Options),
+    Backing(Arc<dyn Backing>, Options),
+}
+
+impl Place {
+    pub fn options(&self) -> &Options {
+        match self {
+            Place::File(options) | Place::Backing(_, options) => options,
+        }
+    }
+
+    /// Opens the store for writing.
+    pub fn open(&self) -> Result<Database, OpenError> {
+        match self {
+            Place::File(options) => open_writer(options),
+            Place::Backing(backing, options) => open_backing(backing.as_ref(), options),
+        }
+    }
+}
+
 fn builder(options: &Options) -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(options.cache_bytes);
     builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
     builder
+}
+
+/// Opens a store on other storage, making it if there is none. Nobody else has it open: such
+/// storage has no locks.
+fn open_backing(backing: &dyn Backing, options: &Options) -> Result<Database, OpenError> {
+    let path = &options.path;
+    let mut builder = Builder::new();
+    builder.set_cache_size(options.cache_bytes);
+    let database = backing
+        .open(&builder)
+        .map_err(|error| open_error(path, error))?;
+    let failed = |error: StoreError| OpenError::Failed {
+        path: path.clone(),
+        why: error.to_string(),
+    };
+    let begun = database
+        .begin_read()
+        .map_err(StoreError::from)
+        .map_err(failed)?;
+    match begun.open_table(META) {
+        Ok(_) => {}
+        Err(redb::TableError::TableDoesNotExist(_)) => write_schema(&database).map_err(failed)?,
+        Err(error) => return Err(failed(error.into())),
+    }
+    drop(begun);
+    check_schema(path, &database)?;
+    Ok(database)
 }
 
 /// Starts a write transaction as this store wants each: two-phase, with the allocator's state
@@ -94,9 +157,12 @@ pub fn create_if_absent(options: &Options) -> Result<(), OpenError> {
     let name = path
         .file_name()
         .ok_or_else(|| failed("it names no file".to_owned()))?;
-    let mut temporary = std::ffi::OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".creating-{}", std::process::id()));
+    let mut prefix = std::ffi::OsString::from(".");
+    prefix.push(name);
+    prefix.push(".creating-");
+    remove_leftovers(directory, &prefix);
+    let mut temporary = prefix;
+    temporary.push(std::process::id().to_string());
     let temporary = directory.join(temporary);
     let io_failed = |error: io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => OpenError::Permission(path.clone()),
@@ -104,13 +170,35 @@ pub fn create_if_absent(options: &Options) -> Result<(), OpenError> {
     };
     let made = make(options, &temporary, directory, path);
     if made.is_err() {
-        // Best effort: the name holds this process's id and is truncated when it is used again.
+        // Best effort: what stays is removed by the next one that makes the store.
         let _ = fs::remove_file(&temporary);
     }
     match made {
         Ok(()) => Ok(()),
         Err(MakeError::Io(error)) => Err(io_failed(error)),
         Err(MakeError::Store(error)) => Err(failed(error.to_string())),
+    }
+}
+
+/// Removes what processes that are gone left of a creation. Best effort: one that stays takes
+/// room and does no harm.
+fn remove_leftovers(directory: &Path, prefix: &OsStr) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let maker = name.as_bytes().strip_prefix(prefix.as_bytes());
+        let maker = maker
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| digits.parse::<i32>().ok())
+            .and_then(rustix::process::Pid::from_raw);
+        let Some(maker) = maker else {
+            continue;
+        };
+        if rustix::process::test_kill_process(maker) == Err(rustix::io::Errno::SRCH) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::records::{
     OutboxRecord, PATIENTS, PLANS, PatientRecord, PlanRecord, WAKES, decode, encode, journal_day,
     outbox_key,
 };
-use super::writer::{Claim, Memory, Scope};
+use super::writer::{Claim, Memory, Scope, Unreadable};
 use crate::engine::{
     self, Context, Decision, DoseState, Entry, ExpiredReason, Fits, IdKey, Input, Message,
     MessageId, PatientState,
@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub struct Queued {
     /// The patient's number.
     pub patient: u32,
-    /// The address of the contact.
+    /// The address of the contact; empty when none can be read.
     pub address: Arc<str>,
     /// The message.
     pub message: Arc<Message>,
@@ -94,6 +94,8 @@ pub(super) struct Effects {
     pub depth: [i64; 5],
     pub day: u32,
     pub counts: DayCounts,
+    /// Records met that cannot be read.
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// The tables of a step, opened once a transaction.
@@ -293,21 +295,20 @@ impl<'v> Visit<'v> {
         if self.queued.is_empty() {
             return Ok(());
         }
-        let address = match self.contact {
-            Some(contact) => tables.address(contact)?,
-            None => None,
+        // Without an address that can be read the message goes nowhere; the dispatcher says so.
+        let address = match self.contact.map(|contact| tables.address(contact)) {
+            Some(Ok(Some(address))) => address.address,
+            None | Some(Ok(None) | Err(StoreError::Record { .. })) => String::new(),
+            Some(Err(error)) => return Err(error),
         };
-        // Without an address the message waits in the outbox until its deadline.
-        if let Some(address) = address {
-            let address: Arc<str> = address.address.into();
-            queued.extend(self.queued.into_iter().map(|message| Queued {
-                patient: self.number,
-                address: Arc::clone(&address),
-                attempts: Attempts::default(),
-                not_before: message.not_before,
-                message: Arc::new(message),
-            }));
-        }
+        let address: Arc<str> = address.into();
+        queued.extend(self.queued.into_iter().map(|message| Queued {
+            patient: self.number,
+            address: Arc::clone(&address),
+            attempts: Attempts::default(),
+            not_before: message.not_before,
+            message: Arc::new(message),
+        }));
         Ok(())
     }
 }

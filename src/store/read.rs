@@ -4,14 +4,16 @@ use super::StoreError;
 use super::records::{
     JOURNAL, JournalRow, META, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PatientRecord, decode,
 };
-use crate::engine::{ClosedDose, DoseState, Entry, ExpiredReason, IdKey, MessageId};
+use crate::engine::{ClosedDose, DoseState, Entry, ExpiredReason, IdKey, MessageId, OpenDose};
 use jiff::Timestamp;
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Snapshots of a store, for reports.
 pub struct Reader {
     database: redb::ReadOnlyDatabase,
+    unreadable: AtomicU64,
 }
 
 /// One dose, as `dosed history` shows it.
@@ -50,14 +52,31 @@ pub struct JournalLine {
 
 impl Reader {
     pub(super) fn of_file(database: redb::ReadOnlyDatabase) -> Self {
-        Self { database }
+        Self {
+            database,
+            unreadable: AtomicU64::new(0),
+        }
+    }
+
+    /// Rows that the calls so far have left out because they cannot be read.
+    #[must_use]
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable.load(Ordering::Relaxed)
+    }
+
+    /// The record, or `None` and one more that cannot be read.
+    fn readable<T>(&self, record: Result<T, StoreError>) -> Option<T> {
+        if record.is_err() {
+            self.unreadable.fetch_add(1, Ordering::Relaxed);
+        }
+        record.ok()
     }
 
     /// The doses due in the half-open range, ordered by instant, patient and medication: the
     /// closed ones from the journal, the open ones from the patients' states.
     ///
     /// # Errors
-    /// The read failed, or a record cannot be read.
+    /// The read failed. Rows that cannot be read are left out and counted.
     pub fn doses(
         &self,
         patient: Option<&str>,
@@ -67,13 +86,16 @@ impl Reader {
     ) -> Result<Vec<DoseLine>, StoreError> {
         let snapshot = self.database.begin_read()?;
         let names = Names::read(&snapshot, patient)?;
-        let mut doses: HashMap<(u32, String, Timestamp), DoseLine> = HashMap::new();
+        let mut doses: HashMap<(u32, String, Timestamp), (u32, DoseLine)> = HashMap::new();
         let within = |due: Timestamp| from <= due && due < until;
-        each_entry(&snapshot, &names, |number, name, _, entry| {
+        self.each_entry(&snapshot, &names, |number, seq, name, _, entry| {
             for dose in closed_doses(entry) {
                 if within(dose.due.0) {
                     let key = (number, dose.medication.clone(), dose.due.0);
-                    doses.insert(key, DoseLine::closed(name, dose));
+                    // By number, not by day: the clock may have been set back in between.
+                    if doses.get(&key).is_none_or(|(known, _)| *known <= seq) {
+                        doses.insert(key, (seq, DoseLine::closed(name, dose)));
+                    }
                 }
             }
         })?;
@@ -83,12 +105,15 @@ impl Reader {
             let Some(name) = names.of(number.value()) else {
                 continue;
             };
-            let record: PatientRecord = decode(&PATIENTS, record.value())?;
+            let record = decode::<PatientRecord>(&PATIENTS, record.value());
+            let Some(record) = self.readable(record) else {
+                continue;
+            };
             for dose in record.state.doses {
                 // Stepped ahead of its instant it is only planned.
                 if within(dose.due) && dose.due <= now {
                     let key = (number.value(), dose.medication.clone(), dose.due);
-                    doses.entry(key).or_insert_with(|| DoseLine {
+                    let line = |dose: OpenDose| DoseLine {
                         patient: name.to_owned(),
                         medication: dose.medication,
                         due: dose.due,
@@ -98,11 +123,12 @@ impl Reader {
                         reminded: dose.sending.accepted_at,
                         in_doubt: dose.sending.in_doubt,
                         messages: dose.sending.messages,
-                    });
+                    };
+                    doses.entry(key).or_insert_with(|| (0, line(dose)));
                 }
             }
         }
-        let mut lines: Vec<DoseLine> = doses.into_values().collect();
+        let mut lines: Vec<DoseLine> = doses.into_values().map(|(_, line)| line).collect();
         lines.sort_unstable_by(|a, b| {
             (a.due, &a.patient, &a.medication).cmp(&(b.due, &b.patient, &b.medication))
         });
@@ -123,7 +149,7 @@ impl Reader {
         let snapshot = self.database.begin_read()?;
         let names = Names::read(&snapshot, patient)?;
         let mut lines = Vec::new();
-        each_entry(&snapshot, &names, |_, name, at, entry| {
+        self.each_entry(&snapshot, &names, |_, _, name, at, entry| {
             if from <= at && at < until {
                 lines.push(JournalLine {
                     patient: name.to_owned(),
@@ -245,25 +271,31 @@ impl Names {
     }
 }
 
-fn each_entry(
-    snapshot: &ReadTransaction,
-    names: &Names,
-    mut visit: impl FnMut(u32, &str, Timestamp, Entry),
-) -> Result<(), StoreError> {
-    let journal = snapshot.open_table(JOURNAL)?;
-    for row in journal.iter()? {
-        let (key, row) = row?;
-        let (_, number, _) = key.value();
-        let Some(name) = names.of(number) else {
-            continue;
-        };
-        let row: JournalRow = decode(&JOURNAL, row.value())?;
-        let at = Timestamp::from_millisecond(row.at).unwrap_or(Timestamp::UNIX_EPOCH);
-        for entry in row.entries {
-            visit(number, name, at, entry);
+impl Reader {
+    /// Calls `visit` with patient, number of the row, name, instant and entry.
+    fn each_entry(
+        &self,
+        snapshot: &ReadTransaction,
+        names: &Names,
+        mut visit: impl FnMut(u32, u32, &str, Timestamp, Entry),
+    ) -> Result<(), StoreError> {
+        let journal = snapshot.open_table(JOURNAL)?;
+        for row in journal.iter()? {
+            let (key, row) = row?;
+            let (_, number, seq) = key.value();
+            let Some(name) = names.of(number) else {
+                continue;
+            };
+            let Some(row) = self.readable(decode::<JournalRow>(&JOURNAL, row.value())) else {
+                continue;
+            };
+            let at = Timestamp::from_millisecond(row.at).unwrap_or(Timestamp::UNIX_EPOCH);
+            for entry in row.entries {
+                visit(number, seq, name, at, entry);
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 pub(super) fn id_key(snapshot: &ReadTransaction) -> Result<IdKey, StoreError> {

@@ -5,11 +5,11 @@ use super::records::{
     ATTEMPTS, Attempts, JournalRow, LaterRecord, OUTBOX, OutboxRecord, decode, encode, journal_day,
     outbox_key,
 };
-use super::writer::Scope;
+use super::writer::{Scope, key_head};
 use super::{Store, StoreError};
 use crate::engine::{About, Body, Entry, Fits, Input, Millis, OutboxRef, Settlement};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// What came of one try.
@@ -116,7 +116,12 @@ fn remove(
         return Ok(None);
     };
     scope.effects.depth[key.class as usize] -= 1;
-    decode(&OUTBOX, row.value()).map(Some)
+    let record = decode(&OUTBOX, row.value()).ok();
+    if record.is_none() {
+        // Its patient closes without it, a while after the window.
+        scope.effects.unreadable.push(("outbox", key_head(&key.id)));
+    }
+    Ok(record)
 }
 
 fn put_off(
@@ -163,20 +168,41 @@ fn settle_patient(
     patient: u32,
     messages: Vec<(OutboxRecord, Settlement)>,
 ) -> Result<(), StoreError> {
-    let Some(mut record) = tables.patient(patient)? else {
-        return Ok(());
-    };
-    let Some(plan) = tables.plan(patient)? else {
-        // The plan has ended; what still comes back is remembered all the same.
-        let entries = messages
+    let entries = || JournalRow {
+        at: scope.now.as_millisecond(),
+        entries: messages
             .iter()
-            .map(|(record, settlement)| without_plan(record, *settlement));
-        let row = JournalRow {
-            at: scope.now.as_millisecond(),
-            entries: entries.collect(),
-        };
-        let key = (journal_day(scope.now), patient, record.journal_next);
-        tables.journal.insert(key, encode(&row)?.as_slice())?;
+            .map(|(record, settlement)| without_plan(record, *settlement))
+            .collect(),
+    };
+    let day = journal_day(scope.now);
+    let mut record = match tables.patient(patient) {
+        Ok(Some(record)) => record,
+        Ok(None) => return Ok(()),
+        Err(StoreError::Record { .. }) => {
+            // What came back is remembered, and nobody else waits for this patient.
+            let seq = blind_seq(tables, day, patient)?;
+            let row = encode(&entries())?;
+            tables.journal.insert((day, patient, seq), row.as_slice())?;
+            let met = ("patients", u64::from(patient));
+            scope.effects.unreadable.push(met);
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let plan = match tables.plan(patient) {
+        Err(StoreError::Record { .. }) => {
+            let met = ("plans", u64::from(patient));
+            scope.effects.unreadable.push(met);
+            None
+        }
+        plan => plan?,
+    };
+    let Some(plan) = plan else {
+        // The plan has ended; what still comes back is remembered all the same.
+        let row = encode(&entries())?;
+        let key = (day, patient, record.journal_next);
+        tables.journal.insert(key, row.as_slice())?;
         record.journal_next += 1;
         for (message, _) in &messages {
             record
@@ -202,6 +228,17 @@ fn settle_patient(
         )?;
     }
     visit.finish(tables, &mut settled.queued)
+}
+
+/// A place in the journal of a patient whose own count cannot be read: above all that it gives.
+fn blind_seq(tables: &Tables<'_>, day: u32, patient: u32) -> Result<u32, StoreError> {
+    use redb::ReadableTable;
+    const FIRST: u32 = u32::MAX / 2;
+    let range = (day, patient, FIRST)..=(day, patient, u32::MAX);
+    Ok(match tables.journal.range(range)?.next_back() {
+        Some(row) => row?.0.value().2.saturating_add(1),
+        None => FIRST,
+    })
 }
 
 fn without_plan(record: &OutboxRecord, settlement: Settlement) -> Entry {
@@ -244,12 +281,20 @@ fn without_plan(record: &OutboxRecord, settlement: Settlement) -> Entry {
 /// Removes the rows of groups of which nothing is left.
 fn end_groups(scope: &mut Scope<'_>) -> Result<(), StoreError> {
     let mut open: BTreeMap<u64, usize> = BTreeMap::new();
-    for id in &scope.effects.released {
+    // Each once: a group must not seem ended while one of its messages is under way.
+    let released: HashSet<_> = scope.effects.released.iter().collect();
+    for id in released {
         if let Some(claim) = scope.memory.claimed.get(id) {
             let left = open
                 .entry(claim.group)
                 .or_insert_with(|| scope.memory.groups.get(&claim.group).copied().unwrap_or(0));
             *left = left.saturating_sub(1);
+        }
+    }
+    // Those whose last claim was made anew in another group.
+    for (group, left) in &scope.memory.groups {
+        if *left == 0 {
+            open.insert(*group, 0);
         }
     }
     let mut attempts = scope.transaction.open_table(ATTEMPTS)?;

@@ -1,6 +1,6 @@
 //! The write side: one thread, one transaction at a time.
 
-use super::open::{begin_write, open_writer};
+use super::open::{Backing, Place, begin_write};
 use super::patient::Effects;
 use super::records::{
     ATTEMPTS, Attempts, AttemptsRecord, DAYS, DayCounts, LaterRecord, META, OUTBOX, OUTBOX_LATER,
@@ -10,13 +10,16 @@ use super::{OpenError, Options, StoreError};
 use crate::engine::{IdKey, MessageId};
 use jiff::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Failures to open the store again after which the daemon should end and be restarted.
 const REOPEN_FAILURES_MAX: u64 = 3;
+
+/// After the first failure to open the store again; it doubles with each further one.
+const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the write side says of itself; read by health and metrics at any time.
 pub struct Telemetry {
@@ -27,7 +30,11 @@ pub struct Telemetry {
     reopens: AtomicU64,
     reopen_failures: AtomicU64,
     depth: [AtomicI64; 5],
+    unreadable: Mutex<HashSet<Unreadable>>,
 }
+
+/// A record that cannot be read: its table, and the patient's number or the head of its key.
+pub(super) type Unreadable = (&'static str, u64);
 
 impl Telemetry {
     /// `observe_commit` is called after each commit with its success and duration.
@@ -40,6 +47,32 @@ impl Telemetry {
             reopens: AtomicU64::new(0),
             reopen_failures: AtomicU64::new(0),
             depth: Default::default(),
+            unreadable: Mutex::default(),
+        }
+    }
+
+    /// How many records were met since the start that cannot be read. Each is left alone: the
+    /// other patients are served.
+    #[must_use]
+    pub fn unreadable(&self) -> usize {
+        self.unreadable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
+    pub(super) fn note_unreadable(&self, met: impl IntoIterator<Item = Unreadable>) {
+        let mut known = self
+            .unreadable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for record in met {
+            if known.insert(record) {
+                tracing::error!(
+                    table = record.0,
+                    "a record cannot be read; it is left alone"
+                );
+            }
         }
     }
 
@@ -181,14 +214,32 @@ impl Store {
     /// See [`OpenError`].
     pub fn open(options: &Options, telemetry: Arc<Telemetry>) -> Result<Self, OpenError> {
         super::create_if_absent(options)?;
-        let database = open_writer(options)?;
+        Self::open_at(Place::File(options.clone()), telemetry)
+    }
+
+    /// As [`Store::open`], on storage other than a file; the path only names it.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_on(
+        backing: Arc<dyn Backing>,
+        options: &Options,
+        telemetry: Arc<Telemetry>,
+    ) -> Result<Self, OpenError> {
+        Self::open_at(Place::Backing(backing, options.clone()), telemetry)
+    }
+
+    fn open_at(place: Place, telemetry: Arc<Telemetry>) -> Result<Self, OpenError> {
+        let database = place.open()?;
+        let options = place.options().clone();
         let failed = |error: StoreError| OpenError::Failed {
             path: options.path.clone(),
             why: error.to_string(),
         };
         let ids = read_id_key(&database).map_err(failed)?;
         let mut writer = Writer {
-            options: options.clone(),
+            place,
+            retry_at: None,
             database: Some(database),
             closed: false,
             memory: Memory::default(),
@@ -262,8 +313,9 @@ impl Store {
         job: impl FnOnce(&redb::ReadTransaction, &Memory) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.run(Urgency::InTurn, move |writer| {
-            let snapshot = writer.database()?.begin_read()?;
-            job(&snapshot, &writer.memory)
+            let result = writer.look(job);
+            writer.doubt(&result);
+            result
         })
         .await
     }
@@ -315,8 +367,10 @@ pub(super) struct Scope<'t> {
 }
 
 pub(super) struct Writer {
-    options: Options,
+    place: Place,
     database: Option<Database>,
+    /// After a failure to open the store again: not before this.
+    retry_at: Option<Instant>,
     closed: bool,
     memory: Memory,
     ids: IdKey,
@@ -330,28 +384,57 @@ impl Writer {
             return Err(StoreError::Closed);
         }
         if self.database.is_none() {
-            match open_writer(&self.options) {
-                Ok(database) => {
-                    self.database = Some(database);
-                    if let Err(error) = self.remember() {
-                        self.database = None;
-                        self.telemetry
-                            .reopen_failures
-                            .fetch_add(1, Ordering::Relaxed);
-                        return Err(error);
-                    }
-                    self.telemetry.reopens.fetch_add(1, Ordering::Relaxed);
-                    self.telemetry.reopen_failures.store(0, Ordering::Relaxed);
-                }
-                Err(error) => {
-                    self.telemetry
-                        .reopen_failures
-                        .fetch_add(1, Ordering::Relaxed);
-                    return Err(StoreError::Storage(error.to_string()));
-                }
-            }
+            self.reopen()?;
         }
         self.database.as_ref().ok_or(StoreError::Closed)
+    }
+
+    /// Opens the store again, with a growing pause between tries: several tasks ask, and each
+    /// failure counts towards giving up.
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+            return Err(StoreError::Storage("it is opened again soon".to_owned()));
+        }
+        let opened = self.place.open();
+        let opened = opened.map_err(|error| StoreError::Storage(error.to_string()));
+        let opened = opened.and_then(|database| {
+            self.database = Some(database);
+            self.remember()
+        });
+        match opened {
+            Ok(()) => {
+                self.retry_at = None;
+                self.telemetry.reopens.fetch_add(1, Ordering::Relaxed);
+                self.telemetry.reopen_failures.store(0, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                self.database = None;
+                let failures = &self.telemetry.reopen_failures;
+                let before = failures.fetch_add(1, Ordering::Relaxed);
+                let doublings = u32::try_from(before).unwrap_or(u32::MAX).min(5);
+                self.retry_at = Some(Instant::now() + REOPEN_PAUSE * 2_u32.pow(doublings));
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs `job` on a snapshot.
+    fn look<T>(
+        &mut self,
+        job: impl FnOnce(&redb::ReadTransaction, &Memory) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let snapshot = self.database()?.begin_read()?;
+        job(&snapshot, &self.memory)
+    }
+
+    /// A handle that has seen a storage error, in reading or in writing, answers nothing else: it
+    /// is opened anew.
+    fn doubt<T>(&mut self, result: &Result<T, StoreError>) {
+        if let Err(StoreError::Storage(_)) = result {
+            self.telemetry.writable.store(false, Ordering::Relaxed);
+            self.database = None;
+        }
     }
 
     fn transact<T>(
@@ -360,11 +443,7 @@ impl Writer {
         job: impl FnOnce(&mut Scope<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let result = self.try_transact(now, job);
-        if let Err(StoreError::Storage(_)) = &result {
-            // A handle that has seen a storage error answers nothing else: open it anew.
-            self.telemetry.writable.store(false, Ordering::Relaxed);
-            self.database = None;
-        }
+        self.doubt(&result);
         result
     }
 
@@ -397,6 +476,8 @@ impl Writer {
         for (class, change) in effects.depth.iter().enumerate() {
             self.telemetry.depth[class].fetch_add(*change, Ordering::Relaxed);
         }
+        self.telemetry
+            .note_unreadable(effects.unreadable.iter().copied());
         self.memory.apply(effects);
         Ok(made)
     }
@@ -424,12 +505,25 @@ impl Writer {
         }
         for row in snapshot.open_table(OUTBOX_LATER)?.iter()? {
             let (key, record) = row?;
-            let record: LaterRecord = decode(&OUTBOX_LATER, record.value())?;
+            let (not_before, id) = key.value();
+            let id = MessageId(*id);
+            let record = decode::<LaterRecord>(&OUTBOX_LATER, record.value());
+            let attempts = record.map_or_else(
+                |_| {
+                    self.telemetry
+                        .note_unreadable([("outbox_later", key_head(&id))]);
+                    // What was tried is not known: it is taken as tried, and not sent again.
+                    Attempts {
+                        count: 1,
+                        first_unknown: Some(0),
+                        ..Attempts::default()
+                    }
+                },
+                |record| record.attempts,
+            );
             // Its claim was released by the transaction that wrote this row.
-            memory.claimed.remove(&record.key.id);
-            memory
-                .later
-                .insert(record.key.id, (key.value().0, record.attempts));
+            memory.claimed.remove(&id);
+            memory.later.insert(id, (not_before, attempts));
         }
         for claim in memory.claimed.values() {
             if let Some(open) = memory.groups.get_mut(&claim.group) {
@@ -493,7 +587,8 @@ impl Effects {
         }
         let mut days = transaction.open_table(DAYS)?;
         let mut counts: DayCounts = match days.get(self.day)? {
-            Some(row) => decode(&DAYS, row.value())?,
+            // Counts that cannot be read are counted anew: nobody waits for a statistic.
+            Some(row) => decode(&DAYS, row.value()).unwrap_or_default(),
             None => DayCounts::default(),
         };
         counts.due += self.counts.due;
@@ -503,6 +598,13 @@ impl Effects {
         days.insert(self.day, encode(&counts)?.as_slice())?;
         Ok(())
     }
+}
+
+/// The first half of a message's id, to tell unreadable rows apart.
+pub(super) fn key_head(id: &MessageId) -> u64 {
+    id.0.iter()
+        .take(8)
+        .fold(0, |head, byte| head << 8 | u64::from(*byte))
 }
 
 fn read_id_key(database: &Database) -> Result<IdKey, StoreError> {
@@ -556,7 +658,7 @@ impl Store {
     pub async fn day_counts(&self, day: u32) -> Result<DayCounts, StoreError> {
         self.read(
             move |snapshot, _| match snapshot.open_table(DAYS)?.get(day)? {
-                Some(row) => decode(&DAYS, row.value()),
+                Some(row) => Ok(decode(&DAYS, row.value()).unwrap_or_default()),
                 None => Ok(DayCounts::default()),
             },
         )

@@ -73,6 +73,8 @@ pub(super) struct Answer {
     access_token: Option<Text>,
     #[serde(default)]
     expires_in: Integer,
+    #[serde(default)]
+    quota: serde_json::Value,
 }
 
 impl Answer {
@@ -124,6 +126,12 @@ impl Answer {
     /// The API's number of the message.
     pub(super) fn msgid(&self) -> Option<i64> {
         self.msgid.value()
+    }
+
+    /// The day's quota of a call: limit, used, remaining.
+    pub(super) fn quota(&self) -> Option<(u64, u64, u64)> {
+        let member = |name| self.quota.get(name)?.as_u64();
+        Some((member("daily_limit")?, member("used")?, member("remain")?))
     }
 
     /// The token and its seconds of life, if both were given.

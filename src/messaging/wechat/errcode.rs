@@ -167,7 +167,11 @@ const TRIES_MAX: u8 = 3;
 /// How long a recipient who got too much is left alone, at first.
 const RECIPIENT_PAUSE: SignedDuration = SignedDuration::from_mins(10);
 
-/// How often a used-up daily quota is looked at again: it has been seen with the quota hardly used.
+/// The pause after the refusal for a daily quota: it has been seen with the quota hardly used, so
+/// what follows is for the quota itself to say, and for the next refusals.
+const QUOTA_PAUSE: SignedDuration = SignedDuration::from_secs(1);
+
+/// How often a daily quota that is used up is looked at again.
 const QUOTA_PROBE: SignedDuration = SignedDuration::from_mins(30);
 
 /// The row of a code; `None` for 0 and for codes that are not in the table.
@@ -213,7 +217,7 @@ pub fn outcome(code: i64, now: Timestamp, spread: u8) -> (Outcome, Option<u8>) {
         Class::Success => (Outcome::Accepted, None),
         Class::SystemError => (Outcome::Unknown, None),
         Class::MinuteQuota => (Outcome::Throttled(next_minute(now, spread)), None),
-        Class::DayQuota => (Outcome::Throttled(next_quota_look(now, spread)), None),
+        Class::DayQuota => (Outcome::Throttled(after(QUOTA_PAUSE)), None),
         Class::RecipientFrequency => (Outcome::RetryAt(after(RECIPIENT_PAUSE)), None),
         Class::Token => (Outcome::BadToken, None),
         Class::Recipient => (Outcome::Recipient, None),
@@ -235,7 +239,8 @@ fn next_minute(now: Timestamp, spread: u8) -> Timestamp {
 
 /// The next midnight in China (when daily quotas are assumed to start anew) and up to a minute
 /// more, but at most half an hour ahead.
-fn next_quota_look(now: Timestamp, spread: u8) -> Timestamp {
+#[must_use]
+pub fn next_quota_look(now: Timestamp, spread: u8) -> Timestamp {
     const DAY: i64 = 86_400;
     const CHINA_OFFSET: i64 = 8 * 3600;
     let into = (now.as_second() + CHINA_OFFSET).rem_euclid(DAY);
@@ -337,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daily_quota_is_looked_at_every_half_hour_and_after_midnight_in_china() {
+    fn a_used_up_quota_is_looked_at_every_half_hour_and_after_midnight_in_china() {
         for (now, spread, until) in [
             ("2026-11-24T00:00:00Z", 0, "2026-11-24T00:30:00Z"),
             // 23:45 in China.
@@ -345,11 +350,9 @@ mod tests {
             ("2026-11-24T15:45:00Z", 200, "2026-11-24T16:00:47Z"),
             ("2026-11-24T16:00:00Z", 200, "2026-11-24T16:30:00Z"),
         ] {
-            assert_eq!(
-                outcome(45009, at(now), spread).0,
-                Outcome::Throttled(at(until)),
-                "{now}"
-            );
+            assert_eq!(next_quota_look(at(now), spread), at(until), "{now}");
+            let short = Outcome::Throttled(at(now) + QUOTA_PAUSE);
+            assert_eq!(outcome(45009, at(now), spread).0, short, "{now}");
         }
     }
 

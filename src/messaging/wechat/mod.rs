@@ -65,6 +65,28 @@ pub enum SettingsError {
     NoRoots,
 }
 
+/// The day's quota of template messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Messages that may be sent a day.
+    pub daily_limit: u64,
+    /// Messages counted so far today.
+    pub used: u64,
+    /// Messages left today.
+    pub remain: u64,
+}
+
+impl Quota {
+    /// Share of the quota that is used, 0 to 1.
+    #[must_use]
+    pub fn share_used(self) -> f64 {
+        if self.daily_limit == 0 {
+            return 1.0;
+        }
+        (self.used as f64 / self.daily_limit as f64).min(1.0)
+    }
+}
+
 /// The channel. Cheap to clone: clones share the connections and the token.
 #[derive(Clone)]
 pub struct WeChat {
@@ -117,6 +139,30 @@ impl WeChat {
     pub async fn warm_up(&self) {
         // What stands in the way is shown by the token's status, and by the first send.
         let _ = self.tokens.current().await;
+    }
+
+    /// How much of the day's quota of template messages is used, as the API says
+    /// (`/cgi-bin/openapi/quota/get`, exact to a hundredth). `None` when it does not say: no
+    /// token, no answer within the time limit of a request, a refusal. Nothing is tried twice.
+    pub async fn quota(&self) -> Option<Quota> {
+        const SEND: &str = "cgi-bin/message/template/send";
+        let token = self.tokens.current().await.ok()?;
+        let mut url = token.send.clone();
+        let base = url.path().strip_suffix(SEND)?;
+        let path = format!("{base}cgi-bin/openapi/quota/get");
+        url.set_path(&path);
+        let body = format!("{{\"cgi_path\":\"/{SEND}\"}}");
+        let answer = self.http.post(url, body.into()).await.ok()?;
+        if let Some(code) = answer.errcode().filter(|code| *code != 0) {
+            self.observer.errcode(errcode::label(code));
+            return None;
+        }
+        let (daily_limit, used, remain) = answer.quota()?;
+        Some(Quota {
+            daily_limit,
+            used,
+            remain,
+        })
     }
 
     /// Sends one template message. A refused token is replaced once in normal mode and once by

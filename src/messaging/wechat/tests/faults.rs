@@ -303,7 +303,7 @@ async fn an_errcode_inside_200_decides() {
         ),
         (
             45009,
-            Outcome::Throttled(at("2026-11-24T00:30:00Z")),
+            Outcome::Throttled(at("2026-11-24T00:00:01Z")),
             None,
             ExpiredReason::Throttled,
         ),
@@ -403,4 +403,40 @@ async fn nothing_confidential_leaves_in_a_verdict() {
             "errcode 91234567: a return code this release does not know",
         ]
     );
+}
+
+#[tokio::test]
+async fn the_quota_is_what_the_api_says_and_otherwise_unknown() {
+    let rows = [
+        (
+            r#"{"errcode":0,"errmsg":"ok","quota":{"daily_limit":100000,"used":25000,"remain":75000}}"#,
+            Some((25_000, 75_000, 0.25)),
+        ),
+        (
+            r#"{"quota":{"daily_limit":0,"used":0,"remain":0}}"#,
+            Some((0, 0, 1.0)),
+        ),
+        (r#"{"errcode":76021,"errmsg":"cgi_path not found"}"#, None),
+        (r#"{"errcode":0,"quota":"none"}"#, None),
+        (
+            r#"{"errcode":0,"quota":{"daily_limit":-1,"used":2,"remain":3}}"#,
+            None,
+        ),
+        ("<html>", None),
+    ];
+    for (reply, expected) in rows {
+        let server = serving(json(reply)).await;
+        let wechat = channel(&settings(server.base()));
+        let quota = wechat.quota().await;
+        let found = quota.map(|quota| (quota.used, quota.remain, quota.share_used()));
+        assert_eq!(found, expected, "{reply}");
+        let asked = server.sends();
+        assert_eq!(asked.len(), 1, "{reply}: asked once");
+        assert!(asked[0].path.ends_with("/cgi-bin/openapi/quota/get"));
+        assert_eq!(asked[0].token.as_deref(), Some("T1"));
+        assert_eq!(
+            asked[0].json()["cgi_path"],
+            "/cgi-bin/message/template/send"
+        );
+    }
 }

@@ -1,0 +1,215 @@
+//! Each storage call of a day fails once: after opening again nothing is lost, nothing doubled.
+
+use super::disk::Disk;
+use super::*;
+use crate::engine::{Body, DoseState};
+use std::collections::BTreeMap;
+
+const PATIENTS: [&str; 3] = ["a", "b", "c"];
+
+/// What follows a storage error.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Then {
+    /// The daemon goes on and asks again.
+    Again,
+    /// The machine dies, and what was not synced with it.
+    PowerCut,
+}
+
+/// What the API got: for each dose the ids under which it was sent, and how often.
+type Sent = BTreeMap<(u32, Timestamp), BTreeMap<MessageId, u32>>;
+
+struct World {
+    disk: Disk,
+    store: Store,
+    then: Then,
+    sent: Sent,
+}
+
+impl World {
+    /// Opens the store; one that is not `whole` is being made.
+    fn open(disk: &Disk, whole: bool) -> Store {
+        let options = Options {
+            path: PathBuf::from("memory"),
+            cache_bytes: 1 << 20,
+        };
+        let backing: Arc<dyn Backing> = Arc::new(disk.clone());
+        loop {
+            // The first opening may be the one that fails.
+            if let Ok(store) = Store::open_on(Arc::clone(&backing), &options, telemetry()) {
+                return store;
+            }
+            if !whole {
+                // A file is made under another name until it is whole; what failed is left behind.
+                disk.erase();
+            }
+        }
+    }
+
+    /// Asks until it is done, as the daemon's tasks do.
+    async fn ask<T, F: Future<Output = Result<T, StoreError>>>(
+        &mut self,
+        mut ask: impl FnMut(Store) -> F,
+    ) -> T {
+        loop {
+            match ask(self.store.clone()).await {
+                Ok(done) => return done,
+                Err(StoreError::Storage(_)) => self.recover().await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    async fn recover(&mut self) {
+        if self.then == Then::Again {
+            return;
+        }
+        self.store.close().await;
+        self.disk.cut_power();
+        self.store = Self::open(&self.disk, true);
+    }
+
+    /// Sends all that may leave at `now`: claims, sends, settles.
+    async fn drain(&mut self, now: Timestamp) {
+        // What a process that died had claimed is tried again under the same id.
+        let left = self
+            .ask(|store| async move { store.left_claimed().await })
+            .await;
+        self.send(left, now).await;
+        let known = HashSet::new();
+        let found = self
+            .ask(|store| {
+                let known = known.clone();
+                async move { store.waiting(100, known, now).await }
+            })
+            .await
+            .found;
+        let claimed = self
+            .ask(|store| {
+                let found = found.clone();
+                async move { store.claim(now, found).await }
+            })
+            .await
+            .messages;
+        self.send(claimed, now).await;
+    }
+
+    async fn send(&mut self, messages: Vec<Queued>, now: Timestamp) {
+        for queued in &messages {
+            let Body::Dose(lines) = &queued.message.body else {
+                panic!("only doses are prescribed")
+            };
+            for line in lines {
+                let ids = self.sent.entry((queued.patient, line.due)).or_default();
+                *ids.entry(queued.message.key.id).or_default() += 1;
+            }
+        }
+        let batch: Vec<Tried> = messages
+            .iter()
+            .map(|queued| Tried {
+                key: queued.message.key,
+                patient: queued.patient,
+                outcome: accepted(now),
+            })
+            .collect();
+        self.ask(|store| {
+            let batch = batch.clone();
+            async move { store.settle(now, batch, Arc::new(Unlimited), DAY).await }
+        })
+        .await;
+    }
+}
+
+async fn day(fails_at: Option<u64>, then: Then) -> (Sent, Vec<DoseLine>, u64) {
+    let disk = Disk::default();
+    if let Some(call) = fails_at {
+        disk.fail_at(call);
+    }
+    let store = World::open(&disk, false);
+    let mut world = World {
+        disk: disk.clone(),
+        store,
+        then,
+        sent: Sent::new(),
+    };
+    let overdue = ExpiredReason::DaemonDown;
+    world
+        .ask(|store| async move {
+            let changes = PATIENTS.map(|patient| change(patient, TWICE)).into();
+            let fits = Arc::new(Unlimited);
+            store
+                .apply(hour(7), changes, Vec::new(), overdue, fits, DAY)
+                .await
+        })
+        .await;
+    loop {
+        let (next, _) = world
+            .ask(|store| async move { store.next_wake().await })
+            .await;
+        let Some(next) = next.filter(|next| *next < hour(30)) else {
+            break;
+        };
+        world
+            .ask(|store| async move {
+                store
+                    .fire(next, 100, overdue, Arc::new(Unlimited), DAY)
+                    .await
+            })
+            .await;
+        world.drain(next + crate::engine::LOOK_AHEAD).await;
+    }
+    // What follows only looks.
+    let calls = disk.calls();
+    disk.fail_at(0);
+    assert!(waiting(&world.store).await.is_empty());
+    let left = world
+        .store
+        .read(|_, memory| Ok((memory.claimed.len(), memory.later.len())));
+    assert_eq!(left.await.unwrap(), (0, 0));
+    world.store.close().await;
+    let reader = disk.reader();
+    let lines = reader.doses(None, hour(0), hour(24), hour(30)).unwrap();
+    (world.sent, lines, calls)
+}
+
+fn check(sent: &Sent, lines: &[DoseLine], then: Then, call: u64) {
+    let dues: Vec<_> = lines
+        .iter()
+        .map(|line| (line.due, line.patient.as_str()))
+        .collect();
+    let expected: Vec<_> = [8, 20]
+        .iter()
+        .flat_map(|at| PATIENTS.map(|patient| (hour(*at), patient)))
+        .collect();
+    assert_eq!(dues, expected, "{then:?} at call {call}");
+    for line in lines {
+        let told = (line.state, line.reminded.is_some(), line.messages.len());
+        assert_eq!(
+            told,
+            (DoseState::Missed, true, 1),
+            "{then:?} at call {call}: {line:?}"
+        );
+    }
+    assert_eq!(sent.len(), 6, "{then:?} at call {call}");
+    for ids in sent.values() {
+        assert_eq!(ids.len(), 1, "{then:?} at call {call}: one id for a dose");
+        let most = if then == Then::Again { 1 } else { 2 };
+        let tries = ids.values().sum::<u32>();
+        assert!(
+            (1..=most).contains(&tries),
+            "{then:?} at call {call}: {tries} tries"
+        );
+    }
+}
+
+#[tokio::test]
+async fn whatever_storage_call_of_a_day_fails_nothing_is_lost_and_nothing_doubled() {
+    let (sent, lines, calls) = day(None, Then::Again).await;
+    check(&sent, &lines, Then::Again, 0);
+    for call in 1..=calls {
+        for then in [Then::Again, Then::PowerCut] {
+            let (sent, lines, _) = day(Some(call), then).await;
+            check(&sent, &lines, then, call);
+        }
+    }
+}
