@@ -9,6 +9,7 @@ pub mod check;
 pub mod demo;
 pub mod exit;
 pub mod explain;
+mod fhir_file;
 pub mod history;
 pub mod manual;
 mod plan_texts;

@@ -198,7 +198,7 @@ fn read_source(path: &Path) -> Result<Arc<Source>, Diagnostic> {
 }
 
 /// A file with a `[day]` table, or with its keys alone.
-fn read_day(path: &Path, inherited: &Day) -> Result<Day, Exit> {
+pub(super) fn read_day(path: &Path, inherited: &Day) -> Result<Day, Exit> {
     if !path.exists() {
         return Err(no_such_file(path));
     }

@@ -1,5 +1,8 @@
 //! `dosed preview`.
 
+pub(super) mod fhir;
+mod sorted;
+
 use super::{
     exit::Exit,
     plan_texts::{self, Origin},
@@ -28,9 +31,9 @@ pub struct Args {
     /// Show what FHIR MedicationRequests ask for.
     #[arg(long, value_name = "FILE", conflicts_with = "paths")]
     fhir: Option<PathBuf>,
-    /// Show this patient alone.
+    /// Show this patient alone; with --fhir by the subject's reference or its id.
     #[arg(long, value_name = "ID")]
-    patient: Option<PatientId>,
+    patient: Option<String>,
     /// The beginning: RFC 3339, or a local date or date-time in --timezone, else in each patient's
     /// zone. Left out: now.
     #[arg(long, value_name = "T")]
@@ -60,7 +63,9 @@ pub struct Args {
 pub(super) enum Moment {
     /// With an offset.
     Instant(Timestamp),
-    /// A date is its midnight.
+    /// A date: its midnight.
+    Date(civil::Date),
+    /// Without an offset.
     Local(civil::DateTime),
 }
 
@@ -68,6 +73,7 @@ impl Moment {
     pub(super) fn in_zone(self, zone: &Zone) -> Timestamp {
         match self {
             Moment::Instant(at) => at,
+            Moment::Date(date) => zone.instant(date.at(0, 0, 0, 0)),
             Moment::Local(local) => zone.instant(local),
         }
     }
@@ -79,6 +85,11 @@ impl std::str::FromStr for Moment {
     fn from_str(text: &str) -> Result<Self, String> {
         if let Ok(at) = text.parse::<Timestamp>() {
             return Ok(Moment::Instant(at));
+        }
+        if text.len() == 10
+            && let Ok(date) = text.parse::<civil::Date>()
+        {
+            return Ok(Moment::Date(date));
         }
         // jiff reads "2026-03-02T08:00[Europe/Berlin]" as a local time too, without its zone.
         let local = text
@@ -111,10 +122,17 @@ struct Line<'a> {
 /// Runs the command.
 #[must_use]
 pub fn run(args: &Args) -> Exit {
-    if args.fhir.is_some() {
-        terminal::write_stderr("dosed: --fhir is not supported yet\n");
-        return Exit::Usage;
+    if let Some(path) = &args.fhir {
+        return fhir::run(args, path);
     }
+    let patient = match args.patient.as_deref().map(str::parse::<PatientId>) {
+        None => None,
+        Some(Ok(patient)) => Some(patient),
+        Some(Err(error)) => {
+            terminal::write_stderr(&format!("dosed: --patient: {error}\n"));
+            return Exit::Usage;
+        }
+    };
     let now = Timestamp::now();
     let origin = Origin {
         paths: &args.paths,
@@ -122,7 +140,7 @@ pub fn run(args: &Args) -> Exit {
         zone: args.timezone.clone(),
         language: None,
         day: args.day.as_deref(),
-        patient: args.patient.as_ref(),
+        patient: patient.as_ref(),
     };
     let plans = match plan_texts::read(&origin, now) {
         Ok(plans) => plans,

@@ -6,6 +6,7 @@
 mod day;
 pub mod diagnostic;
 pub mod explain;
+pub mod fhir;
 mod grammar;
 mod patient_id;
 mod projection;
