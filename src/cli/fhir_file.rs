@@ -2,7 +2,7 @@
 //! its size does not matter.
 
 use super::{exit::Exit, terminal};
-use crate::plan::fhir::{self, Names, Refusal, Resource};
+use crate::plan::fhir::{self, Names, Refusal};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt;
 use std::fs::File;
@@ -82,7 +82,7 @@ impl FhirFileError {
 }
 
 /// What a line or a document gave: a resource with its `fullUrl`, or why there is none.
-pub(super) type Found<'a> = Result<(Resource<'a>, Option<String>), Located>;
+pub(super) type Found<'a> = Result<fhir::Addressed<'a>, Located>;
 
 impl FhirFile {
     pub(super) fn open(path: &Path) -> Result<Self, FhirFileError> {
@@ -115,6 +115,11 @@ impl FhirFile {
             bytes,
             layout,
         })
+    }
+
+    /// How long the file is.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Calls `visit` with each resource, in the order of the file. Of NDJSON only the lines for

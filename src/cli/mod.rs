@@ -11,6 +11,7 @@ pub mod exit;
 pub mod explain;
 mod fhir_file;
 pub mod history;
+pub mod import;
 pub mod manual;
 mod plan_texts;
 pub mod preview;
@@ -47,6 +48,7 @@ enum Command {
     Check(check::Args),
     Explain(explain::Args),
     Preview(preview::Args),
+    Import(import::Args),
     Demo(demo::Args),
     Status(status::Args),
     History(history::Args),
@@ -84,6 +86,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Preview(args) => preview::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),
         Command::History(args) => history::run(&args),

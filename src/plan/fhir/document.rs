@@ -72,6 +72,9 @@ pub fn head(text: &str) -> Result<Kind, Refusal> {
     })
 }
 
+/// A resource and its `fullUrl` in a Bundle.
+pub type Addressed<'a> = (Resource<'a>, Option<String>);
+
 /// Calls `visit` with each resource of a text, those of Bundles one by one, in order. `names` is
 /// told of the addresses that a Bundle gives to its Patients and Medications.
 ///
@@ -80,7 +83,7 @@ pub fn head(text: &str) -> Result<Kind, Refusal> {
 /// a refusal and does not stop the others.
 pub fn resources<'a>(
     text: &'a str,
-    visit: &mut dyn FnMut(Result<(Resource<'a>, Option<String>), Refusal>),
+    visit: &mut dyn FnMut(Result<Addressed<'a>, Refusal>),
 ) -> Result<(), Refusal> {
     let kind = head(text)?;
     if kind != Kind::Bundle {

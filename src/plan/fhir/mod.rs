@@ -17,11 +17,13 @@ mod repeat;
 mod request;
 mod resource;
 mod times;
+mod write;
 
-pub use course::{Course, Pattern, WhenNeeded};
-pub use document::{Kind, Names, PatientName, Resource, head, resources};
+pub use course::{Course, End, OnDays, Pattern, WhenNeeded};
+pub use document::{Addressed, Kind, Names, PatientName, Resource, head, resources};
 pub use instant::Moment;
 pub use request::{Request, Unscheduled, read};
+pub use write::{Subject, Written, slug, write};
 
 use super::{Day, Zone};
 

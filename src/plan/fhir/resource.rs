@@ -98,6 +98,10 @@ pub(super) struct Coding {
 }
 
 #[derive(Debug, Deserialize)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "the element is called like its type in FHIR"
+)]
 pub(super) struct Reference {
     pub(super) reference: Option<String>,
     pub(super) display: Option<String>,
