@@ -19,6 +19,9 @@ mod resource;
 mod times;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use course::{Course, End, OnDays, Pattern, WhenNeeded};
 pub use document::{Addressed, Kind, Names, PatientName, Resource, head, resources};
 pub use instant::Moment;

@@ -159,7 +159,7 @@ pub fn write(subject: &Subject, requests: &[Request], terms: &Terms) -> Written 
             } else {
                 base
             };
-            let id = unique(wanted, &mut ids);
+            let id = unique(&wanted, &mut ids);
             medications.push_str("\n[[medication]]\n");
             item.render(&name, &id, &mut medications);
         }
@@ -200,8 +200,8 @@ fn head(subject: &Subject, zone: &Zone) -> String {
     head
 }
 
-fn unique(wanted: String, taken: &mut HashSet<String>) -> String {
-    let mut id = wanted.clone();
+fn unique(wanted: &str, taken: &mut HashSet<String>) -> String {
+    let mut id = wanted.to_owned();
     let mut number = 2;
     while !taken.insert(id.clone()) {
         id = format!("{wanted}-{number}");

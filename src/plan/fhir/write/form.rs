@@ -64,21 +64,21 @@ fn once(course: &Course, zone: &Zone) -> Option<Vec<Item>> {
     Some(vec![Item::default().with("once", value)])
 }
 
-/// How a course ends, as a key with its value; `alone`: one medication says all of it.
-fn end(course: &Course, zone: &Zone, alone: bool) -> Option<Option<(&'static str, String)>> {
+/// The item with the course's end; `alone`: this one medication says all of the course.
+fn ended(item: Item, course: &Course, zone: &Zone, alone: bool) -> Option<Item> {
     if let (Some(count), true, None) = (course.count, alone, course.end)
         && count <= DOSES_MAX
     {
-        return Some(Some(("doses", count.to_string())));
+        return Some(item.with("doses", count.to_string()));
     }
     if alone
         && course.count.is_none()
         && let Some(span) = &course.span
     {
-        return Some(Some(("for", quoted(span))));
+        return Some(item.with("for", quoted(span)));
     }
     let Some(last) = course.last(zone) else {
-        return Some(None);
+        return Some(item);
     };
     let bound = match (course.count, course.end) {
         (None, Some(End::Before(second))) => Timestamp::from_second(second - 1)
@@ -87,7 +87,7 @@ fn end(course: &Course, zone: &Zone, alone: bool) -> Option<Option<(&'static str
         _ => None,
     };
     let value = bound.or_else(|| local(last, zone))?;
-    Some(Some(("end", value)))
+    Some(item.with("end", value))
 }
 
 fn elapsed(course: &Course, first: i64, every: i64, zone: &Zone) -> Option<Vec<Item>> {
@@ -108,13 +108,17 @@ fn elapsed(course: &Course, first: i64, every: i64, zone: &Zone) -> Option<Vec<I
         if last.is_some_and(|last| at > last) {
             break;
         }
-        let mut item = Item::default()
+        let item = Item::default()
             .with("every", quoted(&distance(minutes * turns)))
             .with("first", local(at, zone)?);
-        if let Some((key, value)) = end(course, zone, turns == 1)? {
-            item = item.with(key, value);
-        }
-        items.push(item);
+        let item = match course.start {
+            // A length counts from the date, and not from the first dose.
+            Some(Moment::Date(date)) if course.span.is_some() && turns == 1 => {
+                item.with("start", date.to_string())
+            }
+            _ => item,
+        };
+        items.push(ended(item, course, zone, turns == 1)?);
     }
     Some(items)
 }
@@ -135,6 +139,7 @@ fn clock(course: &Course, on: OnDays, minutes: &[i32], zone: &Zone) -> Option<Ve
     shifts.dedup();
     let mut items = Vec::new();
     let single = shifts == [0];
+    let last = course.last(zone).map(|last| zone.local(last).date());
     for shift in shifts {
         let times: Vec<String> = minutes
             .iter()
@@ -149,8 +154,14 @@ fn clock(course: &Course, on: OnDays, minutes: &[i32], zone: &Zone) -> Option<Ve
             several => format!("[{}]", several.join(", ")),
         };
         let groups = days(on, first, shift)?;
-        let alone = single && groups.len() == 1;
+        let only = single && groups.len() == 1;
         for days in groups {
+            // A length counts from the start of the course.
+            let alone = only && days.from == first;
+            // Over before its first day: the plan language refuses an end before the start.
+            if last.is_some_and(|last| last < days.from) {
+                continue;
+            }
             let mut item = Item::default();
             if let Some(words) = &days.words {
                 item = item.with("days", quoted(words));
@@ -166,7 +177,7 @@ fn clock(course: &Course, on: OnDays, minutes: &[i32], zone: &Zone) -> Option<Ve
                 return None;
             }
             item = item.with("start", begin);
-            let end = match (course.end, course.count) {
+            item = match (course.end, course.count) {
                 (Some(End::Day(last)), None) if course.span.is_none() || !alone => {
                     let last = if shift < 0 {
                         last.yesterday().ok()?
@@ -176,13 +187,10 @@ fn clock(course: &Course, on: OnDays, minutes: &[i32], zone: &Zone) -> Option<Ve
                     if last < days.from || last < first {
                         continue;
                     }
-                    Some(("end", last.to_string()))
+                    item.with("end", last.to_string())
                 }
-                _ => end(course, zone, alone)?,
+                _ => ended(item, course, zone, alone)?,
             };
-            if let Some((key, value)) = end {
-                item = item.with(key, value);
-            }
             items.push(item);
         }
     }
