@@ -34,7 +34,8 @@ fn others() -> [Value; 3] {
 }
 
 fn ndjson(values: &[Value]) -> String {
-    values.iter().map(|value| format!("{value}\n")).collect()
+    let lines: Vec<String> = values.iter().map(Value::to_string).collect();
+    lines.join("\n") + "\n"
 }
 
 fn file(directory: &TempDir, text: &str) -> String {

@@ -95,6 +95,10 @@ fn case(
     }
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the tables read better with values"
+)]
 fn repeat(repeat: Value) -> Value {
     json!({ "repeat": repeat })
 }
