@@ -330,12 +330,12 @@ async fn numbers_are_kept_over_an_end_and_shared_by_one_address() {
     apply(
         &store,
         hour(7),
-        vec![change("mother", TWICE), child, change("c", TWICE)],
+        vec![change("mother", TWICE), child, change("neighbour", TWICE)],
     )
     .await;
     let contacts = async || {
         let heads = store.plan_heads().await.unwrap();
-        ["mother", "child", "c"].map(|it| heads[it].contact.unwrap())
+        ["mother", "child", "neighbour"].map(|it| heads[it].contact.unwrap())
     };
     assert_eq!(contacts().await, [1, 1, 2]);
     let names = [1, 2, 3].map(|number| store.pseudonym(number));
@@ -347,7 +347,7 @@ async fn numbers_are_kept_over_an_end_and_shared_by_one_address() {
     let store = reopen(store, &options(&directory)).await;
     assert_eq!([1, 2, 3].map(|number| store.pseudonym(number)), names);
     let reader = open_reader(&options(&directory)).unwrap();
-    for (name, patient) in names.iter().zip(["mother", "child", "c"]) {
+    for (name, patient) in names.iter().zip(["mother", "child", "neighbour"]) {
         assert_eq!(reader.who(name).unwrap().as_deref(), Some(patient));
         assert!(!name.contains(patient));
     }
