@@ -1,6 +1,7 @@
 //! The WeChat Official Account (服务号) channel: template messages under a stable token.
 
 mod answer;
+pub mod callback;
 pub mod crypto;
 pub mod errcode;
 mod http;
