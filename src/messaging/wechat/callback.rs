@@ -25,3 +25,6 @@ pub use passive::TEXT_BYTES_MAX;
 pub use query::Query;
 pub use reception::{Answer, Mode, Reception, Settings};
 pub use refusal::Refusal;
+
+#[cfg(test)]
+mod tests;
