@@ -1,6 +1,7 @@
 //! `config.example.toml` explains every key there is, and works as it stands.
 
 use dosed::daemon::config::{Channel, Config, Environment, TABLES};
+use dosed::messaging::wechat::callback::Mode;
 use dosed::plan::diagnostic::Source;
 use dosed::plan::reader::Document;
 
@@ -10,6 +11,14 @@ fn config(text: &str) -> Config {
     let source = Source::new("/srv/config.example.toml", text);
     let config = Config::parse(&source, &Environment::default());
     config.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// With the keys that stand in it as comments, since they have no default to show.
+fn whole(text: &str) -> String {
+    let keys = ["ca_file", "public", "original_id"];
+    keys.iter().fold(text.to_owned(), |text, key| {
+        text.replace(&format!("\n# {key} ="), &format!("\n{key} ="))
+    })
 }
 
 #[test]
@@ -22,19 +31,23 @@ fn the_example_is_accepted_without_a_doubt() {
 #[test]
 fn the_example_is_right_for_wechat_too() {
     let text = EXAMPLE.replace("channel = \"console\"", "channel = \"wechat\"");
-    let config = config(&text.replace("# ca_file", "ca_file"));
+    let config = config(&whole(&text));
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     let Channel::WeChat(wechat) = config.messaging.channel else {
         panic!("{text}")
     };
     assert_eq!(wechat.appid, "wx0123456789abcdef");
+    let callback = wechat.callback.unwrap();
+    assert_eq!(callback.path, "/wechat");
+    assert_eq!(callback.mode, Mode::Secure);
+    assert_eq!(callback.original_id.as_deref(), Some("gh_0123456789ab"));
+    assert_eq!(config.http.public, Some("127.0.0.1:8381".parse().unwrap()));
     assert_eq!(wechat.ca_file.unwrap(), std::path::Path::new("/srv/ca.pem"));
 }
 
 #[test]
 fn every_key_stands_in_the_example() {
-    let text = EXAMPLE.replace("# ca_file", "ca_file");
-    let source = Source::new("config.example.toml", text);
+    let source = Source::new("config.example.toml", whole(EXAMPLE));
     let document = Document::parse(&source);
     let mut absent = Vec::new();
     for table in TABLES {

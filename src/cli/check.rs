@@ -5,6 +5,7 @@ use super::terminal;
 use crate::daemon::config::{Channel, Config, ConfigError, ConfigErrorKind, Environment};
 use crate::daemon::plan_files::{self, LoadedPlan, PlanFile, ScanError, Terms};
 use crate::messaging::wechat::Settings;
+use crate::messaging::wechat::crypto::Cipher;
 use crate::messaging::{Limits, WeChat};
 use crate::plan::diagnostic::{Diagnostic, Severity};
 use crate::plan::{Day, Defaults, Language, Zone};
@@ -119,7 +120,20 @@ impl Check {
                 self.findings.push(finding);
             }
         }
-        for error in [secret.err(), ca_pem.err()].into_iter().flatten() {
+        let callback = config.callback_secrets();
+        if let (Channel::WeChat(wechat), Ok(Some(secrets))) = (&config.messaging.channel, &callback)
+            && let Some(key) = &secrets.aes_key
+            && let Err(error) = Cipher::new(key.expose(), &wechat.appid)
+        {
+            let path = config.source.path();
+            let message = format!("`wechat.aes_key_file`: {error}");
+            self.findings
+                .push(Diagnostic::about_file(Severity::Error, path, message));
+        }
+        for error in [secret.err(), ca_pem.err(), callback.err()]
+            .into_iter()
+            .flatten()
+        {
             let findings = error.diagnostics.into_iter();
             if error.kind == ConfigErrorKind::Denied {
                 // The daemon's user may, where the one who checks may not.

@@ -135,6 +135,7 @@ async fn remind(
         ready_file: None,
         environment,
         clock: Arc::new(clock.clone()),
+        inbox: None,
     };
     let control = Control {
         stop,

@@ -55,6 +55,7 @@ pub fn run(args: Args) -> Exit {
         ready_file: args.ready_file,
         environment,
         clock,
+        inbox: None,
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -99,7 +100,11 @@ fn refused(error: &ConfigError) -> Exit {
 pub(super) fn exit_of(error: &DaemonError) -> Exit {
     match error {
         DaemonError::Store(error) => super::store_exit(error),
-        DaemonError::Config(_) | DaemonError::Channel(_) | DaemonError::NoSecret => Exit::Config,
+        DaemonError::Config(_)
+        | DaemonError::Channel(_)
+        | DaemonError::NoSecret
+        | DaemonError::Callback(_)
+        | DaemonError::NoInbox => Exit::Config,
         DaemonError::Console(_) | DaemonError::StoreLost => Exit::Io,
         DaemonError::Listen { error, .. } | DaemonError::ReadyFile { error, .. } => {
             match error.kind() {

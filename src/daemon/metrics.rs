@@ -3,6 +3,7 @@
 
 use super::housekeeping::Job;
 use crate::engine::{Class, DoseState, ExpiredReason, Settlement};
+use crate::messaging::wechat::callback::{InboundKind, InboundResult};
 use crate::messaging::{Outcome, wechat};
 use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
@@ -31,21 +32,6 @@ const DURATION_SECONDS: [f64; 12] = [
 
 /// Outcomes of check-ins, in the order of [`crate::store::Tally`].
 const CHECK_IN_OUTCOMES: [&str; 3] = ["no_answer", "expired", "cancelled"];
-
-/// What contacts can send: messages of the platform's kinds, and events.
-const INBOUND_KINDS: [&str; 8] = [
-    "text",
-    "image",
-    "voice",
-    "video",
-    "shortvideo",
-    "location",
-    "link",
-    "event",
-];
-
-/// What became of what they sent.
-const INBOUND_RESULTS: [&str; 3] = ["accepted", "duplicate", "refused"];
 
 /// What staff and caregivers are told of.
 const ALERT_KINDS: [&str; 6] = [
@@ -298,12 +284,9 @@ impl Metrics {
         for outcome in CHECK_IN_OUTCOMES {
             drop(self.check_ins.get_or_create(&[("outcome", outcome)]));
         }
-        for kind in INBOUND_KINDS {
-            for result in INBOUND_RESULTS {
-                drop(
-                    self.inbound
-                        .get_or_create(&[("kind", kind), ("result", result)]),
-                );
+        for kind in InboundKind::ALL {
+            for result in InboundResult::ALL {
+                drop(self.inbound_series(kind, result));
             }
         }
         for kind in ALERT_KINDS {
@@ -324,6 +307,16 @@ impl Metrics {
         for result in ["ok", "failed"] {
             drop(self.store_commits.get_or_create(&[("result", result)]));
         }
+    }
+
+    /// Counts one push of the platform.
+    pub fn came_in(&self, kind: InboundKind, result: InboundResult) {
+        self.inbound_series(kind, result).inc();
+    }
+
+    fn inbound_series(&self, kind: InboundKind, result: InboundResult) -> Counter {
+        let labels = [("kind", kind.name()), ("result", result.name())];
+        self.inbound.get_or_create_owned(&labels)
     }
 
     /// Counts one try to send.

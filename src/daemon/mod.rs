@@ -3,6 +3,7 @@
 //! [`run`] brings the tasks up in the order in which they need each other, supervises them, and
 //! takes them down in good order. A task that ends by itself ends the daemon: systemd restarts it.
 
+pub mod callback;
 pub mod clock;
 pub mod config;
 pub mod dispatcher;

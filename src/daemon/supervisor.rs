@@ -12,6 +12,8 @@ use super::vitals::Vitals;
 use super::worker::Handoff;
 use super::{housekeeping, recorder, scheduler, worker};
 use crate::http::{self, Source};
+use crate::messaging::wechat::callback::{self, Inbox, Reception};
+use crate::messaging::wechat::crypto::CryptoError;
 use crate::messaging::wechat::{Settings, SettingsError};
 use crate::messaging::{self, Channel, Console, WeChat};
 use crate::store::{self, OpenError, Store, Telemetry};
@@ -41,6 +43,9 @@ pub struct Options {
     pub environment: Environment,
     /// The clock of all tasks.
     pub clock: Arc<dyn Clock>,
+    /// Takes what contacts send. Without it `http.public` is refused: to tell the platform that
+    /// something was taken, and drop it, would lose a patient's answer.
+    pub inbox: Option<Arc<dyn Inbox>>,
 }
 
 /// Why the daemon did not start, or ended by itself.
@@ -58,6 +63,12 @@ pub enum DaemonError {
     /// The channel cannot be made.
     #[error("{0}")]
     Channel(#[from] SettingsError),
+    /// The callback's key is none.
+    #[error("`wechat.aes_key_file`: {0}")]
+    Callback(#[from] CryptoError),
+    /// There is nobody to take what contacts send.
+    #[error("`http.public` is set, and this release does not take callbacks yet; remove it")]
+    NoInbox,
     /// Standard output cannot be written to.
     #[error("standard output cannot be used: {0}")]
     Console(io::Error),
@@ -118,6 +129,31 @@ pub fn outlet(config: &Config, metrics: &Arc<Metrics>) -> Result<Outlet, DaemonE
     })
 }
 
+/// Makes the callback address of the account; `None` where none is to be served.
+///
+/// # Errors
+/// A secret cannot be used, or there is nobody to take what comes.
+pub fn reception(
+    config: &Config,
+    inbox: Option<Arc<dyn Inbox>>,
+) -> Result<Option<Arc<Reception>>, DaemonError> {
+    let config::Channel::WeChat(wechat) = &config.messaging.channel else {
+        return Ok(None);
+    };
+    let (Some(secrets), Some(callback)) = (config.callback_secrets()?, &wechat.callback) else {
+        return Ok(None);
+    };
+    let settings = callback::Settings {
+        appid: wechat.appid.clone(),
+        account: callback.original_id.clone(),
+        token: secrets.token,
+        aes_key: secrets.aes_key,
+        mode: callback.mode,
+    };
+    let inbox = inbox.ok_or(DaemonError::NoInbox)?;
+    Ok(Some(Arc::new(Reception::new(&settings, inbox)?)))
+}
+
 /// Runs the daemon until `control` stops it.
 ///
 /// # Errors
@@ -127,8 +163,9 @@ pub async fn run(config: Config, options: Options, control: Control) -> Result<(
     let clock = Arc::clone(&options.clock);
     let metrics = Arc::new(Metrics::new(clock.now().as_millisecond() as f64 / 1e3));
     let outlet = outlet(&config, &metrics)?;
+    let reception = reception(&config, options.inbox.clone())?;
     let store = open_store(&config, &metrics).await?;
-    let listeners = Listeners::bind(&config).await?;
+    let listeners = Listeners::bind(&config, reception).await?;
     let vitals = Arc::new(Vitals::default());
     let shared = Arc::new(Shared::new(clock, store, vitals, metrics, outlet));
     let mut tasks = Tasks::start(&shared, config, &options, listeners, &control);
@@ -174,10 +211,19 @@ struct Listeners {
     private_address: SocketAddr,
     admin: UnixListener,
     admin_path: PathBuf,
+    public: Option<Public>,
+}
+
+/// The public listener, bound, with all that it serves.
+struct Public {
+    listener: TcpListener,
+    address: SocketAddr,
+    path: String,
+    reception: Arc<Reception>,
 }
 
 impl Listeners {
-    async fn bind(config: &Config) -> Result<Self, DaemonError> {
+    async fn bind(config: &Config, reception: Option<Arc<Reception>>) -> Result<Self, DaemonError> {
         let address = config.http.private;
         let failed = |address: String| move |error| DaemonError::Listen { address, error };
         let private = TcpListener::bind(address)
@@ -186,11 +232,28 @@ impl Listeners {
         let private_address = private.local_addr().map_err(failed(address.to_string()))?;
         let admin_path = config.http.admin.clone();
         let admin = bind_admin(&admin_path).map_err(failed(admin_path.display().to_string()))?;
+        let public = match (config.http.public, reception, &config.messaging.channel) {
+            (Some(address), Some(reception), config::Channel::WeChat(wechat)) => {
+                let callback = wechat.callback.as_ref();
+                let path = callback.map_or("/", |callback| &callback.path).to_owned();
+                let listener = TcpListener::bind(address)
+                    .await
+                    .map_err(failed(address.to_string()))?;
+                Some(Public {
+                    address: listener.local_addr().map_err(failed(address.to_string()))?,
+                    listener,
+                    path,
+                    reception,
+                })
+            }
+            _ => None,
+        };
         Ok(Self {
             private,
             private_address,
             admin,
             admin_path,
+            public,
         })
     }
 }
@@ -222,6 +285,7 @@ struct Tasks {
     monitor: Arc<Monitor>,
     admin_path: PathBuf,
     private_address: SocketAddr,
+    public_address: Option<SocketAddr>,
 }
 
 /// How a task ended.
@@ -281,6 +345,12 @@ impl Tasks {
             to_planner,
             stop,
         );
+        let public_address = listeners.public.as_ref().map(|public| public.address);
+        if let Some(public) = listeners.public {
+            let (path, reception) = (public.path, public.reception);
+            let served = http::serve_public(public.listener, path, reception, stop.clone());
+            spawn(&mut running, "public listener", served);
+        }
         let monitored = Arc::clone(&monitor).run(stop.clone());
         running.spawn(async move {
             match monitored.await {
@@ -326,6 +396,7 @@ impl Tasks {
             monitor,
             admin_path: listeners.admin_path,
             private_address: listeners.private_address,
+            public_address,
         }
     }
 
@@ -363,10 +434,12 @@ impl Tasks {
     /// The daemon works: says where, to whoever asked to be told.
     async fn announce(&self, shared: &Shared, options: &Options) -> Result<(), DaemonError> {
         let private = self.private_address.to_string();
-        tracing::info!(private, admin = %self.admin_path.display(), "listening");
-        let ready = serde_json::json!({ "private": private });
+        let public = self.public_address.map(|address| address.to_string());
+        tracing::info!(private, public, admin = %self.admin_path.display(), "listening");
+        let ready = serde_json::json!({ "private": private, "public": public });
         let endpoints = serde_json::json!({
             "private": private,
+            "public": public,
             "admin": self.admin_path,
             "pid": std::process::id(),
         });

@@ -1,10 +1,13 @@
-//! The listeners: health and metrics on the private one, administration on a Unix socket.
+//! The listeners: health and metrics on the private one, the platform's callback on the public
+//! one, administration on a Unix socket.
 //!
 //! This module reaches the rest only through the handles given to it: a [`Source`] that answers
 //! what is asked, and a channel into which administrative requests go.
 
 pub mod admin;
+pub mod callback;
 pub mod health;
+mod public;
 
 use axum::Router;
 use axum::extract::State;
@@ -16,6 +19,7 @@ use std::io;
 use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// What the private listener may ask of the daemon. All answers are immediate: nothing waits for
 /// the store or the API.
@@ -47,6 +51,17 @@ fn private(source: Arc<dyn Source>) -> Router {
 /// The listener failed.
 pub async fn serve_private(listener: TcpListener, source: Arc<dyn Source>) -> io::Result<()> {
     axum::serve(listener, private(source)).await
+}
+
+/// Serves the callback of the messaging platform at `path` until `stop`, and then what is under
+/// way. Nothing of the private listener can be reached here.
+pub async fn serve_public(
+    listener: TcpListener,
+    path: String,
+    callback: Arc<dyn callback::Callback>,
+    stop: CancellationToken,
+) {
+    public::serve(listener, callback::router(&path, callback), stop).await;
 }
 
 /// Serves the administration socket's routes for as long as the socket works.

@@ -3,6 +3,8 @@
 //! Everything here is synchronous and takes the instant as an argument; `server` puts it behind
 //! HTTP and a lock.
 
+use super::callback::Pushed;
+use super::code::{BadCode, Code, CodeRequest, Codes};
 use super::fault::{Fault, Faults};
 use super::template::Template;
 use super::token::{Count, Grant, Tokens, Verdict, day};
@@ -84,11 +86,27 @@ pub(super) struct Account {
     used: Count,
     next_msgid: i64,
     record: bool,
+    codes: Codes,
     pub(super) deliveries: Vec<Delivered>,
+    /// What phones show, in the order in which it came.
+    pub(super) timeline: Vec<Line>,
+    pub(super) pushes: Vec<Pushed>,
     pub(super) attempts: Vec<Attempt>,
     pub(super) counts: Counts,
     pub(super) faults: Faults,
     pub(super) queued_faults: VecDeque<Fault>,
+}
+
+/// One thing on a phone.
+pub(super) enum Line {
+    /// A message of the account: its place among the deliveries.
+    Delivered(usize),
+    /// What the follower wrote or did.
+    Own {
+        openid: Arc<str>,
+        at: Timestamp,
+        text: String,
+    },
 }
 
 /// What is delivered once: openid and `client_msg_id`.
@@ -124,7 +142,10 @@ impl Account {
             used: Count::default(),
             next_msgid: FIRST_MSGID,
             record: options.record,
+            codes: Codes::default(),
             deliveries: Vec::new(),
+            timeline: Vec::new(),
+            pushes: Vec::new(),
             attempts: Vec::new(),
             counts: Counts::default(),
             faults: options.faults,
@@ -248,23 +269,13 @@ impl Account {
         }
         self.counts.accepted += 1;
         if self.record {
-            self.deliveries.push(Delivered {
-                seq: self.deliveries.len() as u64 + 1,
-                msgid,
-                received,
-                touser: openid,
-                client_msg_id: key.map(|(_, id)| id),
-                content: Content::Template {
-                    template,
-                    url: send.url,
-                    data: send
-                        .data
-                        .into_iter()
-                        .map(|(name, value)| (name, value.value))
-                        .collect(),
-                },
-                duplicates: 0,
-            });
+            let data = send.data.into_iter();
+            let content = Content::Template {
+                template,
+                url: send.url,
+                data: data.map(|(name, value)| (name, value.value)).collect(),
+            };
+            self.deliver(openid, msgid, key.map(|(_, id)| id), content, received);
         }
         Ok(Taken {
             msgid,
@@ -311,17 +322,85 @@ impl Account {
         let msgid = self.take_msgid();
         self.counts.accepted += 1;
         if self.record {
-            self.deliveries.push(Delivered {
-                seq: self.deliveries.len() as u64 + 1,
-                msgid,
-                received,
-                touser,
-                client_msg_id: None,
-                content: Content::Text(send.text.content),
-                duplicates: 0,
-            });
+            let content = Content::Text(send.text.content);
+            self.deliver(touser, msgid, None, content, received);
         }
         Ok(())
+    }
+
+    /// An answer that needs no allowance: in the response to a push, or the platform's own.
+    pub(super) fn show(&mut self, openid: &str, text: &str, now: Timestamp) {
+        let Some(fan) = self.fans.get(openid) else {
+            return;
+        };
+        let touser = Arc::clone(&fan.openid);
+        let msgid = self.take_msgid();
+        if self.record {
+            self.deliver(touser, msgid, None, Content::Text(text.to_owned()), now);
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        touser: Arc<str>,
+        msgid: i64,
+        client_msg_id: Option<Arc<str>>,
+        content: Content,
+        received: Timestamp,
+    ) {
+        self.timeline.push(Line::Delivered(self.deliveries.len()));
+        self.deliveries.push(Delivered {
+            seq: self.deliveries.len() as u64 + 1,
+            msgid,
+            received,
+            touser,
+            client_msg_id,
+            content,
+            duplicates: 0,
+        });
+    }
+
+    /// What a follower wrote or did, for their own phone; gives the number of the message.
+    pub(super) fn wrote(&mut self, openid: &str, text: &str, now: Timestamp) -> Option<i64> {
+        let openid = Arc::clone(&self.fans.get(openid)?.openid);
+        if self.record {
+            self.timeline.push(Line::Own {
+                openid,
+                at: now,
+                text: text.to_owned(),
+            });
+        }
+        Some(self.take_msgid())
+    }
+
+    /// Remembers what came of a push, if such things are remembered.
+    pub(super) fn note_push(&mut self, pushed: Pushed) {
+        if self.record {
+            self.pushes.push(pushed);
+        }
+    }
+
+    /// Whether somebody follows now.
+    pub(super) fn follows(&self, openid: &str) -> bool {
+        self.fans.get(openid).is_some_and(|fan| fan.following)
+    }
+
+    /// `POST /cgi-bin/qrcode/create`.
+    pub(super) fn make_code(
+        &mut self,
+        request: CodeRequest,
+        now: Timestamp,
+    ) -> Result<Code, Refusal> {
+        let made = self.codes.make(request, now).cloned();
+        made.map_err(|bad| match bad {
+            BadCode::ActionName => Refusal::new(40052, "invalid action_name"),
+            BadCode::ActionInfo => Refusal::new(40053, "invalid action info"),
+        })
+    }
+
+    /// The codes that can be scanned now, newest first.
+    pub(super) fn codes(&self, now: Timestamp) -> impl Iterator<Item = &Code> {
+        self.codes.working(now)
     }
 
     /// The templates, in the order in which they were given.
@@ -422,7 +501,7 @@ impl Account {
         Some(seen.msgid)
     }
 
-    fn take_msgid(&mut self) -> i64 {
+    pub(super) fn take_msgid(&mut self) -> i64 {
         let msgid = self.next_msgid;
         self.next_msgid += 1;
         msgid

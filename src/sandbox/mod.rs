@@ -5,9 +5,12 @@
 //! come as an `errcode` inside HTTP 200, tokens expire and are renewed by the platform's rules,
 //! values are checked against their keyword's kind, a repeated (openid, `client_msg_id`) within
 //! ten minutes is delivered once. Where the platform's behaviour is not documented it is strict.
-//! It knows the wire types of [`crate::messaging::wechat`] and nothing else of this crate.
+//! It knows the wire types and the cryptography of [`crate::messaging::wechat`] and nothing else of
+//! this crate.
 //!
-//! A browser that opens its address sees the phones of its followers.
+//! A browser that opens its address sees the phones of its followers, and can write on them. With a
+//! [`Callback`] what a follower writes and does is pushed to the account, again and again until it
+//! is taken, and template messages are reported.
 //!
 //! # What this does not promise
 //!
@@ -16,17 +19,25 @@
 
 mod account;
 mod answer;
+mod callback;
+mod code;
 mod connection;
+mod deed;
 mod fault;
 mod phone;
+mod push;
 mod server;
 mod template;
 mod token;
 
 pub use account::Act;
+pub use callback::{Callback, CallbackMode, Pushed};
+pub use code::Code;
 pub use fault::{Fault, Faults};
+pub use push::{Push, Report};
 pub use template::{BadValue, Flaw, Keyword, Kind, Template};
 
+use deed::Deed;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use server::{Running, Shared};
@@ -37,6 +48,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio_util::sync::DropGuard;
 
 /// The sandbox's wall clock.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -77,6 +89,8 @@ pub struct Options {
     pub faults: Faults,
     /// What the phone page shows beside the messages.
     pub page: Page,
+    /// Where followers' messages are pushed to; `None` pushes nothing.
+    pub callback: Option<Callback>,
 }
 
 impl Default for Options {
@@ -94,6 +108,7 @@ impl Default for Options {
             now: Arc::new(Timestamp::now),
             faults: Faults::none(),
             page: Page::default(),
+            callback: None,
         }
     }
 }
@@ -238,6 +253,7 @@ pub struct Sandbox {
     shared: Arc<Shared>,
     addr: SocketAddr,
     running: Mutex<Option<Running>>,
+    _gone: DropGuard,
 }
 
 impl Sandbox {
@@ -265,6 +281,7 @@ impl Sandbox {
         let running = Running::start(listen, Arc::clone(&shared)).await?;
         let addr = running.addr();
         Ok(Sandbox {
+            _gone: shared.gone.clone().drop_guard(),
             shared,
             addr,
             running: Mutex::new(Some(running)),
@@ -375,13 +392,65 @@ impl Sandbox {
 
     /// Somebody follows the account, for the first time or again.
     pub fn follow(&self, openid: &str) {
-        let now = self.shared.now();
-        self.shared.account().follow(openid, now);
+        self.shared.do_as(openid, Deed::Follow);
     }
 
     /// Somebody stops following: sends to them are refused with 43004.
     pub fn unfollow(&self, openid: &str) {
-        self.shared.account().unfollow(openid);
+        self.shared.do_as(openid, Deed::Unfollow);
+    }
+
+    /// A follower writes a text.
+    pub fn write(&self, openid: &str, text: &str) {
+        self.shared.do_as(openid, Deed::Write(text.to_owned()));
+    }
+
+    /// A follower taps an item of a menu message.
+    pub fn tap(&self, openid: &str, id: &str, content: &str) {
+        let (id, content) = (id.to_owned(), content.to_owned());
+        self.shared.do_as(openid, Deed::Tap { id, content });
+    }
+
+    /// Somebody scans a code by its ticket, and follows if they did not; false if there is no such
+    /// code any more.
+    pub fn scan(&self, openid: &str, ticket: &str) -> bool {
+        self.shared.do_as(openid, Deed::Scan(ticket.to_owned()))
+    }
+
+    /// Pushes anything as if it had happened.
+    pub fn push(&self, openid: &str, push: Push) {
+        let msgid = self.shared.account().take_msgid();
+        self.shared.push(openid, push, msgid);
+    }
+
+    /// Sets, changes or takes away the account's callback.
+    pub fn set_callback(&self, callback: Option<Callback>) {
+        self.shared.set_callback(callback);
+    }
+
+    /// What was pushed and came to an end, in that order.
+    #[must_use]
+    pub fn pushes(&self) -> Vec<Pushed> {
+        self.shared.account().pushes.clone()
+    }
+
+    /// As [`Sandbox::wait_for`], for what was pushed.
+    #[must_use = "false says that it was waited for in vain"]
+    pub async fn wait_for_pushes(
+        &self,
+        mut is_met: impl FnMut(&[Pushed]) -> bool,
+        timeout: Duration,
+    ) -> bool {
+        self.shared
+            .wait_until(|account| is_met(&account.pushes), timeout)
+            .await
+    }
+
+    /// The codes that can be scanned now, newest first.
+    #[must_use]
+    pub fn codes(&self) -> Vec<Code> {
+        let now = self.shared.now();
+        self.shared.account().codes(now).cloned().collect()
     }
 
     /// A follower does something after which the account may write freely for a while.

@@ -1,18 +1,18 @@
 //! The phone page: what the followers' phones show, live in a browser.
 //!
-//! Plain files without a build step, a snapshot (`/phone/state`) and a stream of what comes after
-//! it (`/phone/events`). Answering from the page would be one more route here and one more method
-//! of the account.
+//! Plain files without a build step, a snapshot (`/phone/state`), a stream of what comes after it
+//! (`/phone/events`), and what somebody does on a phone (`/phone/do`).
 
-use super::account::Account;
+use super::Content;
+use super::account::{Account, Line};
+use super::deed::Deed;
 use super::server::{Serving, Shared};
-use super::{Content, Delivered};
-use axum::Router;
 use axum::extract::{Query, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use futures_util::Stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -24,6 +24,9 @@ use tokio::sync::watch;
 const TELL_TIME_EVERY: Duration = Duration::from_secs(5);
 /// Messages in one snapshot; who asks for more asks again.
 const SNAPSHOT_MESSAGES: usize = 2000;
+
+/// Codes that the page offers to scan.
+const CODES: usize = 5;
 
 /// Scripts and styles come from here only, nothing is inline, nothing frames the page.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -53,6 +56,7 @@ pub(super) fn routes() -> Router<Serving> {
         )
         .route("/phone/state", get(state))
         .route("/phone/events", get(events))
+        .route("/phone/do", post(act))
 }
 
 fn file(kind: &'static str, text: &'static str) -> axum::routing::MethodRouter<Serving> {
@@ -90,9 +94,47 @@ async fn state(State(serving): State<Serving>, Query(After { after }): Query<Aft
         .fans()
         .map(|(openid, name, note)| json!({ "openid": openid, "name": name, "note": note }))
         .collect();
-    state["messages"] = messages(&account, after).iter().map(message).collect();
+    state["messages"] = lines(&account, after).collect();
     drop(account);
     let body = state.to_string();
+    guarded(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// What somebody does on a phone.
+#[derive(Deserialize)]
+struct Done {
+    openid: String,
+    #[serde(flatten)]
+    what: What,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "do", rename_all = "lowercase")]
+enum What {
+    Follow,
+    Unfollow,
+    Write { text: String },
+    Scan { ticket: String },
+}
+
+/// Takes JSON only: no page of another origin can send that without being asked.
+async fn act(State(serving): State<Serving>, Json(done): Json<Done>) -> Response {
+    let deed = match done.what {
+        What::Follow => Deed::Follow,
+        What::Unfollow => Deed::Unfollow,
+        What::Write { text } => Deed::Write(text),
+        What::Scan { ticket } => Deed::Scan(ticket),
+    };
+    let shared = &serving.shared;
+    // Only phones that are on the page: no others appear by being written to.
+    let known = shared
+        .account()
+        .fans()
+        .any(|(openid, _, _)| openid == done.openid);
+    if !known || !shared.do_as(&done.openid, deed) {
+        return guarded(StatusCode::CONFLICT.into_response());
+    }
+    let body = time(shared).to_string();
     guarded(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
@@ -123,10 +165,10 @@ fn stream(serving: Serving, after: u64) -> impl Stream<Item = Result<Event, Infa
             }
             {
                 let account = it.serving.shared.account();
-                let new = messages(&account, it.last);
-                it.last += new.len() as u64;
-                let event = |new: &Delivered| Event::default().data(message(new).to_string());
-                it.ready = new.iter().rev().map(event).collect();
+                let event = |new: Value| Event::default().data(new.to_string());
+                it.ready = lines(&account, it.last).map(event).collect();
+                it.last += it.ready.len() as u64;
+                it.ready.reverse();
             }
             if !it.ready.is_empty() {
                 continue;
@@ -143,27 +185,58 @@ fn stream(serving: Serving, after: u64) -> impl Stream<Item = Result<Event, Infa
     })
 }
 
-/// At most one snapshot's worth of the messages whose sequence number is beyond `after`.
-fn messages(account: &Account, after: u64) -> &[Delivered] {
+/// At most one snapshot's worth of what phones show whose sequence number is beyond `after`.
+fn lines(account: &Account, after: u64) -> impl Iterator<Item = Value> {
     // Sequence numbers count from 1 without gaps.
-    let from =
-        usize::try_from(after).map_or(usize::MAX, |after| after.min(account.deliveries.len()));
-    let rest = account.deliveries.get(from..).unwrap_or_default();
-    &rest[..rest.len().min(SNAPSHOT_MESSAGES)]
+    let from = usize::try_from(after).unwrap_or(usize::MAX);
+    let lines = account.timeline.iter().enumerate();
+    lines
+        .skip(from)
+        .take(SNAPSHOT_MESSAGES)
+        .filter_map(|(index, line)| message(account, index, line))
 }
 
-/// The sandbox's time, in milliseconds, and which start of it this is.
+/// The sandbox's time, in milliseconds, which start of it this is, who follows, and which codes can
+/// be scanned.
 fn time(shared: &Shared) -> Value {
+    let now = shared.now();
+    let account = shared.account();
+    let following: Vec<&str> = account
+        .fans()
+        .map(|(openid, _, _)| openid)
+        .filter(|openid| account.follows(openid))
+        .collect();
+    let codes: Vec<Value> = account
+        .codes(now)
+        .take(CODES)
+        .map(|code| json!({ "ticket": code.ticket, "until": code.expires.as_millisecond() }))
+        .collect();
     json!({
         "run": shared.run,
-        "now": shared.now().as_millisecond(),
+        "now": now.as_millisecond(),
         "speed": shared.page.speed,
+        "answers": shared.callback().is_some(),
+        "following": following,
+        "codes": codes,
     })
 }
 
-fn message(delivered: &Delivered) -> Value {
+fn message(account: &Account, index: usize, line: &Line) -> Option<Value> {
+    let seq = index + 1;
+    let delivered = match line {
+        Line::Own { openid, at, text } => {
+            return Some(json!({
+                "seq": seq,
+                "to": **openid,
+                "at": at.as_millisecond(),
+                "kind": "own",
+                "text": text,
+            }));
+        }
+        Line::Delivered(index) => account.deliveries.get(*index)?,
+    };
     let mut message = json!({
-        "seq": delivered.seq,
+        "seq": seq,
         "to": *delivered.touser,
         "at": delivered.received.as_millisecond(),
     });
@@ -182,5 +255,5 @@ fn message(delivered: &Delivered) -> Value {
             message["text"] = text.as_str().into();
         }
     }
-    message
+    Some(message)
 }

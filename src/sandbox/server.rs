@@ -2,8 +2,11 @@
 
 use super::account::{Account, Refusal, Taken};
 use super::answer::{answer, html_response, json_response};
+use super::callback::{self, Callback};
+use super::code::CodeRequest;
 use super::connection::{Door, Hangup};
 use super::fault::Fault;
+use super::push::{Push, Report};
 use super::{Attempt, Now, Options, Outcome, Page, phone};
 use crate::messaging::wechat::wire::{CustomSend, Reply, StableTokenRequest, TemplateSend};
 use axum::Router;
@@ -43,11 +46,19 @@ pub(super) struct Shared {
     sends: AtomicU64,
     token_requests: AtomicU64,
     refusals: AtomicU64,
+    callback: Mutex<Option<Arc<Callback>>>,
+    /// Ends what is being pushed.
+    pub(super) gone: CancellationToken,
+    runtime: tokio::runtime::Handle,
 }
 
 impl Shared {
+    /// Within a runtime: what is pushed runs there.
     pub(super) fn new(options: Options) -> Self {
         Self {
+            callback: Mutex::new(options.callback.clone().map(Arc::new)),
+            gone: CancellationToken::new(),
+            runtime: tokio::runtime::Handle::current(),
             now: Arc::clone(&options.now),
             page: options.page.clone(),
             run: format!("{:016x}", RandomState::new().build_hasher().finish()),
@@ -66,6 +77,35 @@ impl Shared {
 
     pub(super) fn now(&self) -> Timestamp {
         (self.now)()
+    }
+
+    pub(super) fn has_changed(&self) {
+        self.changed.send_replace(());
+    }
+
+    pub(super) fn callback(&self) -> Option<Arc<Callback>> {
+        let callback = self.callback.lock();
+        callback.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_callback(&self, callback: Option<Callback>) {
+        let held = self.callback.lock();
+        *held.unwrap_or_else(PoisonError::into_inner) = callback.map(Arc::new);
+    }
+
+    /// Pushes in the background, if the account has a callback.
+    pub(super) fn push(self: &Arc<Self>, openid: &str, push: Push, msgid: i64) {
+        let Some(callback) = self.callback() else {
+            return;
+        };
+        let pushed = callback::push(Arc::clone(self), callback, openid.into(), push, msgid);
+        let gone = self.gone.clone();
+        self.runtime.spawn(async move {
+            tokio::select! {
+                () = pushed => {}
+                () = gone.cancelled() => {}
+            }
+        });
     }
 
     /// Wakes with each change from now on.
@@ -159,6 +199,7 @@ fn routes(serving: Serving) -> Router {
             got(get(templates)),
         )
         .route("/cgi-bin/openapi/quota/get", posted(post(quota)))
+        .route("/cgi-bin/qrcode/create", posted(post(code)))
         .merge(phone::routes())
         .with_state(serving)
 }
@@ -313,6 +354,35 @@ async fn quota(State(serving): State<Serving>, request: Request) -> Response {
     }
 }
 
+async fn code(State(serving): State<Serving>, request: Request) -> Response {
+    let (query, body) = match read(request).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    let parsed = parse::<CodeRequest>(&body);
+    let now = serving.shared.now();
+    let mut account = serving.shared.account();
+    let made = account
+        .check_token(token_in(query.as_deref()), now)
+        .and(parsed)
+        .and_then(|request| account.make_code(request, now));
+    drop(account);
+    match made {
+        Ok(code) => {
+            serving.shared.has_changed();
+            json_response(
+                json!({
+                    "ticket": code.ticket,
+                    "expire_seconds": code.expires.duration_since(now).as_secs(),
+                    "url": format!("http://weixin.qq.com/q/{}", code.ticket),
+                })
+                .to_string(),
+            )
+        }
+        Err(refusal) => serving.refuse(refusal),
+    }
+}
+
 impl Serving {
     /// Judges the token and the body of a template send, and says which fault is due.
     fn admit(
@@ -365,6 +435,11 @@ impl Serving {
         } else {
             (Reply::default(), Outcome::Ignored)
         };
+        let reported = match (outcome, reply.msgid, self.shared.callback()) {
+            (Outcome::Delivered, Some(msgid), Some(callback)) => Some((msgid, callback.report)),
+            _ => None,
+        };
+        let openid = touser.clone();
         account.note(|| Attempt {
             received,
             touser,
@@ -374,6 +449,10 @@ impl Serving {
         });
         drop(account);
         self.shared.changed.send_replace(());
+        if let Some((msgid, report)) = reported.filter(|(_, report)| *report != Report::Never) {
+            self.shared
+                .push(&openid, Push::Report(msgid, report), msgid);
+        }
         reply
     }
 

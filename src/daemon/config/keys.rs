@@ -32,12 +32,22 @@ pub(super) const CLINIC: Keys = Keys::new(&[
     "day",
 ]);
 pub(super) const STORE: Keys = Keys::new(&["path", "cache"]);
-pub(super) const HTTP: Keys = Keys::new(&["private", "admin"]);
+pub(super) const HTTP: Keys = Keys::new(&["private", "public", "admin"]);
 pub(super) const MESSAGING: Keys =
     Keys::new(&["channel", "format", "concurrency", "rate", "timeout"]);
 pub(super) const LOG: Keys = Keys::new(&["level", "format"]);
-pub(super) const WECHAT: Keys =
-    Keys::new(&["api_base", "appid", "ca_file", "secret_file", "templates"]);
+pub(super) const WECHAT: Keys = Keys::new(&[
+    "api_base",
+    "appid",
+    "ca_file",
+    "secret_file",
+    "original_id",
+    "callback_path",
+    "token_file",
+    "aes_key_file",
+    "mode",
+    "templates",
+]);
 pub(super) const TEMPLATES: Keys =
     Keys::new(&["dose", "check_in", "appointment", "notice", "alert"]);
 pub(super) const TEMPLATE: Keys = Keys::new(&["id", "data"]);

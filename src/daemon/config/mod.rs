@@ -4,16 +4,18 @@
 //! environment. `config.example.toml` explains every key.
 //!
 //! A relative path is relative to what its key says: `store.path` to `$STATE_DIRECTORY`,
-//! `wechat.secret_file` to `$CREDENTIALS_DIRECTORY`, `http.admin` to `$RUNTIME_DIRECTORY` (the
+//! `wechat.secret_file` and the other secrets to `$CREDENTIALS_DIRECTORY`, `http.admin` to `$RUNTIME_DIRECTORY` (the
 //! directories a service manager hands to a daemon), everything else, and these three where the
 //! variable is not set, to the directory of the configuration file (`http.admin`: of the store).
 
+mod callback;
 mod error;
 mod keys;
 mod read;
 mod secret;
 pub mod values;
 
+pub use callback::{Callback, CallbackSecrets};
 pub use error::{ConfigError, ConfigErrorKind};
 pub use keys::{TABLES, TableKeys};
 
@@ -121,6 +123,8 @@ pub struct Store {
 pub struct Http {
     /// Health and metrics; port 0 takes a free one.
     pub private: SocketAddr,
+    /// The callback of the platform; `None` serves nothing to the outside.
+    pub public: Option<SocketAddr>,
     /// The administration socket, absolute.
     pub admin: PathBuf,
 }
@@ -159,6 +163,8 @@ pub struct WeChat {
     pub ca_file: Option<PathBuf>,
     /// The templates, compiled.
     pub templates: Templates,
+    /// Where and how the platform pushes; there if `http.public` is.
+    pub callback: Option<Callback>,
     secret_file: SecretFile,
 }
 
@@ -239,6 +245,23 @@ impl Config {
         }
     }
 
+    /// Reads the token and the key of the callback; `None` where there is none, or nothing to serve
+    /// it on.
+    ///
+    /// # Errors
+    /// As [`Config::secret`].
+    pub fn callback_secrets(&self) -> Result<Option<CallbackSecrets>, ConfigError> {
+        match &self.messaging.channel {
+            Channel::WeChat(wechat) if self.http.public.is_some() => {
+                let callback = wechat.callback.as_ref();
+                callback
+                    .map(|callback| callback.secrets(&self.source))
+                    .transpose()
+            }
+            Channel::WeChat(_) | Channel::Console(_) => Ok(None),
+        }
+    }
+
     /// What the channel's messages can hold.
     #[must_use]
     pub fn limits(&self) -> Limits {
@@ -288,6 +311,7 @@ impl Config {
                 self.store.cache_bytes != new.store.cache_bytes,
             ),
             ("http.private", self.http.private != new.http.private),
+            ("http.public", self.http.public != new.http.public),
             ("http.admin", self.http.admin != new.http.admin),
             ("log.level", self.log.level != new.log.level),
             ("log.format", self.log.format != new.log.format),
@@ -304,15 +328,18 @@ impl Config {
             (Channel::Console(old), Channel::Console(new)) => {
                 keys.push(("messaging.format", old != new));
             }
-            (Channel::WeChat(old), Channel::WeChat(new)) => keys.extend([
-                ("wechat.api_base", old.api_base != new.api_base),
-                ("wechat.appid", old.appid != new.appid),
-                ("wechat.ca_file", old.ca_file != new.ca_file),
-                (
-                    "wechat.secret_file",
-                    old.secret_file.path != new.secret_file.path,
-                ),
-            ]),
+            (Channel::WeChat(old), Channel::WeChat(new)) => {
+                keys.extend(callback_keys(old, new));
+                keys.extend([
+                    ("wechat.api_base", old.api_base != new.api_base),
+                    ("wechat.appid", old.appid != new.appid),
+                    ("wechat.ca_file", old.ca_file != new.ca_file),
+                    (
+                        "wechat.secret_file",
+                        old.secret_file.path != new.secret_file.path,
+                    ),
+                ]);
+            }
             (Channel::Console(_), Channel::WeChat(_))
             | (Channel::WeChat(_), Channel::Console(_)) => keys.push(("messaging.channel", true)),
         }
@@ -320,6 +347,35 @@ impl Config {
             .filter_map(|(key, changed)| changed.then_some(key))
             .collect()
     }
+}
+
+/// The keys of the callback, and whether each differs.
+fn callback_keys(old: &WeChat, new: &WeChat) -> [(&'static str, bool); 5] {
+    let (old, new) = (old.callback.as_ref(), new.callback.as_ref());
+    let path = |file: &SecretFile| file.path.clone();
+    [
+        (
+            "wechat.original_id",
+            old.map(|it| &it.original_id) != new.map(|it| &it.original_id),
+        ),
+        (
+            "wechat.callback_path",
+            old.map(|it| &it.path) != new.map(|it| &it.path),
+        ),
+        (
+            "wechat.token_file",
+            old.map(|it| path(&it.token_file)) != new.map(|it| path(&it.token_file)),
+        ),
+        (
+            "wechat.aes_key_file",
+            old.map(|it| it.aes_key_file.as_ref().map(path))
+                != new.map(|it| it.aes_key_file.as_ref().map(path)),
+        ),
+        (
+            "wechat.mode",
+            old.map(|it| it.mode) != new.map(|it| it.mode),
+        ),
+    ]
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::values::{self, resolve};
 use super::{
-    Channel, Clinic, Config, Environment, Http, Log, LogFormat, Messaging, Store, WeChat, keys,
-    secret::SecretFile,
+    Callback, Channel, Clinic, Config, Environment, Http, Log, LogFormat, Messaging, Store, WeChat,
+    keys, secret::SecretFile,
 };
 use crate::messaging::MessageKind;
 use crate::messaging::console;
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;
-use std::path::{Component, Path};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -190,6 +190,7 @@ impl Reader<'_> {
                 address
             }
         };
+        let public = get("public").map(|value| parsed(&value, values::address));
         let base = self.environment.runtime_directory.as_deref();
         let base = base.or(store.parent()).unwrap_or(self.directory);
         let given = table.and_then(|table| path_text(table, "admin"));
@@ -209,6 +210,10 @@ impl Reader<'_> {
         }
         Some(Http {
             private: private?,
+            public: match public {
+                None => None,
+                Some(public) => Some(public?),
+            },
             admin,
         })
     }
@@ -239,8 +244,16 @@ impl Reader<'_> {
             }
             false
         };
+        let http = root.get("http").and_then(|http| http.table());
+        let public = http.and_then(|http| http.get("public"));
+        if !wechat && let Some(public) = &public {
+            public.error_with_help(
+                "nothing is to be served there: the console has no callback",
+                "remove `public`, or write [messaging] and below it channel = \"wechat\"",
+            );
+        }
         let channel = if wechat {
-            self.wechat(root, clinic)
+            self.wechat(root, clinic, public.is_some())
                 .map(|wechat| Channel::WeChat(Box::new(wechat)))
         } else {
             format.map(Channel::Console)
@@ -266,7 +279,7 @@ impl Reader<'_> {
         })
     }
 
-    fn wechat(&self, root: &Table<'_>, clinic: &str) -> Option<WeChat> {
+    fn wechat(&self, root: &Table<'_>, clinic: &str, is_public: bool) -> Option<WeChat> {
         let Some(wechat) = root.get("wechat") else {
             self.findings.error_with_help(
                 root.get("messaging")
@@ -286,25 +299,16 @@ impl Reader<'_> {
         let credentials = self.environment.credentials_directory.as_deref();
         let secret_file = wechat
             .required_text("secret_file", "secret_file = \"wechat-secret\"")
-            .map(|given| {
-                let path = resolve(credentials.unwrap_or(self.directory), given.get_ref());
-                // A path that leaves the directory leaves its guard.
-                let inside = !path.components().any(|part| part == Component::ParentDir);
-                let credential =
-                    inside && credentials.is_some_and(|directory| path.starts_with(directory));
-                SecretFile {
-                    path,
-                    credential,
-                    span: given.span(),
-                }
-            });
+            .map(|given| SecretFile::below(self.directory, credentials, &given));
         let ca_file = path_text(&wechat, "ca_file").map(|given| resolve(self.directory, given));
         let templates = self.templates(&wechat, clinic);
+        let callback = Callback::read(&wechat, self.directory, credentials, is_public);
         Some(WeChat {
             api_base: api_base?,
             appid: appid?.into_inner().trim().to_owned(),
             ca_file,
             templates: templates?,
+            callback,
             secret_file: secret_file?,
         })
     }
@@ -455,7 +459,7 @@ fn path_text<'a>(table: &Table<'a>, key: &str) -> Option<&'a str> {
 }
 
 /// A text that is one of a few words.
-fn one_of<T: Copy>(value: &Value<'_>, words: &[(&str, T)]) -> Option<T> {
+pub(super) fn one_of<T: Copy>(value: &Value<'_>, words: &[(&str, T)]) -> Option<T> {
     let text = value.text()?.into_inner();
     let found = words.iter().find(|(word, _)| *word == text);
     if found.is_none() {

@@ -1,12 +1,14 @@
 //! The file of a secret: read only when nobody else can read it.
 
 use super::error::{ConfigError, ConfigErrorKind};
+use super::values::resolve;
 use crate::daemon::small_file::{self, SmallFileError};
 use crate::messaging::Secret;
 use crate::plan::diagnostic::{Diagnostic, Source};
+use serde_spanned::Spanned;
 use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// A secret is a line; anything larger is the wrong file.
@@ -25,6 +27,20 @@ pub(super) struct SecretFile {
 }
 
 impl SecretFile {
+    /// The file that a key of the configuration names: in the directory of credentials where the
+    /// service manager sets one, else in that of the configuration.
+    pub fn below(directory: &Path, credentials: Option<&Path>, given: &Spanned<&str>) -> Self {
+        let path = resolve(credentials.unwrap_or(directory), given.get_ref());
+        // A path that leaves the directory leaves its guard.
+        let inside = !path.components().any(|part| part == Component::ParentDir);
+        let credential = inside && credentials.is_some_and(|guarded| path.starts_with(guarded));
+        Self {
+            path,
+            credential,
+            span: given.span(),
+        }
+    }
+
     /// Reads the secret, without the line break at its end.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Tests of the whole configuration; those of single texts are beside their parsers.
 
 use super::*;
+use crate::messaging::wechat::callback::Mode;
 use crate::plan::Language;
 use jiff::civil;
 
@@ -42,6 +43,7 @@ fn a_time_zone_is_enough() {
     assert_eq!(config.store.path, Path::new("/etc/dosed/dosed.redb"));
     assert_eq!(config.store.cache_bytes, 16 << 20);
     assert_eq!(config.http.private, "127.0.0.1:8380".parse().unwrap());
+    assert_eq!(config.http.public, None);
     assert_eq!(config.http.admin, Path::new("/etc/dosed/dosed.sock"));
     assert!(matches!(
         config.messaging.channel,
@@ -501,6 +503,132 @@ fn a_secret_is_read_only_when_nobody_else_can_read_it() {
     std::fs::create_dir(&file).unwrap();
     assert_eq!(read(&beside), Err(ConfigErrorKind::Invalid), "a directory");
     assert!(parsed(MINIMAL).secret().unwrap().is_none());
+}
+
+/// With a public listener, and these lines in `[wechat]`.
+fn public(lines: &str) -> String {
+    let wechat = format!("[wechat]\n{lines}");
+    format!(
+        "{}[http]\npublic = \"127.0.0.1:0\"\n",
+        WECHAT.replace("[wechat]\n", &wechat)
+    )
+}
+
+#[test]
+fn a_public_listener_has_a_callback_with_its_secrets() {
+    let both = "token_file = \"t\"\naes_key_file = \"k\"\n";
+    let callback = |text: &str| match parsed(text).messaging.channel {
+        Channel::WeChat(wechat) => wechat.callback,
+        Channel::Console(_) => panic!("{text}"),
+    };
+    let found = callback(&public(both)).unwrap();
+    assert_eq!(found.path, "/wechat");
+    assert_eq!(found.mode, Mode::Secure);
+    assert_eq!(found.original_id, None);
+    let found = callback(&public(&format!(
+        "{both}mode = \"compatible\"\ncallback_path = \"/a-b/c.d_e\"\noriginal_id = \"gh_1\"\n"
+    )));
+    let found = found.unwrap();
+    assert_eq!(found.path, "/a-b/c.d_e");
+    assert_eq!(found.mode, Mode::Compatible);
+    assert_eq!(found.original_id.as_deref(), Some("gh_1"));
+    let plain = public("mode = \"plain\"\ntoken_file = \"t\"\n");
+    assert_eq!(callback(&plain).unwrap().mode, Mode::Plain);
+    let warnings = parsed(&plain).warnings;
+    assert_eq!(warnings.len(), 1);
+    assert!(shown(&warnings[0]).starts_with("6:8 what contacts write travels unencrypted"));
+    assert_eq!(callback(WECHAT), None, "without a listener none is needed");
+
+    for (text, expected) in [
+        (public(""), "5:1 `token_file` is missing"),
+        (
+            public("token_file = \"t\"\n"),
+            "5:1 `aes_key_file` is missing",
+        ),
+        (public("mode = \"open\"\n"), "6:8 `mode` cannot be \"open\""),
+        (
+            public("callback_path = \"wechat\"\n"),
+            "6:17 `callback_path` must be a slash",
+        ),
+        (
+            public("callback_path = \"/{x}\"\n"),
+            "6:17 `callback_path` must be a slash",
+        ),
+        (
+            public("callback_path = \"//x\"\n"),
+            "6:17 `callback_path` must be a slash",
+        ),
+        (
+            WECHAT.replace("[wechat]\n", "[wechat]\ncallback_path = \"/w?x\"\n"),
+            "6:17 `callback_path` must be a slash",
+        ),
+        (
+            format!("{MINIMAL}[http]\npublic = \"127.0.0.1:0\"\n"),
+            "4:10 nothing is to be served there",
+        ),
+        (
+            format!("{MINIMAL}[http]\npublic = \"all\"\n"),
+            "4:10 `all` is not an IP address and a port",
+        ),
+    ] {
+        let found = refused(&text);
+        assert!(
+            found.iter().any(|found| found.starts_with(expected)),
+            "{text}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn secrets_of_the_callback_are_read_as_carefully_as_the_accounts() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str, mode: u32| {
+        let file = directory.path().join(name);
+        std::fs::write(&file, content).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let text = public("token_file = \"t\"\naes_key_file = \"k\"\n");
+    let source = Source::new(directory.path().join("dosed.toml"), text);
+    let config = Config::parse(&source, &Environment::default()).unwrap();
+    let kind = || config.callback_secrets().err().map(|error| error.kind);
+    assert_eq!(kind(), Some(ConfigErrorKind::Invalid), "missing");
+    write("t", "T0KEN\n", 0o600);
+    write("k", "K3Y\n", 0o644);
+    assert_eq!(kind(), Some(ConfigErrorKind::Exposed));
+    write("k", "K3Y\n", 0o600);
+    let secrets = config.callback_secrets().unwrap().unwrap();
+    assert_eq!(secrets.token.expose(), "T0KEN");
+    assert_eq!(secrets.aes_key.unwrap().expose(), "K3Y");
+    write("t", "T0KEN\n", 0o640);
+    let error = config.callback_secrets().err().unwrap();
+    assert_eq!(error.kind, ConfigErrorKind::Exposed);
+    assert!(!error.to_string().contains("T0KEN"), "{error}");
+    assert!(parsed(WECHAT).callback_secrets().unwrap().is_none());
+    assert!(parsed(MINIMAL).callback_secrets().unwrap().is_none());
+}
+
+#[test]
+fn keys_of_the_callback_need_a_restart() {
+    let old = public("token_file = \"t\"\naes_key_file = \"k\"\n");
+    let new = public(
+        "token_file = \"t2\"\naes_key_file = \"k2\"\nmode = \"compatible\"\n\
+         callback_path = \"/x\"\noriginal_id = \"gh_1\"\n",
+    )
+    .replace("127.0.0.1:0", "127.0.0.1:1");
+    let mut changed = parsed(&old).restart_keys_changed(&parsed(&new));
+    changed.sort_unstable();
+    assert_eq!(
+        changed,
+        [
+            "http.public",
+            "wechat.aes_key_file",
+            "wechat.callback_path",
+            "wechat.mode",
+            "wechat.original_id",
+            "wechat.token_file",
+        ]
+    );
 }
 
 #[test]

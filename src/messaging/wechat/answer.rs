@@ -75,6 +75,12 @@ pub(super) struct Answer {
     expires_in: Integer,
     #[serde(default)]
     quota: serde_json::Value,
+    #[serde(default)]
+    ticket: Option<Text>,
+    #[serde(default)]
+    url: Option<Text>,
+    #[serde(default)]
+    expire_seconds: Integer,
 }
 
 impl Answer {
@@ -132,6 +138,15 @@ impl Answer {
     pub(super) fn quota(&self) -> Option<(u64, u64, u64)> {
         let member = |name| self.quota.get(name)?.as_u64();
         Some((member("daily_limit")?, member("used")?, member("remain")?))
+    }
+
+    /// A code's ticket, its address, and its seconds of life where they were given.
+    pub(super) fn code(self) -> Option<(Secret, Secret, Option<u64>)> {
+        let given = |text: Option<Text>| text.filter(|text| !text.0.is_empty());
+        let (ticket, url) = (given(self.ticket)?, given(self.url)?);
+        let seconds = self.expire_seconds.value();
+        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        Some((Secret::new(ticket.0), Secret::new(url.0), seconds))
     }
 
     /// The token and its seconds of life, if both were given.

@@ -1,6 +1,11 @@
 //! The WeChat Official Account (服务号) channel: template messages under a stable token.
 
 mod answer;
+mod call;
+pub mod callback;
+mod code;
+pub mod crypto;
+mod custom;
 pub mod errcode;
 mod http;
 pub mod keyword;
@@ -11,17 +16,20 @@ mod token;
 mod unfit;
 pub mod wire;
 
+pub use code::{Code, SCENE_LENGTH_MAX};
+pub use custom::TEXT_BYTES_MAX;
 pub use token::{RefreshResult, TokenStatus};
 
 use super::{Detail, Hint, Observer, Outcome, Outgoing, Secret, Verdict, Word};
 use answer::{Answer, Fault};
 use errcode::Class;
 use http::Http;
+use jiff::Timestamp;
 use reqwest::Url;
 use std::sync::Arc;
 use std::time::Duration;
 use template::{Templates, Unfit};
-use token::{Mode, Token, Tokens};
+use token::{Mode, Tokens};
 
 /// New tokens have been seen refused for a moment; before the last try this much is waited.
 const SETTLING: Duration = Duration::from_secs(1);
@@ -145,13 +153,9 @@ impl WeChat {
     /// (`/cgi-bin/openapi/quota/get`, exact to a hundredth). `None` when it does not say: no
     /// token, no answer within the time limit of a request, a refusal. Nothing is tried twice.
     pub async fn quota(&self) -> Option<Quota> {
-        const SEND: &str = "cgi-bin/message/template/send";
         let token = self.tokens.current().await.ok()?;
-        let mut url = token.send.clone();
-        let base = url.path().strip_suffix(SEND)?;
-        let path = format!("{base}cgi-bin/openapi/quota/get");
-        url.set_path(&path);
-        let body = format!("{{\"cgi_path\":\"/{SEND}\"}}");
+        let url = token.call("openapi/quota/get");
+        let body = format!("{{\"cgi_path\":\"/cgi-bin/{}\"}}", call::TEMPLATE_SEND);
         let answer = self.http.post(url, body.into()).await.ok()?;
         if let Some(code) = answer.errcode().filter(|code| *code != 0) {
             self.observer.errcode(errcode::label(code));
@@ -165,66 +169,72 @@ impl WeChat {
         })
     }
 
-    /// Sends one template message. A refused token is replaced once in normal mode and once by
-    /// force, and the message tried again each time: a refusal of the token means that the
-    /// message was not taken.
+    /// Sends one template message.
     pub async fn send(&self, message: Outgoing<'_>) -> Verdict {
         let body = match self.templates.request(&message) {
             Ok(body) => bytes::Bytes::from(body),
             Err(unfit) => return unfit_verdict(&unfit),
         };
-        let mut token = match self.tokens.current().await {
-            Ok(token) => token,
-            Err(refusal) => return refusal.verdict(message.now),
-        };
-        let mut refused = match self.attempt(&token, &body, &message).await {
-            Attempt::Done(verdict) => return verdict,
+        let answered = self
+            .call(call::TEMPLATE_SEND, body, message.now, message.id.0[0])
+            .await;
+        match answered {
+            Err(verdict) => verdict,
+            Ok(answer) if answer.errcode().is_none() && answer.msgid().is_none() => {
+                // An object that says nothing of a result is no answer of the API.
+                fault_verdict(Fault::Unreadable, message.now)
+            }
+            Ok(answer) => taken(&answer),
+        }
+    }
+
+    /// Makes one call of the API. A refused token is replaced once in normal mode and once by
+    /// force, and the call made again each time: a refusal of the token means that nothing was
+    /// done. What the API refuses for another reason is an error too.
+    async fn call(
+        &self,
+        call: &str,
+        body: bytes::Bytes,
+        now: Timestamp,
+        spread: u8,
+    ) -> Result<Answer, Verdict> {
+        let current = self.tokens.current().await;
+        let mut token = current.map_err(|refusal| refusal.verdict(now))?;
+        let mut refused = match self.attempt(token.call(call), &body, now, spread).await {
+            Attempt::Done(done) => return done,
             Attempt::TokenRefused(verdict) => verdict,
         };
         for mode in [Mode::Normal, Mode::Force] {
             if mode == Mode::Force {
                 tokio::time::sleep(self.settling).await;
             }
-            token = match self.tokens.replace(&token, mode).await {
-                Ok(token) => token,
-                Err(refusal) => return refusal.verdict(message.now),
-            };
-            refused = match self.attempt(&token, &body, &message).await {
-                Attempt::Done(verdict) => return verdict,
+            let replaced = self.tokens.replace(&token, mode).await;
+            token = replaced.map_err(|refusal| refusal.verdict(now))?;
+            refused = match self.attempt(token.call(call), &body, now, spread).await {
+                Attempt::Done(done) => return done,
                 Attempt::TokenRefused(verdict) => verdict,
             };
         }
         self.tokens.give_up(&token, refused.errcode).await;
-        Verdict {
+        Err(Verdict {
             detail: Detail::TokenRefused,
             ..refused
-        }
+        })
     }
 
-    async fn attempt(
-        &self,
-        token: &Arc<Token>,
-        body: &bytes::Bytes,
-        message: &Outgoing<'_>,
-    ) -> Attempt {
-        let answer = match self.http.post(token.send.clone(), body.clone()).await {
+    async fn attempt(&self, url: Url, body: &bytes::Bytes, now: Timestamp, spread: u8) -> Attempt {
+        let answer = match self.http.post(url, body.clone()).await {
             Ok(answer) => answer,
-            Err(fault) => return Attempt::Done(fault_verdict(fault, message)),
+            Err(fault) => return Attempt::Done(Err(fault_verdict(fault, now))),
         };
-        match (answer.errcode(), answer.msgid()) {
-            (Some(0), msgid) | (None, msgid @ Some(_)) => Attempt::Done(Verdict {
-                errcode: answer.errcode(),
-                msgid,
-                ..Verdict::new(Outcome::Accepted, Detail::Taken)
-            }),
-            // An object that says nothing of a result is no answer of the API.
-            (None, None) => Attempt::Done(fault_verdict(Fault::Unreadable, message)),
-            (Some(code), _) => {
+        match answer.errcode().filter(|code| *code != 0) {
+            None => Attempt::Done(Ok(answer)),
+            Some(code) => {
                 self.observer.errcode(errcode::label(code));
-                let verdict = refusal_verdict(code, &answer, message);
+                let verdict = refusal_verdict(code, &answer, now, spread);
                 match errcode::class(code) {
                     Class::Token => Attempt::TokenRefused(verdict),
-                    _ => Attempt::Done(verdict),
+                    _ => Attempt::Done(Err(verdict)),
                 }
             }
         }
@@ -232,12 +242,20 @@ impl WeChat {
 }
 
 enum Attempt {
-    Done(Verdict),
+    Done(Result<Answer, Verdict>),
     TokenRefused(Verdict),
 }
 
-fn refusal_verdict(code: i64, answer: &Answer, message: &Outgoing<'_>) -> Verdict {
-    let (outcome, tries_max) = errcode::outcome(code, message.now, message.id.0[0]);
+fn taken(answer: &Answer) -> Verdict {
+    Verdict {
+        errcode: answer.errcode(),
+        msgid: answer.msgid(),
+        ..Verdict::new(Outcome::Accepted, Detail::Taken)
+    }
+}
+
+fn refusal_verdict(code: i64, answer: &Answer, now: Timestamp, spread: u8) -> Verdict {
+    let (outcome, tries_max) = errcode::outcome(code, now, spread);
     Verdict {
         outcome,
         tries_max,
@@ -249,8 +267,8 @@ fn refusal_verdict(code: i64, answer: &Answer, message: &Outgoing<'_>) -> Verdic
     }
 }
 
-fn fault_verdict(fault: Fault, message: &Outgoing<'_>) -> Verdict {
-    Verdict::new(fault.outcome(message.now), fault.detail())
+fn fault_verdict(fault: Fault, now: Timestamp) -> Verdict {
+    Verdict::new(fault.outcome(now), fault.detail())
 }
 
 fn unfit_verdict(unfit: &Unfit) -> Verdict {
@@ -267,7 +285,6 @@ fn unfit_verdict(unfit: &Unfit) -> Verdict {
     }
 }
 
-/// Reads `wechat.api_base`.
 /// How an API is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {

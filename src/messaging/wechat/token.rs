@@ -6,6 +6,7 @@
 //! 20 times a day and not within 30 s of the last.
 
 use super::answer::{Answer, Fault};
+use super::call::TEMPLATE_SEND;
 use super::errcode::{self, Class};
 use super::http::Http;
 use super::{Settings, api_url};
@@ -92,6 +93,23 @@ pub(super) struct Token {
     stale_at: Instant,
     /// From here on it is not used.
     ends_at: Instant,
+}
+
+impl Token {
+    /// The address of a call, by its path below `cgi-bin/`, with the token.
+    pub(super) fn call(&self, call: &str) -> Url {
+        if call == TEMPLATE_SEND {
+            return self.send.clone();
+        }
+        let mut url = self.send.clone();
+        let base = url
+            .path()
+            .strip_suffix(TEMPLATE_SEND)
+            .unwrap_or("/cgi-bin/");
+        let path = format!("{base}{call}");
+        url.set_path(&path);
+        url
+    }
 }
 
 /// How a token is asked for.

@@ -1,5 +1,7 @@
 //! Bodies as they go over the wire: <https://developers.weixin.qq.com/doc/service/>.
 
+pub mod xml;
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -13,6 +13,13 @@ const WORDS = {
     lost: "The sandbox does not answer. Waiting for it to come back.",
     unread: (n) => `${n} unread`,
     chat: (name) => `Messages on the phone of ${name}`,
+    follow: "Follow",
+    unfollow: "Unfollow",
+    write: "Message",
+    send: "Send",
+    scan: "Scan the code",
+    gone: "Does not follow the account: nothing arrives here.",
+    failed: "The sandbox has not taken that.",
   },
   zh: {
     empty: "还没有消息，消息到达时会显示在这里。",
@@ -23,8 +30,17 @@ const WORDS = {
     lost: "演示服务没有响应，正在等待恢复。",
     unread: (n) => `${n} 条未读`,
     chat: (name) => `${name}的手机消息`,
+    follow: "关注",
+    unfollow: "取消关注",
+    write: "发消息",
+    send: "发送",
+    scan: "扫描二维码",
+    gone: "未关注该服务号，收不到消息。",
+    failed: "演示服务没有接受该操作。",
   },
 };
+// Numbers answer most of what is asked; a tap is faster than typing one.
+const QUICK = ["1", "2", "3"];
 const LANGUAGE = navigator.language.startsWith("zh") ? "zh" : "en";
 const T = WORDS[LANGUAGE];
 const LOCALE = LANGUAGE === "zh" ? "zh-CN" : "en-GB";
@@ -57,6 +73,8 @@ let clock = { at: Date.now(), seen: performance.now(), speed: 1 };
 let formats = null;
 const patients = new Map(); // openid -> { name, note, messages, unread, row }
 let chosen = null;
+// What followers can do here: nothing, if the account takes no messages.
+let doings = { answers: false, following: new Set(), codes: [] };
 
 function setFormats(zone) {
   const format = (options) => {
@@ -80,6 +98,8 @@ function now() {
 }
 
 function setClock(told) {
+  doings = { answers: told.answers, following: new Set(told.following), codes: told.codes };
+  drawDoings();
   clock = { at: told.now, seen: performance.now(), speed: told.speed };
 }
 
@@ -98,9 +118,61 @@ function when(at) {
   return day === formats.day.format(now()) ? time : `${day} ${time}`;
 }
 
+/** The line to write on, the answers of one tap, and whether the account is followed. */
+function drawDoings() {
+  const follows = doings.following.has(chosen);
+  $("follow").hidden = !doings.answers || chosen === null;
+  say($("follow"), follows ? T.unfollow : T.follow);
+  $("follow").classList.toggle("wanted", !follows);
+  $("compose").hidden = !doings.answers || chosen === null;
+  $("words").disabled = !follows;
+  $("send").disabled = !follows;
+  $("words").placeholder = follows ? T.write : T.gone;
+  const codes = doings.codes.slice(0, 1);
+  const wanted = [...(follows ? QUICK : []), ...codes.map((code) => code.ticket)].join(" ");
+  if ($("quick").dataset.shown === wanted) return;
+  $("quick").dataset.shown = wanted;
+  const buttons = follows ? QUICK.map((text) => quick(text, { do: "write", text })) : [];
+  $("quick").replaceChildren(
+    ...buttons,
+    ...codes.map((code) => quick(T.scan, { do: "scan", ticket: code.ticket })),
+  );
+}
+
+function quick(label, what) {
+  const button = make("button", "", label);
+  button.type = "button";
+  button.addEventListener("click", () => act(what));
+  return button;
+}
+
+/** Does something as the one whose phone is shown. */
+async function act(what) {
+  try {
+    const response = await fetch("/phone/do", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ openid: chosen, ...what }),
+    });
+    if (!response.ok) throw new Error(String(response.status));
+    setClock(await response.json());
+    return true;
+  } catch {
+    $("banner").hidden = false;
+    say($("banner"), T.failed);
+    return false;
+  }
+}
+
+async function write(event) {
+  event.preventDefault();
+  const text = $("words").value.trim();
+  if (text && (await act({ do: "write", text }))) $("words").value = "";
+}
+
 /** What a card is about stands in its second row: the medicine, the question. */
 function preview(message) {
-  if (message.kind === "text") return message.text;
+  if (message.kind !== "card") return message.text;
   return message.rows[1]?.[1] ?? message.title;
 }
 
@@ -143,9 +215,12 @@ function drawMessage(message, before, isNew) {
   // One time line for messages that arrive together, as phones do it.
   if (!before || message.at - before.at >= 60_000) parts.push(make("p", "when", when(message.at)));
   let body;
-  if (message.kind === "text") {
-    body = make("div", "text");
-    const face = make("span", "face", [...$("title").textContent][0] ?? "");
+  if (message.kind !== "card") {
+    const own = message.kind === "own";
+    body = make("div", own ? "text own" : "text");
+    const name = own ? (patients.get(message.to)?.name ?? "") : $("title").textContent;
+    const face = make("span", "face", [...name][0] ?? "");
+    if (own) face.classList.add(`face-${[...patients.keys()].indexOf(message.to) % 6}`);
     face.setAttribute("aria-hidden", "true");
     body.append(face, make("p", "", message.text));
   } else {
@@ -208,6 +283,7 @@ function choose(openid, open) {
     patient.row.button.setAttribute("aria-current", String(id === openid));
   }
   drawChat();
+  drawDoings();
   markRead();
 }
 
@@ -233,7 +309,7 @@ function receive(message, isNew) {
   const before = patient.messages.at(-1);
   patient.messages.push(message);
   if (patient.messages.length > KEPT) patient.messages.shift();
-  if (!isRead(message.to)) patient.unread += 1;
+  if (!isRead(message.to) && message.kind !== "own") patient.unread += 1;
   drawRow(patient);
   drawUnread();
   drawNews(patient, message, isNew);
@@ -242,7 +318,7 @@ function receive(message, isNew) {
   const atEnd = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 80;
   chat.querySelector(".empty")?.remove();
   chat.append(...drawMessage(message, before, isNew));
-  if (atEnd) chat.scrollTop = chat.scrollHeight;
+  if (atEnd || message.kind === "own") chat.scrollTop = chat.scrollHeight;
 }
 
 /** Takes a whole state: at the start, after a silence, and when polling. */
@@ -268,7 +344,7 @@ function take(state, isNew) {
       last = message.seq;
       if (!patient) continue;
       patient.messages.push(message);
-      patient.unread += 1;
+      if (message.kind !== "own") patient.unread += 1;
     }
     patients.forEach(drawRow);
     for (const message of state.messages.slice(-LATEST)) {
@@ -345,6 +421,12 @@ function start() {
   say($("feed-title"), T.latest);
   $("back").setAttribute("aria-label", T.back);
   $("back").addEventListener("click", closePhone);
+  $("compose").addEventListener("submit", write);
+  say($("send"), T.send);
+  $("words").setAttribute("aria-label", T.write);
+  $("follow").addEventListener("click", () => {
+    act({ do: doings.following.has(chosen) ? "unfollow" : "follow" });
+  });
   document.addEventListener("visibilitychange", markRead);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && $("app").classList.contains("open")) closePhone();

@@ -1,5 +1,6 @@
 //! The channel against a real server on loopback.
 
+mod calls;
 mod faults;
 mod server;
 mod templates;

@@ -1,0 +1,46 @@
+//! Custom messages (客服消息): free text, inside the windows that a contact opens by acting.
+//!
+//! Source: `POST /cgi-bin/message/custom/send` of the Official Account API. Five messages within 48
+//! hours after the contact wrote; three within a minute after they tapped the menu, followed, or
+//! scanned a code. 45015 says that no window is open, 45047 that its messages are used up: neither
+//! is helped by trying again.
+
+use super::wire::{CustomSend, CustomText};
+use super::{WeChat, call, fault_verdict, taken};
+use crate::messaging::wechat::answer::Fault;
+use crate::messaging::{Outcome, Verdict};
+use jiff::Timestamp;
+
+/// Most bytes of a text; longer ones are refused with 45002.
+pub const TEXT_BYTES_MAX: usize = 2048;
+
+impl WeChat {
+    /// Sends a text to an openid.
+    ///
+    /// The API knows no key for this by which it would tell a second try from a second message: an
+    /// unknown outcome is final, and its verdict says so (`tries_max` is 1).
+    pub async fn send_text(&self, address: &str, text: &str, now: Timestamp) -> Verdict {
+        let request = CustomSend {
+            touser: address.to_owned(),
+            msgtype: "text".to_owned(),
+            text: CustomText {
+                content: text.to_owned(),
+            },
+        };
+        // A struct of texts always is JSON.
+        let body = serde_json::to_vec(&request).unwrap_or_default();
+        let spread = address.bytes().fold(0, u8::wrapping_add);
+        let verdict = match self.call(call::CUSTOM_SEND, body.into(), now, spread).await {
+            Err(verdict) => verdict,
+            Ok(answer) if answer.errcode() == Some(0) => taken(&answer),
+            Ok(_) => fault_verdict(Fault::Unreadable, now),
+        };
+        match verdict.outcome {
+            Outcome::Unknown => Verdict {
+                tries_max: Some(1),
+                ..verdict
+            },
+            _ => verdict,
+        }
+    }
+}
