@@ -135,7 +135,6 @@ async fn remind(
         ready_file: None,
         environment,
         clock: Arc::new(clock.clone()),
-        inbox: None,
     };
     let control = Control {
         stop,

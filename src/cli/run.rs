@@ -55,7 +55,6 @@ pub fn run(args: Args) -> Exit {
         ready_file: args.ready_file,
         environment,
         clock,
-        inbox: None,
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -103,8 +102,7 @@ pub(super) fn exit_of(error: &DaemonError) -> Exit {
         DaemonError::Config(_)
         | DaemonError::Channel(_)
         | DaemonError::NoSecret
-        | DaemonError::Callback(_)
-        | DaemonError::NoInbox => Exit::Config,
+        | DaemonError::Callback(_) => Exit::Config,
         DaemonError::Console(_) | DaemonError::StoreLost => Exit::Io,
         DaemonError::Listen { error, .. } | DaemonError::ReadyFile { error, .. } => {
             match error.kind() {

@@ -2,7 +2,7 @@
 //! zero from the start.
 
 use super::housekeeping::Job;
-use crate::engine::{Class, DoseState, ExpiredReason, Settlement};
+use crate::engine::{Class, DoseState, ExpiredReason, News, Settlement};
 use crate::messaging::wechat::callback::{InboundKind, InboundResult};
 use crate::messaging::{Outcome, wechat};
 use jiff::Timestamp;
@@ -31,17 +31,7 @@ const DURATION_SECONDS: [f64; 12] = [
 ];
 
 /// Outcomes of check-ins, in the order of [`crate::store::Tally`].
-const CHECK_IN_OUTCOMES: [&str; 3] = ["no_answer", "expired", "cancelled"];
-
-/// What staff and caregivers are told of.
-const ALERT_KINDS: [&str; 6] = [
-    "red_flag",
-    "critical_missed",
-    "alert_if",
-    "no_answer",
-    "missed",
-    "unreachable",
-];
+const CHECK_IN_OUTCOMES: [&str; 4] = ["no_answer", "expired", "cancelled", "answered"];
 
 /// All metrics of the daemon.
 pub struct Metrics {
@@ -289,7 +279,7 @@ impl Metrics {
                 drop(self.inbound_series(kind, result));
             }
         }
-        for kind in ALERT_KINDS {
+        for kind in News::NAMES {
             drop(self.alerts.get_or_create(&[("kind", kind)]));
         }
         for direction in ["forward", "backward"] {
@@ -358,6 +348,9 @@ impl Metrics {
             self.check_ins
                 .get_or_create(&[("outcome", *outcome)])
                 .inc_by(count);
+        }
+        for (kind, count) in News::NAMES.iter().zip(tally.told) {
+            self.alerts.get_or_create(&[("kind", *kind)]).inc_by(count);
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::config::{Channel as ChannelConfig, Config, ConfigError, Environment};
 use super::dispatcher::Notice;
+use super::manners::Manners;
 use super::monitor::{self, Monitor};
 use super::plan_files::{self, LoadedPlan, LoadedPlans, Origin, ScanError, Stamp};
 use super::removals::Gone;
@@ -47,6 +48,8 @@ pub struct Planner {
     gone: Gone,
     /// When to look again for files that are gone, in steady time.
     again_at: Option<Duration>,
+    /// The store knows the staff of this configuration.
+    desk_is_set: bool,
 }
 
 impl Planner {
@@ -71,6 +74,7 @@ impl Planner {
             rejected: BTreeSet::new(),
             gone: Gone::default(),
             again_at: None,
+            desk_is_set: false,
         }
     }
 
@@ -134,9 +138,13 @@ impl Planner {
     async fn reload(&mut self, accept_removals: bool, stop: &CancellationToken) -> Reloaded {
         let path = self.config.path.clone();
         let environment = self.environment.clone();
-        let loading = tokio::task::spawn_blocking(move || Config::load(&path, &environment)).await;
-        let restart_needed = match loading {
-            Ok(Ok(config)) => self.take_config(config),
+        let loading = tokio::task::spawn_blocking(move || {
+            let config = Config::load(&path, &environment)?;
+            let manners = Manners::of(&config)?;
+            Ok((config, manners))
+        });
+        let restart_needed = match loading.await {
+            Ok(Ok((config, manners))) => self.take_config(config, manners),
             Ok(Err(error)) => return self.refuse(&error),
             // The task panicked; the present configuration is as good as it was.
             Err(_) => Vec::new(),
@@ -173,7 +181,7 @@ impl Planner {
     }
 
     /// Takes up what a reload can take up. Returns the changed keys that need a restart.
-    fn take_config(&mut self, mut config: Config) -> Vec<&'static str> {
+    fn take_config(&mut self, mut config: Config, manners: Manners) -> Vec<&'static str> {
         let restart_needed = self.config.restart_keys_changed(&config);
         if !restart_needed.is_empty() {
             // These keep their value until then, so that all of the daemon means the same by them.
@@ -193,12 +201,15 @@ impl Planner {
                 channel.clone()
             }
         };
+        let channel = channel.with_texts(manners.texts.clone());
         self.shared.set_outlet(Outlet {
             limits: Arc::new(channel.limits()),
             channel,
             zone: config.clinic.defaults.zone.clone(),
             rate: config.messaging.rate,
+            manners: Arc::new(manners),
         });
+        self.desk_is_set = false;
         self.monitor
             .set_zone(config.clinic.defaults.zone.time_zone());
         // What was read was read under other terms.
@@ -279,12 +290,36 @@ impl Planner {
         }
     }
 
+    /// Tells the store who at the clinic is told of patients, and whether patients can answer.
+    async fn set_desk(&mut self) -> Result<(), StoreError> {
+        let is_wechat = matches!(self.config.messaging.channel, ChannelConfig::WeChat(_));
+        let address = |openid: &String| Address {
+            channel: "wechat".to_owned(),
+            address: openid.clone(),
+        };
+        let staff = self.config.talk.staff.iter().map(|it| {
+            let address = it.wechat.as_ref().filter(|_| is_wechat).map(address);
+            (it.member.clone(), address)
+        });
+        let answers = is_wechat && self.config.http.public.is_some();
+        let now = self.shared.clock.now();
+        self.shared
+            .store
+            .set_desk(now, answers, staff.collect())
+            .await?;
+        self.desk_is_set = true;
+        Ok(())
+    }
+
     /// Compares what was read with what is in force, and applies the difference.
     async fn apply(
         &mut self,
         loaded: &mut LoadedPlans,
         accept_removals: bool,
     ) -> Result<Reloaded, StoreError> {
+        if !self.desk_is_set {
+            self.set_desk().await?;
+        }
         let heads = self.shared.store.plan_heads().await?;
         let changes: Vec<PlanChange> = loaded
             .plans

@@ -2,6 +2,7 @@
 
 use super::clock::Clock;
 use super::gate::Gate;
+use super::manners::Manners;
 use super::metrics::Metrics;
 use super::vitals::Vitals;
 use crate::messaging::{Channel, Limits};
@@ -21,6 +22,8 @@ pub struct Outlet {
     pub zone: Zone,
     /// Messages a second at most.
     pub rate: Option<NonZeroU32>,
+    /// How the clinic talks.
+    pub manners: Arc<Manners>,
 }
 
 /// Handles that every task has.

@@ -3,6 +3,8 @@
 use super::clock::Clock;
 use super::config::{self, Config, ConfigError, Environment};
 use super::dispatcher::Dispatcher;
+use super::inbox::{self, Sorter};
+use super::manners::Manners;
 use super::metrics::Metrics;
 use super::monitor::{self, Monitor};
 use super::planner::Planner;
@@ -43,9 +45,6 @@ pub struct Options {
     pub environment: Environment,
     /// The clock of all tasks.
     pub clock: Arc<dyn Clock>,
-    /// Takes what contacts send. Without it `http.public` is refused: to tell the platform that
-    /// something was taken, and drop it, would lose a patient's answer.
-    pub inbox: Option<Arc<dyn Inbox>>,
 }
 
 /// Why the daemon did not start, or ended by itself.
@@ -66,9 +65,6 @@ pub enum DaemonError {
     /// The callback's key is none.
     #[error("`wechat.aes_key_file`: {0}")]
     Callback(#[from] CryptoError),
-    /// There is nobody to take what contacts send.
-    #[error("`http.public` is set, and this release does not take callbacks yet; remove it")]
-    NoInbox,
     /// Standard output cannot be written to.
     #[error("standard output cannot be used: {0}")]
     Console(io::Error),
@@ -121,21 +117,24 @@ pub fn outlet(config: &Config, metrics: &Arc<Metrics>) -> Result<Outlet, DaemonE
             Channel::WeChat(WeChat::new(&settings)?)
         }
     };
+    let manners = Manners::of(config)?;
+    let channel = channel.with_texts(manners.texts.clone());
     Ok(Outlet {
         limits: Arc::new(channel.limits()),
         channel,
         zone: config.clinic.defaults.zone.clone(),
         rate: config.messaging.rate,
+        manners: Arc::new(manners),
     })
 }
 
 /// Makes the callback address of the account; `None` where none is to be served.
 ///
 /// # Errors
-/// A secret cannot be used, or there is nobody to take what comes.
+/// A secret cannot be used.
 pub fn reception(
     config: &Config,
-    inbox: Option<Arc<dyn Inbox>>,
+    inbox: Arc<dyn Inbox>,
 ) -> Result<Option<Arc<Reception>>, DaemonError> {
     let config::Channel::WeChat(wechat) = &config.messaging.channel else {
         return Ok(None);
@@ -150,7 +149,6 @@ pub fn reception(
         aes_key: secrets.aes_key,
         mode: callback.mode,
     };
-    let inbox = inbox.ok_or(DaemonError::NoInbox)?;
     Ok(Some(Arc::new(Reception::new(&settings, inbox)?)))
 }
 
@@ -163,12 +161,13 @@ pub async fn run(config: Config, options: Options, control: Control) -> Result<(
     let clock = Arc::clone(&options.clock);
     let metrics = Arc::new(Metrics::new(clock.now().as_millisecond() as f64 / 1e3));
     let outlet = outlet(&config, &metrics)?;
-    let reception = reception(&config, options.inbox.clone())?;
     let store = open_store(&config, &metrics).await?;
-    let listeners = Listeners::bind(&config, reception).await?;
     let vitals = Arc::new(Vitals::default());
     let shared = Arc::new(Shared::new(clock, store, vitals, metrics, outlet));
-    let mut tasks = Tasks::start(&shared, config, &options, listeners, &control);
+    let (inbox, sorter) = inbox::open(&shared);
+    let reception = reception(&config, Arc::new(inbox))?;
+    let listeners = Listeners::bind(&config, reception).await?;
+    let mut tasks = Tasks::start(&shared, config, &options, listeners, sorter, &control);
     let ended = tasks.watch(&shared, &options, &control).await;
     monitor::notify(&[NotifyState::Stopping]);
     control.stop.cancel();
@@ -302,6 +301,7 @@ impl Tasks {
         config: Config,
         options: &Options,
         listeners: Listeners,
+        sorter: Sorter,
         control: &Control,
     ) -> Self {
         let stop = &control.stop;
@@ -345,6 +345,8 @@ impl Tasks {
             to_planner,
             stop,
         );
+        let sorted = sorter.run(to_dispatcher.clone(), Arc::clone(&bell), stop.clone());
+        spawn(&mut running, "inbox", sorted);
         let public_address = listeners.public.as_ref().map(|public| public.address);
         if let Some(public) = listeners.public {
             let (path, reception) = (public.path, public.reception);
@@ -436,7 +438,10 @@ impl Tasks {
         let private = self.private_address.to_string();
         let public = self.public_address.map(|address| address.to_string());
         tracing::info!(private, public, admin = %self.admin_path.display(), "listening");
-        let ready = serde_json::json!({ "private": private, "public": public });
+        let mut ready = serde_json::json!({ "private": private });
+        if let Some(public) = &public {
+            ready["public"] = public.as_str().into();
+        }
         let endpoints = serde_json::json!({
             "private": private,
             "public": public,

@@ -29,6 +29,18 @@ impl Channel {
         }
     }
 
+    /// The same with a clinic's own words for news.
+    #[must_use]
+    pub fn with_texts(self, texts: super::Texts) -> Self {
+        match self {
+            Channel::Console(console) => Channel::Console(console.with_texts(texts)),
+            Channel::WeChat(wechat) => {
+                let templates = wechat.templates().clone().with_texts(texts);
+                Channel::WeChat(wechat.with_templates(templates))
+            }
+        }
+    }
+
     /// Makes ready what a first send would have to wait for (the access token), so that the
     /// 08:00 reminders need not. Worth calling a few seconds ahead of messages after a quiet time;
     /// cheap when there is nothing to do.

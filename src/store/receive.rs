@@ -33,7 +33,7 @@ pub struct Pushed {
     /// The contact.
     pub address: Address,
     /// The same for each repetition of the same push.
-    pub dedupe_key: String,
+    pub dedupe_key: [u8; 16],
     /// What.
     pub what: What,
 }
@@ -359,11 +359,11 @@ fn load(
     }
 }
 
-fn key_of(scope: &Scope<'_>, dedupe_key: &str) -> [u8; 16] {
-    scope.ids.hash([&b"inbound"[..], dedupe_key.as_bytes()])
+fn key_of(scope: &Scope<'_>, dedupe_key: &[u8; 16]) -> [u8; 16] {
+    scope.ids.hash([&b"inbound"[..], dedupe_key])
 }
 
-fn seen(scope: &Scope<'_>, dedupe_key: &str) -> Result<Option<SeenRecord>, StoreError> {
+fn seen(scope: &Scope<'_>, dedupe_key: &[u8; 16]) -> Result<Option<SeenRecord>, StoreError> {
     let table = scope.transaction.open_table(INBOUND_SEEN)?;
     let row = table.get(&key_of(scope, dedupe_key))?;
     // One that cannot be read was received all the same.
@@ -375,7 +375,11 @@ fn seen(scope: &Scope<'_>, dedupe_key: &str) -> Result<Option<SeenRecord>, Store
     }))
 }
 
-fn note_seen(scope: &Scope<'_>, dedupe_key: &str, answer: Option<&str>) -> Result<(), StoreError> {
+fn note_seen(
+    scope: &Scope<'_>,
+    dedupe_key: &[u8; 16],
+    answer: Option<&str>,
+) -> Result<(), StoreError> {
     let key = key_of(scope, dedupe_key);
     let at = scope.now.as_millisecond();
     let record = SeenRecord {

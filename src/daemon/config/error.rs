@@ -30,7 +30,9 @@ pub enum ConfigErrorKind {
 }
 
 impl ConfigError {
-    pub(super) fn new(kind: ConfigErrorKind, diagnostics: Vec<Diagnostic>) -> Self {
+    /// What is wrong, and where.
+    #[must_use]
+    pub(in crate::daemon) fn new(kind: ConfigErrorKind, diagnostics: Vec<Diagnostic>) -> Self {
         Self { kind, diagnostics }
     }
 }

@@ -20,6 +20,7 @@ pub(super) const TOP: Keys = Keys::new(&[
     "messaging",
     "log",
     "wechat",
+    "staff",
     "patients",
 ]);
 pub(super) const CLINIC: Keys = Keys::new(&[
@@ -30,11 +31,30 @@ pub(super) const CLINIC: Keys = Keys::new(&[
     "watch",
     "quiet_hours",
     "day",
+    "consent",
+    "emergency_number",
+    "red_flags",
+    "opening_hours",
+    "out_of_hours",
+]);
+pub(super) const STAFF: Keys = Keys::new(&[
+    "name",
+    "wechat",
+    "role",
+    "alerts",
+    "quiet_hours",
+    "language",
 ]);
 pub(super) const STORE: Keys = Keys::new(&["path", "cache"]);
 pub(super) const HTTP: Keys = Keys::new(&["private", "public", "admin"]);
-pub(super) const MESSAGING: Keys =
-    Keys::new(&["channel", "format", "concurrency", "rate", "timeout"]);
+pub(super) const MESSAGING: Keys = Keys::new(&[
+    "channel",
+    "format",
+    "concurrency",
+    "rate",
+    "timeout",
+    "texts",
+]);
 pub(super) const LOG: Keys = Keys::new(&["level", "format"]);
 pub(super) const WECHAT: Keys = Keys::new(&[
     "api_base",
@@ -78,6 +98,10 @@ pub const TABLES: &[TableKeys] = &[
     TableKeys {
         table: "log",
         keys: LOG,
+    },
+    TableKeys {
+        table: "staff",
+        keys: STAFF,
     },
     TableKeys {
         table: "wechat",

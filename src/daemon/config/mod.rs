@@ -13,11 +13,13 @@ mod error;
 mod keys;
 mod read;
 mod secret;
+mod talk;
 pub mod values;
 
 pub use callback::{Callback, CallbackSecrets};
 pub use error::{ConfigError, ConfigErrorKind};
 pub use keys::{TABLES, TableKeys};
+pub use talk::{Role, Staff, Talk};
 
 use super::small_file::{self, SmallFileError};
 use crate::messaging::wechat::template::Templates;
@@ -92,6 +94,8 @@ pub struct Config {
     pub messaging: Messaging,
     /// `[log]`
     pub log: Log,
+    /// The clinic's talks with patients, and its staff.
+    pub talk: Talk,
     /// What is accepted and may not be meant.
     pub warnings: Vec<Diagnostic>,
 }

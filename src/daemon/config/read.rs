@@ -2,8 +2,8 @@
 
 use super::values::{self, resolve};
 use super::{
-    Callback, Channel, Clinic, Config, Environment, Http, Log, LogFormat, Messaging, Store, WeChat,
-    keys, secret::SecretFile,
+    Callback, Channel, Clinic, Config, Environment, Http, Log, LogFormat, Messaging, Store, Talk,
+    WeChat, keys, secret::SecretFile,
 };
 use crate::messaging::MessageKind;
 use crate::messaging::console;
@@ -50,7 +50,7 @@ pub(super) fn config(
     let failed = document.findings().has_errors();
     let findings = document.finish();
     match read {
-        Some((clinic, store, http, messaging, log)) if !failed => Ok(Config {
+        Some((clinic, store, http, messaging, log, talk)) if !failed => Ok(Config {
             path,
             source: Arc::clone(source),
             clinic,
@@ -58,6 +58,7 @@ pub(super) fn config(
             http,
             messaging,
             log,
+            talk,
             warnings: findings,
         }),
         _ => Err(findings),
@@ -72,7 +73,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn top(&self, root: &Table<'_>) -> Option<(Clinic, Store, Http, Messaging, Log)> {
+    fn top(&self, root: &Table<'_>) -> Option<(Clinic, Store, Http, Messaging, Log, Talk)> {
         root.check_keys(&keys::TOP);
         if let Some(patients) = root.get("patients") {
             // Their content is read as plans: what is wrong there concerns one patient.
@@ -84,7 +85,22 @@ impl Reader<'_> {
         let name = clinic.as_ref().map_or("", |clinic| &clinic.name);
         let messaging = self.messaging(root, name);
         let log = self.log(root.table("log", &keys::LOG).as_ref());
-        Some((clinic?, store, http?, messaging?, log))
+        let language = clinic
+            .as_ref()
+            .map_or(Language::default(), |clinic| clinic.defaults.language);
+        let talk = self.talk(root, language);
+        Some((clinic?, store, http?, messaging?, log, talk?))
+    }
+
+    fn talk(&self, root: &Table<'_>, language: Language) -> Option<Talk> {
+        let clinic = root.get("clinic")?.table()?;
+        let mut talk = Talk::read(root, &clinic, language);
+        let messaging = root.get("messaging").and_then(|value| value.table());
+        let texts = messaging
+            .as_ref()
+            .and_then(|table| path_text(table, "texts"));
+        talk.texts = texts.map(|path| resolve(self.directory, path));
+        Some(talk)
     }
 
     fn clinic(&self, root: &Table<'_>) -> Option<Clinic> {
