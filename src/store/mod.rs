@@ -10,12 +10,14 @@
 mod apply;
 mod claim;
 mod fire;
+mod fsck;
 mod jobs;
 mod ledger;
 mod open;
 mod patient;
 mod read;
 mod records;
+mod retention;
 mod settle;
 mod writer;
 
@@ -25,12 +27,15 @@ mod tests;
 pub use apply::{Applied, PlanChange, PlanEnd};
 pub use claim::{Claimed, Waiting};
 pub use fire::Fired;
+pub use fsck::{Finding, FsckError, Integrity, Report, fsck};
 pub use jobs::JobRun;
 pub use ledger::Ledger;
 pub use open::{Backing, OpenError, Options, create_if_absent, open_reader};
 pub use patient::{Queued, Tally};
 pub use read::{DoseLine, JournalLine, Reader};
-pub use records::{Address, Attempts, DayCounts, JournalRow, PlanHead, PlanText, SCHEMA};
+pub use records::{
+    Address, Attempts, ClockMark, DayCounts, JournalRow, PlanHead, PlanText, SCHEMA,
+};
 pub use settle::{Settled, Tried, TriedOutcome};
 pub use writer::{Store, Telemetry};
 
