@@ -15,7 +15,18 @@ fn config(text: &str) -> Config {
 
 /// With the keys that stand in it as comments, since they have no default to show.
 fn whole(text: &str) -> String {
-    let keys = ["ca_file", "public", "original_id"];
+    let keys = [
+        "ca_file",
+        "public",
+        "original_id",
+        "hourly_max",
+        "consent",
+        "red_flags",
+        "opening_hours",
+        "out_of_hours",
+        "texts",
+        "wechat",
+    ];
     keys.iter().fold(text.to_owned(), |text, key| {
         text.replace(&format!("\n# {key} ="), &format!("\n{key} ="))
     })
@@ -53,7 +64,14 @@ fn every_key_stands_in_the_example() {
     for table in TABLES {
         let mut found = document.root();
         for name in table.table.split('.').filter(|name| !name.is_empty()) {
-            found = found.and_then(|found| found.get(name)?.table());
+            found = found.and_then(|found| {
+                let value = found.get(name)?;
+                if value.is_list() {
+                    value.list()?.into_iter().next()?.table()
+                } else {
+                    value.table()
+                }
+            });
         }
         for key in table.keys.known {
             // The two spellings of one table: the example has the other.
@@ -106,10 +124,22 @@ fn the_defaults_that_the_example_names_are_those_of_the_code() {
         silent.clinic.defaults.language
     );
     assert_eq!(given.clinic.defaults.day, silent.clinic.defaults.day);
+    assert_eq!(given.talk.emergency_number, silent.talk.emergency_number);
+    assert_eq!(given.talk.red_flags, silent.talk.red_flags);
+    let staff = config(
+        "[clinic]\ntimezone = \"Asia/Shanghai\"\n[[staff]]\nname = \"Dr Hao\"\n\
+         quiet_hours = \"21:30-07:00\"\n",
+    );
+    assert_eq!(given.talk.staff, staff.talk.staff);
     assert_eq!(given.store, silent.store);
     assert_eq!(given.http, silent.http);
     assert_eq!(given.log, silent.log);
     assert_eq!(given.messaging.concurrency, silent.messaging.concurrency);
     assert_eq!(given.messaging.rate, silent.messaging.rate);
     assert_eq!(given.messaging.timeout, silent.messaging.timeout);
+    assert_eq!(given.messaging.hourly_max, silent.messaging.hourly_max);
+    let least = dosed::daemon::brake::default_max(0);
+    let shown = EXAMPLE.replace("\n# hourly_max =", "\nhourly_max =");
+    let shown = config(&shown).messaging.hourly_max;
+    assert_eq!(shown.map(std::num::NonZeroU64::get), Some(least));
 }

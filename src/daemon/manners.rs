@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// How the clinic talks.
+#[derive(Default)]
 pub struct Manners {
     /// The texts, the clinic's own in the place of the built-in ones.
     pub texts: Texts,

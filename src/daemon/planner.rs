@@ -30,6 +30,9 @@ use tokio_util::sync::CancellationToken;
 /// Plans applied in one transaction.
 const BATCH: usize = 1_000;
 
+/// While the clock is in doubt it is looked at again after this.
+const CLOCK_PAUSE: Duration = Duration::from_secs(1);
+
 /// After a failure the store is left alone for this.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -50,6 +53,8 @@ pub struct Planner {
     again_at: Option<Duration>,
     /// The store knows the staff of this configuration.
     desk_is_set: bool,
+    /// Plans were not read because the clock is in doubt: they are when it is not any more.
+    held_by_clock: bool,
 }
 
 impl Planner {
@@ -75,16 +80,16 @@ impl Planner {
             gone: Gone::default(),
             again_at: None,
             desk_is_set: false,
+            held_by_clock: false,
         }
     }
 
-    /// Applies the plans, tells `planned`, and then reads them again whenever it is asked to or
-    /// the directory has changed, until `stop`.
+    /// Applies the plans, and then reads them again whenever it is asked to or the directory has
+    /// changed, until `stop`.
     pub async fn run(
         mut self,
         mut requests: mpsc::Receiver<Request>,
         reload: Arc<Notify>,
-        planned: Arc<Notify>,
         stop: CancellationToken,
     ) {
         // The watch begins before the first reading: a change in between is not overlooked.
@@ -92,7 +97,6 @@ impl Planner {
         if self.read_plans(false, &stop).await.is_none() {
             return;
         }
-        planned.notify_one();
         loop {
             let look_again = self.pause();
             let clock = Arc::clone(&self.shared.clock);
@@ -105,8 +109,12 @@ impl Planner {
                     monitor::notify(&[NotifyState::Ready]);
                 }
                 request = requests.recv() => {
-                    let Some(Request::Reload { accept_removals, answer }) = request else {
+                    let Some(request) = request else {
                         return;
+                    };
+                    // The others do not come here.
+                    let Request::Reload { accept_removals, answer } = request else {
+                        continue;
                     };
                     notify_reloading();
                     let reloaded = self.reload(accept_removals, &stop).await;
@@ -128,6 +136,9 @@ impl Planner {
     /// How long until files that are gone are looked for again.
     fn pause(&self) -> Duration {
         const NEVER: Duration = Duration::from_secs(86_400);
+        if self.held_by_clock {
+            return CLOCK_PAUSE;
+        }
         let now = self.shared.clock.elapsed();
         self.again_at.map_or(NEVER, |at| {
             at.saturating_sub(now) + Duration::from_millis(10)
@@ -208,6 +219,7 @@ impl Planner {
             zone: config.clinic.defaults.zone.clone(),
             rate: config.messaging.rate,
             manners: Arc::new(manners),
+            hourly_max: config.messaging.hourly_max,
         });
         self.desk_is_set = false;
         self.monitor
@@ -224,9 +236,20 @@ impl Planner {
         accept_removals: bool,
         stop: &CancellationToken,
     ) -> Option<Reloaded> {
+        let time = self.shared.time();
+        self.held_by_clock = time.doubted;
+        if time.doubted {
+            // An edit takes effect from now on, and what now is nobody knows.
+            let why = "the clock is not to be believed; plans are read when it is, or after: dosed \
+                       clock accept --config FILE";
+            return Some(Reloaded {
+                refused: Some(why.to_owned()),
+                ..Reloaded::default()
+            });
+        }
         let config = self.config.clone();
         let known = self.known.clone();
-        let now = self.shared.clock.now();
+        let now = time.now.wall;
         let mut loaded =
             tokio::task::spawn_blocking(move || plan_files::load(&config, &known, now))
                 .await
@@ -386,7 +409,7 @@ impl Planner {
         changes: Vec<PlanChange>,
         ends: Vec<PlanEnd>,
     ) -> Result<Applied, StoreError> {
-        let now = self.shared.clock.now();
+        let now = self.shared.now();
         let limits = Arc::clone(&self.shared.outlet().limits);
         let overdue = ExpiredReason::DaemonDown;
         let day = self.shared.day(now);
@@ -473,7 +496,7 @@ impl Planner {
     /// Tells monitoring and the log what came of it.
     async fn report(&self, reloaded: &Reloaded, directory_missing: bool) -> Result<(), StoreError> {
         let (active, unreachable, sleeping) = self.shared.store.count_patients().await?;
-        let now: Timestamp = self.shared.clock.now();
+        let now: Timestamp = self.shared.now();
         let metrics = &self.shared.metrics;
         let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         metrics.plans_active.set(gauge(active));

@@ -12,7 +12,7 @@ use super::shared::{Outlet, Shared};
 use super::signals::Control;
 use super::vitals::Vitals;
 use super::worker::Handoff;
-use super::{housekeeping, recorder, scheduler, worker};
+use super::{administration, housekeeping, recorder, scheduler, timekeeper, worker};
 use crate::http::{self, Source};
 use crate::messaging::wechat::callback::{self, Inbox, Reception};
 use crate::messaging::wechat::crypto::CryptoError;
@@ -125,6 +125,7 @@ pub fn outlet(config: &Config, metrics: &Arc<Metrics>) -> Result<Outlet, DaemonE
         zone: config.clinic.defaults.zone.clone(),
         rate: config.messaging.rate,
         manners: Arc::new(manners),
+        hourly_max: config.messaging.hourly_max,
     })
 }
 
@@ -164,6 +165,13 @@ pub async fn run(config: Config, options: Options, control: Control) -> Result<(
     let store = open_store(&config, &metrics).await?;
     let vitals = Arc::new(Vitals::default());
     let shared = Arc::new(Shared::new(clock, store, vitals, metrics, outlet));
+    // Before anybody looks at the time: by a clock in doubt nothing is decided.
+    timekeeper::begin(&shared).await;
+    // The hour's ceiling depends on it from the first message on.
+    if let Ok(plans) = shared.store.count_plans().await {
+        let active = usize::try_from(plans).unwrap_or(usize::MAX);
+        shared.vitals.plans(|known| known.active = active);
+    }
     let (inbox, sorter) = inbox::open(&shared);
     let reception = reception(&config, Arc::new(inbox))?;
     let listeners = Listeners::bind(&config, reception).await?;
@@ -308,7 +316,8 @@ impl Tasks {
         let concurrency = config.messaging.concurrency.get();
         let (to_dispatcher, notices) = mpsc::unbounded_channel();
         let (to_recorder, ended) = mpsc::unbounded_channel();
-        let (to_planner, requests) = mpsc::channel(16);
+        let (to_planner, reloads) = mpsc::channel(16);
+        let (to_administration, requests) = mpsc::channel(16);
         let handoff = Arc::new(Handoff::default());
         let bell = Arc::new(Notify::new());
         let first_turn = Arc::new(Notify::new());
@@ -342,7 +351,7 @@ impl Tasks {
             &monitor,
             listeners.private,
             listeners.admin,
-            to_planner,
+            to_administration,
             stop,
         );
         let sorted = sorter.run(to_dispatcher.clone(), Arc::clone(&bell), stop.clone());
@@ -353,6 +362,9 @@ impl Tasks {
             let served = http::serve_public(public.listener, path, reception, stop.clone());
             spawn(&mut running, "public listener", served);
         }
+        let administered =
+            administration::run(Arc::clone(shared), requests, to_planner, stop.clone());
+        spawn(&mut running, "administration", administered);
         let monitored = Arc::clone(&monitor).run(stop.clone());
         running.spawn(async move {
             match monitored.await {
@@ -362,6 +374,7 @@ impl Tasks {
         });
         let asked = super::quota::run(Arc::clone(shared), stop.clone());
         spawn(&mut running, "quota", asked);
+        let keep = config.store.keep;
         let planner = Planner::new(
             Arc::clone(shared),
             config,
@@ -370,11 +383,12 @@ impl Tasks {
             Arc::clone(&bell),
             Arc::clone(&monitor),
         );
-        let housekeeping = housekeeping::run(Arc::clone(shared), stop.clone());
+        let housekeeping = housekeeping::run(Arc::clone(shared), keep, stop.clone());
         spawn(&mut running, "housekeeping", housekeeping);
-        let plans_applied = Arc::new(Notify::new());
+        let kept = timekeeper::run(Arc::clone(shared), stop.clone());
+        spawn(&mut running, "timekeeper", kept);
         let reload = Arc::clone(&control.reload);
-        let run = planner.run(requests, reload, Arc::clone(&plans_applied), stop.clone());
+        let run = planner.run(reloads, reload, stop.clone());
         spawn(&mut running, "planner", run);
         let scheduler = scheduler::run(
             Arc::clone(shared),
@@ -383,14 +397,7 @@ impl Tasks {
             Arc::clone(&first_turn),
             stop.clone(),
         );
-        let stopped = stop.clone();
-        spawn(&mut running, "scheduler", async move {
-            // The plans come first: what was edited while the daemon was down is edited.
-            tokio::select! {
-                () = plans_applied.notified() => scheduler.await,
-                () = stopped.cancelled() => {}
-            }
-        });
+        spawn(&mut running, "scheduler", scheduler);
         Self {
             running,
             draining,
@@ -450,7 +457,7 @@ impl Tasks {
         });
         let noted = shared
             .store
-            .note_running(shared.clock.now(), Some(endpoints.to_string()));
+            .note_endpoints(shared.now(), endpoints.to_string());
         if let Err(error) = noted.await {
             tracing::error!(%error, "the store does not take where the daemon listens");
         }

@@ -2,9 +2,9 @@
 
 use super::wechat::template::{Templates, Unfit};
 use super::wechat::{Quota, TokenStatus};
-use super::{Console, Outgoing, Verdict, WeChat};
+use super::{Console, Outcome, Outgoing, Verdict, WeChat};
 use crate::engine::{Addressee, Body, Fits};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// Where messages go. Clones share connections, token and output.
 #[derive(Clone)]
@@ -48,6 +48,14 @@ impl Channel {
         match self {
             Channel::Console(_) => {}
             Channel::WeChat(wechat) => wechat.warm_up().await,
+        }
+    }
+
+    /// Whether the channel works, as far as can be told without sending a message.
+    pub async fn ask(&self, now: Timestamp) -> Outcome {
+        match self {
+            Channel::Console(_) => Outcome::Accepted,
+            Channel::WeChat(wechat) => wechat.ask(now).await,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::StoreError;
 use crate::engine::{Entry, ExpiredReason, Message, OutboxRef, PatientState, Teller};
 use crate::plan::ResolvedPlan;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use redb::{TableDefinition, TableHandle};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -213,6 +213,31 @@ pub struct Attempts {
     pub refusals: u8,
     /// Why the last try failed.
     pub failure: Option<ExpiredReason>,
+    /// When the first try with an unknown outcome was made, by the steady clock of this process:
+    /// its age is measured by that. Not kept over a restart.
+    #[serde(skip)]
+    pub steady: Option<SignedDuration>,
+    /// The recipient got too much: until the next try nothing else is sent to them either.
+    pub resting: bool,
+}
+
+impl Attempts {
+    /// What is taken to have been tried of a message where the record of it cannot be read: once,
+    /// nobody knows when, so that it is in doubt and not sent again.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self {
+            count: 1,
+            first_unknown: Some(0),
+            ..Self::default()
+        }
+    }
+
+    /// Nobody knows whether, or when, the message was tried.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.first_unknown == Some(0)
+    }
 }
 
 /// A message whose next try waits.
@@ -271,6 +296,17 @@ pub struct DayCounts {
     pub expired: u64,
     /// Messages that ended in doubt.
     pub in_doubt: u64,
+}
+
+/// What the wall clock and the steady clock showed at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockMark {
+    /// Which run of the steady clock: it begins anew with the machine.
+    pub run: String,
+    /// The steady clock, ms.
+    pub steady: u64,
+    /// The wall clock, ms.
+    pub wall: i64,
 }
 
 /// Serialises a record behind its version.

@@ -13,11 +13,14 @@
 
 mod support;
 
+mod clock;
 mod crash;
 mod downtime;
 mod edits;
 mod faults;
+mod keeping;
 mod lifecycle;
+mod limits;
 mod notify;
 mod plans;
 mod privacy;

@@ -45,8 +45,8 @@ pub(super) const STAFF: Keys = Keys::new(&[
     "quiet_hours",
     "language",
 ]);
-pub(super) const STORE: Keys = Keys::new(&["path", "cache"]);
 pub(super) const HTTP: Keys = Keys::new(&["private", "public", "admin"]);
+pub(super) const STORE: Keys = Keys::new(&["path", "cache", "keep"]);
 pub(super) const MESSAGING: Keys = Keys::new(&[
     "channel",
     "format",
@@ -54,6 +54,7 @@ pub(super) const MESSAGING: Keys = Keys::new(&[
     "rate",
     "timeout",
     "texts",
+    "hourly_max",
 ]);
 pub(super) const LOG: Keys = Keys::new(&["level", "format"]);
 pub(super) const WECHAT: Keys = Keys::new(&[

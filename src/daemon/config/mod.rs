@@ -26,10 +26,11 @@ use crate::messaging::wechat::template::Templates;
 use crate::messaging::{Limits, Secret, console};
 use crate::plan::Defaults;
 use crate::plan::diagnostic::{Diagnostic, Severity, Source};
+use jiff::SignedDuration;
 use secret::SecretFile;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,6 +121,8 @@ pub struct Store {
     pub path: PathBuf,
     /// Page cache, in bytes.
     pub cache_bytes: u64,
+    /// How long the journal, and the plans of patients who have left, are kept.
+    pub keep: SignedDuration,
 }
 
 /// Where the daemon listens.
@@ -142,6 +145,8 @@ pub struct Messaging {
     pub concurrency: NonZeroUsize,
     /// Most messages a second; `None` is no limit of our own.
     pub rate: Option<NonZeroU32>,
+    /// Most messages within an hour; `None` is what the number of patients says.
+    pub hourly_max: Option<NonZeroU64>,
     /// Time limit of one request.
     pub timeout: Duration,
 }
@@ -314,6 +319,7 @@ impl Config {
                 "store.cache",
                 self.store.cache_bytes != new.store.cache_bytes,
             ),
+            ("store.keep", self.store.keep != new.store.keep),
             ("http.private", self.http.private != new.http.private),
             ("http.public", self.http.public != new.http.public),
             ("http.admin", self.http.admin != new.http.admin),

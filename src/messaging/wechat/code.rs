@@ -68,7 +68,9 @@ impl WeChat {
         };
         // A struct of texts and numbers always is JSON.
         let body = serde_json::to_vec(&request).unwrap_or_default();
-        let answer = self.call(call::CODE_CREATE, body.into(), now, 0).await?;
+        let answer = self
+            .call(call::CODE_CREATE, body.into(), None, now, 0)
+            .await?;
         let asked = request.expire_seconds;
         let code = answer.code().map(|(ticket, url, seconds)| Code {
             ticket,

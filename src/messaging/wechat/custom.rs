@@ -30,7 +30,10 @@ impl WeChat {
         // A struct of texts always is JSON.
         let body = serde_json::to_vec(&request).unwrap_or_default();
         let spread = address.bytes().fold(0, u8::wrapping_add);
-        let verdict = match self.call(call::CUSTOM_SEND, body.into(), now, spread).await {
+        let verdict = match self
+            .call(call::CUSTOM_SEND, body.into(), None, now, spread)
+            .await
+        {
             Err(verdict) => verdict,
             Ok(answer) if answer.errcode() == Some(0) => taken(&answer),
             Ok(_) => fault_verdict(Fault::Unreadable, now),

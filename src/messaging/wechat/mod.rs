@@ -20,7 +20,7 @@ pub use code::{Code, SCENE_LENGTH_MAX};
 pub use custom::TEXT_BYTES_MAX;
 pub use token::{RefreshResult, TokenStatus};
 
-use super::{Detail, Hint, Observer, Outcome, Outgoing, Secret, Verdict, Word};
+use super::{Detail, Hint, Observer, Outcome, Outgoing, Permit, Secret, Verdict, Word};
 use answer::{Answer, Fault};
 use errcode::Class;
 use http::Http;
@@ -29,10 +29,13 @@ use reqwest::Url;
 use std::sync::Arc;
 use std::time::Duration;
 use template::{Templates, Unfit};
-use token::{Mode, Tokens};
+use token::{Mode, Token, Tokens};
 
 /// New tokens have been seen refused for a moment; before the last try this much is waited.
 const SETTLING: Duration = Duration::from_secs(1);
+
+/// The account may not make this call; others it may.
+const NO_PERMISSION: i64 = 48001;
 
 /// What the channel needs to know.
 #[derive(Clone)]
@@ -154,19 +157,59 @@ impl WeChat {
     /// token, no answer within the time limit of a request, a refusal. Nothing is tried twice.
     pub async fn quota(&self) -> Option<Quota> {
         let token = self.tokens.current().await.ok()?;
-        let url = token.call("openapi/quota/get");
+        let answer = self.ask_quota(&token).await.ok()?;
+        quota_of(&answer)
+    }
+
+    /// Whether the API works, asked by the question for the quota: *accepted* when it answers
+    /// and something is left of the quota. A token that is refused is replaced once.
+    pub async fn ask(&self, now: jiff::Timestamp) -> Outcome {
+        let mut token = match self.tokens.current().await {
+            Ok(token) => token,
+            Err(refusal) => return refusal.verdict(now).outcome,
+        };
+        let mut outcome = self.ask_with(&token, now).await;
+        if outcome == Outcome::BadToken {
+            token = match self.tokens.replace(&token, Mode::Normal).await {
+                Ok(token) => token,
+                Err(refusal) => return refusal.verdict(now).outcome,
+            };
+            outcome = self.ask_with(&token, now).await;
+        }
+        outcome
+    }
+
+    async fn ask_with(&self, token: &Token, now: jiff::Timestamp) -> Outcome {
+        let answer = match self.ask_quota(token).await {
+            Ok(answer) => answer,
+            Err(fault) => return fault.outcome(now),
+        };
+        match answer.errcode().unwrap_or(0) {
+            0 => match quota_of(&answer) {
+                Some(Quota { remain: 0, .. }) => {
+                    Outcome::Throttled(errcode::next_quota_look(now, 0))
+                }
+                Some(_) => Outcome::Accepted,
+                // An object that says nothing of the quota is no answer of the API.
+                None => Outcome::Unknown,
+            },
+            code => match errcode::outcome(code, now, 0).0 {
+                // What was refused is the question, by an API that works.
+                Outcome::Message | Outcome::Recipient | Outcome::RetryAt(_) => Outcome::Accepted,
+                Outcome::Configuration if code == NO_PERMISSION => Outcome::Accepted,
+                outcome => outcome,
+            },
+        }
+    }
+
+    async fn ask_quota(&self, token: &Token) -> Result<Answer, Fault> {
         let body = format!("{{\"cgi_path\":\"/cgi-bin/{}\"}}", call::TEMPLATE_SEND);
-        let answer = self.http.post(url, body.into()).await.ok()?;
+        let url = token.call("openapi/quota/get");
+        let answer = self.http.post(url, body.into()).await?;
         if let Some(code) = answer.errcode().filter(|code| *code != 0) {
             self.observer.errcode(errcode::label(code));
-            return None;
         }
-        let (daily_limit, used, remain) = answer.quota()?;
-        Some(Quota {
-            daily_limit,
-            used,
-            remain,
-        })
+        Ok(answer)
     }
 
     /// Sends one template message.
@@ -175,8 +218,10 @@ impl WeChat {
             Ok(body) => bytes::Bytes::from(body),
             Err(unfit) => return unfit_verdict(&unfit),
         };
+        let permit = Some(message.permit);
+        let spread = message.id.0[0];
         let answered = self
-            .call(call::TEMPLATE_SEND, body, message.now, message.id.0[0])
+            .call(call::TEMPLATE_SEND, body, permit, message.now, spread)
             .await;
         match answered {
             Err(verdict) => verdict,
@@ -195,12 +240,14 @@ impl WeChat {
         &self,
         call: &str,
         body: bytes::Bytes,
+        permit: Option<&Permit>,
         now: Timestamp,
         spread: u8,
     ) -> Result<Answer, Verdict> {
         let current = self.tokens.current().await;
         let mut token = current.map_err(|refusal| refusal.verdict(now))?;
-        let mut refused = match self.attempt(token.call(call), &body, now, spread).await {
+        let url = token.call(call);
+        let mut refused = match self.attempt(url, &body, permit, now, spread).await {
             Attempt::Done(done) => return done,
             Attempt::TokenRefused(verdict) => verdict,
         };
@@ -210,7 +257,8 @@ impl WeChat {
             }
             let replaced = self.tokens.replace(&token, mode).await;
             token = replaced.map_err(|refusal| refusal.verdict(now))?;
-            refused = match self.attempt(token.call(call), &body, now, spread).await {
+            let url = token.call(call);
+            refused = match self.attempt(url, &body, permit, now, spread).await {
                 Attempt::Done(done) => return done,
                 Attempt::TokenRefused(verdict) => verdict,
             };
@@ -222,8 +270,19 @@ impl WeChat {
         })
     }
 
-    async fn attempt(&self, url: Url, body: &bytes::Bytes, now: Timestamp, spread: u8) -> Attempt {
-        let answer = match self.http.post(url, body.clone()).await {
+    async fn attempt(
+        &self,
+        url: Url,
+        body: &bytes::Bytes,
+        permit: Option<&Permit>,
+        now: Timestamp,
+        spread: u8,
+    ) -> Attempt {
+        let posted = match permit {
+            Some(permit) => self.http.post_if(url, body.clone(), permit).await,
+            None => self.http.post(url, body.clone()).await,
+        };
+        let answer = match posted {
             Ok(answer) => answer,
             Err(fault) => return Attempt::Done(Err(fault_verdict(fault, now))),
         };
@@ -239,6 +298,18 @@ impl WeChat {
             }
         }
     }
+}
+
+fn quota_of(answer: &Answer) -> Option<Quota> {
+    if answer.errcode().is_some_and(|code| code != 0) {
+        return None;
+    }
+    let (daily_limit, used, remain) = answer.quota()?;
+    Some(Quota {
+        daily_limit,
+        used,
+        remain,
+    })
 }
 
 enum Attempt {

@@ -1,0 +1,401 @@
+//! The timekeeper: compares the clocks whenever somebody asks for the time, and holds all sending
+//! while the wall clock is not to be believed (G8).
+//!
+//! Nobody decides about a patient by a clock in doubt: no wake fires, nothing expires, nothing
+//! leaves. The doubt ends with a clock that is plausible again, with the kernel's word that it is
+//! synchronised, or with `dosed clock accept`.
+
+use super::clock::{Clock, Moment};
+use super::plausibility::{ClockDoubt, Findings, Look, Plausibility};
+use super::shared::Shared;
+use crate::store::ClockMark;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// The clocks are compared at least this often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The clock is noted as seen this often.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
+
+/// While the clock is in doubt somebody who knows is asked this often.
+const ASK_EVERY: Duration = Duration::from_secs(10);
+
+/// What was seen of the clocks, shared by all tasks.
+#[derive(Default)]
+pub struct Timekeeper {
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    clock: Plausibility,
+    /// Up to here the wall clock has shown instants that it shows again.
+    set_back_from: Option<Timestamp>,
+    /// The store does not know of `set_back_from` yet.
+    unnoted_set_back: bool,
+    /// The clock is to be noted as seen now.
+    note_now: bool,
+}
+
+impl Timekeeper {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Compares the clocks. The findings, and the moment by the best clock known.
+    fn look(&self, clock: &dyn Clock) -> (Findings, Moment, Option<ClockDoubt>) {
+        let mut inner = self.inner();
+        // Read under the lock: looks are judged in the order in which they were taken.
+        let before = clock.elapsed();
+        let (wall, steady) = (clock.now(), clock.elapsed());
+        // The two cannot be read at once: what passed in between is no step.
+        let blur = SignedDuration::try_from(steady.saturating_sub(before)).unwrap_or_default();
+        let at = Moment { wall, steady };
+        let findings = inner.clock.look(Look { at, blur });
+        if let Some(from) = findings.set_back_from {
+            let known = inner.set_back_from;
+            inner.set_back_from = Some(known.map_or(from, |known| known.max(from)));
+            inner.unnoted_set_back = true;
+        }
+        let doubt = inner.clock.doubt();
+        let moment = inner.clock.moment().unwrap_or(at);
+        drop(inner);
+        if findings.set_back_from.is_some() || findings.turned {
+            self.changed.notify_one();
+        }
+        (findings, moment, doubt)
+    }
+
+    /// The latest instant that the wall clock has shown and may show again because it was set
+    /// back: what was noted at or before it has an age that nobody knows.
+    #[must_use]
+    pub fn set_back_from(&self) -> Option<Timestamp> {
+        self.inner().set_back_from
+    }
+}
+
+/// The time, and whether it may be acted upon.
+#[derive(Clone, Copy, Debug)]
+pub struct Time {
+    /// This moment by the best clock known.
+    pub now: Moment,
+    /// Nobody may decide about a patient by it.
+    pub doubted: bool,
+}
+
+impl Shared {
+    /// Compares the clocks, says what has changed, and tells the time.
+    pub fn time(&self) -> Time {
+        let (findings, now, doubt) = self.timekeeper.look(self.clock.as_ref());
+        if let Some(step) = findings.step {
+            tracing::warn!(seconds = step.as_secs_f64(), "the wall clock was stepped");
+            self.metrics.clock_stepped(step.is_positive());
+            self.vitals.clock_stepped(step);
+        }
+        if findings.turned {
+            match doubt {
+                Some(doubt) => {
+                    tracing::error!(
+                        reason = doubt.reason(),
+                        "the clock is not to be believed: sending is held"
+                    );
+                }
+                None => tracing::warn!("the clock is plausible again: sending goes on"),
+            }
+            self.vitals.hold_for_clock(doubt);
+            self.metrics.held_for_clock(doubt.is_some());
+        }
+        Time {
+            now,
+            doubted: doubt.is_some(),
+        }
+    }
+
+    /// This moment by the best clock known, for what is remembered and not decided.
+    pub fn moment(&self) -> Moment {
+        self.time().now
+    }
+
+    /// The best wall clock known.
+    pub fn now(&self) -> Timestamp {
+        self.moment().wall
+    }
+
+    /// Takes the clock as right, on somebody's word. False when it was not in doubt.
+    pub fn accept_clock(&self, on_whose_word: &'static str) -> bool {
+        self.time();
+        let mut inner = self.timekeeper.inner();
+        let accepted = inner.clock.accept();
+        inner.note_now |= accepted;
+        drop(inner);
+        if accepted {
+            tracing::warn!(
+                by = on_whose_word,
+                "the clock is accepted as right: sending goes on"
+            );
+            self.vitals.hold_for_clock(None);
+            self.metrics.held_for_clock(false);
+            self.timekeeper.changed.notify_one();
+        }
+        accepted
+    }
+}
+
+/// Reads what an earlier process saw of the clock, and judges the present one: to be awaited
+/// before any task looks at the time.
+pub async fn begin(shared: &Shared) {
+    let seen = shared.store.last_seen().await.ok().flatten();
+    let set_back_from = shared.store.set_back_from().await.ok().flatten();
+    let mark = shared.store.clock_mark().await.ok().flatten();
+    let run = shared.clock.run();
+    let marked = mark
+        .filter(|mark| run.as_deref() == Some(mark.run.as_str()))
+        .and_then(|mark| {
+            Some(Moment {
+                wall: Timestamp::from_millisecond(mark.wall).ok()?,
+                steady: Duration::from_millis(mark.steady),
+            })
+        });
+    {
+        let mut inner = shared.timekeeper.inner();
+        inner.clock = Plausibility::after(seen, marked);
+        inner.set_back_from = set_back_from;
+        inner.note_now = true;
+    }
+    shared.time();
+}
+
+/// Compares the clocks, remembers what was seen, and asks whether a doubted clock is right, until
+/// `stop`.
+pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut noted: Option<Duration> = None;
+    let mut asked: Option<Duration> = None;
+    while !stop.is_cancelled() {
+        let time = shared.time();
+        let steady = time.now.steady;
+        let passed = |since: Option<Duration>, span| {
+            since.is_none_or(|since| steady.saturating_sub(since) >= span)
+        };
+        note_set_back(&shared, time.now.wall).await;
+        if time.doubted {
+            if passed(asked, ASK_EVERY) {
+                asked = Some(steady);
+                let clock = Arc::clone(&shared.clock);
+                let vouched = tokio::task::spawn_blocking(move || clock.is_synchronised());
+                if vouched.await.unwrap_or(false) {
+                    shared.accept_clock("the kernel");
+                }
+            }
+        } else {
+            let (seen, due) = {
+                let mut inner = shared.timekeeper.inner();
+                let due = std::mem::take(&mut inner.note_now) || passed(noted, NOTE_EVERY);
+                (inner.clock.seen(), due)
+            };
+            if due && let Some(seen) = seen {
+                let mark = shared.clock.run().map(|run| ClockMark {
+                    run,
+                    steady: u64::try_from(steady.as_millis()).unwrap_or(u64::MAX),
+                    wall: time.now.wall.as_millisecond(),
+                });
+                match shared.store.note_seen(time.now.wall, seen, mark).await {
+                    Ok(()) => noted = Some(steady),
+                    // The store says itself what is wrong with it.
+                    Err(_) => shared.timekeeper.inner().note_now = true,
+                }
+            }
+        }
+        tokio::select! {
+            () = shared.clock.sleep(LOOK_EVERY) => {}
+            () = shared.timekeeper.changed.notified() => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+async fn note_set_back(shared: &Shared, now: Timestamp) {
+    let from = {
+        let mut inner = shared.timekeeper.inner();
+        let unnoted = std::mem::take(&mut inner.unnoted_set_back);
+        inner.set_back_from.filter(|_| unnoted)
+    };
+    if let Some(from) = from
+        && shared.store.note_set_back(now, from).await.is_err()
+    {
+        shared.timekeeper.inner().unnoted_set_back = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::clock::Sleep;
+    use super::super::manners::Manners;
+    use super::super::metrics::Metrics;
+    use super::super::plausibility::DoubtKind;
+    use super::super::shared::Outlet;
+    use super::super::vitals::Vitals;
+    use super::*;
+    use crate::messaging::{Channel, Console, console};
+    use crate::plan::Zone;
+    use crate::store::{Options, Store, Telemetry};
+    use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+    const START: i64 = 1_772_409_600;
+    const DAY: i64 = 86_400;
+
+    /// A clock that shows what it is set to, as the machine's does.
+    #[derive(Default)]
+    struct SetClock {
+        wall: AtomicI64,
+        steady: AtomicI64,
+        synchronised: AtomicBool,
+    }
+
+    impl SetClock {
+        fn set(&self, wall: i64, steady: i64) {
+            self.wall.store(wall, Ordering::SeqCst);
+            self.steady.store(steady, Ordering::SeqCst);
+        }
+    }
+
+    impl Clock for SetClock {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_second(START + self.wall.load(Ordering::SeqCst)).unwrap()
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::from_secs(self.steady.load(Ordering::SeqCst) as u64)
+        }
+
+        fn sleep(&self, _: Duration) -> Sleep {
+            Box::pin(tokio::time::sleep(Duration::from_millis(1)))
+        }
+
+        fn run(&self) -> Option<String> {
+            Some("one machine".to_owned())
+        }
+
+        fn is_synchronised(&self) -> bool {
+            self.synchronised.load(Ordering::SeqCst)
+        }
+    }
+
+    fn shared(directory: &tempfile::TempDir, clock: &Arc<SetClock>) -> Arc<Shared> {
+        let options = Options {
+            path: directory.path().join("dosed.redb"),
+            cache_bytes: 1 << 20,
+        };
+        let telemetry = Arc::new(Telemetry::new(|_, _| {}));
+        let store = Store::open(&options, telemetry).unwrap();
+        let channel = Console::to(std::io::sink(), console::Format::Json).unwrap();
+        let channel = Channel::Console(channel);
+        let outlet = Outlet {
+            limits: Arc::new(channel.limits()),
+            channel,
+            zone: Zone::get("Asia/Shanghai").unwrap(),
+            rate: None,
+            hourly_max: None,
+            manners: Arc::new(Manners::default()),
+        };
+        let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+        let vitals = Arc::new(Vitals::default());
+        let metrics = Arc::new(Metrics::new(0.0));
+        Arc::new(Shared::new(clock, store, vitals, metrics, outlet))
+    }
+
+    /// Runs the task until `is_met`, asked a thousand times a second, then stops it.
+    async fn run_until(shared: &Arc<Shared>, mut is_met: impl AsyncFnMut() -> bool) {
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(run(Arc::clone(shared), stop.clone()));
+        let met = async {
+            while !is_met().await {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let met = tokio::time::timeout(Duration::from_secs(60), met).await;
+        stop.cancel();
+        running.await.unwrap();
+        met.expect("waited in vain");
+    }
+
+    fn at(seconds: i64) -> Option<Timestamp> {
+        Timestamp::from_second(START + seconds).ok()
+    }
+
+    #[tokio::test]
+    async fn a_step_of_more_than_a_week_holds_is_not_seen_and_ends_with_the_right_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(SetClock::default());
+        let shared = shared(&directory, &clock);
+        begin(&shared).await;
+        let store = shared.store.clone();
+        let seen = async || store.last_seen().await.unwrap();
+        run_until(&shared, async || seen().await == at(0)).await;
+        clock.set(8 * DAY, 61);
+        assert!(shared.time().doubted);
+        assert_eq!(shared.moment().wall, at(61).unwrap(), "what it should show");
+        let doubt = shared.vitals.signs().clock_held.unwrap();
+        assert_eq!(doubt.kind, DoubtKind::SteppedAhead);
+        assert!(
+            shared
+                .metrics
+                .text()
+                .contains("dosed_sending_held{reason=\"clock\"} 1")
+        );
+        // Two minutes of it: it is never noted as seen.
+        clock.set(8 * DAY + 120, 181);
+        assert!(shared.time().doubted);
+        clock.set(200, 200);
+        assert!(!shared.time().doubted);
+        assert_eq!(shared.vitals.signs().clock_held, None);
+        run_until(&shared, async || seen().await == at(200)).await;
+        assert!(
+            shared
+                .metrics
+                .text()
+                .contains("dosed_sending_held{reason=\"clock\"} 0")
+        );
+    }
+
+    #[tokio::test]
+    async fn the_kernels_word_ends_a_doubt_and_the_clock_is_then_the_last_one_seen() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(SetClock::default());
+        let shared = shared(&directory, &clock);
+        begin(&shared).await;
+        clock.set(-3 * DAY, 1);
+        assert!(shared.time().doubted);
+        clock.synchronised.store(true, Ordering::SeqCst);
+        let store = shared.store.clone();
+        let seen = async || store.last_seen().await.unwrap();
+        run_until(&shared, async || seen().await == at(-3 * DAY)).await;
+        assert!(!shared.time().doubted);
+        assert_eq!(shared.timekeeper.set_back_from(), at(1));
+    }
+
+    #[tokio::test]
+    async fn a_clock_set_back_while_nothing_ran_is_known_by_the_steady_clock() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(SetClock::default());
+        let first = shared(&directory, &clock);
+        begin(&first).await;
+        let store = first.store.clone();
+        run_until(&first, async || store.clock_mark().await.unwrap().is_some()).await;
+        store.close().await;
+        drop((first, store));
+        // Half an hour later it shows twenty minutes: later than any that was seen.
+        clock.set(1_200, 1_800);
+        let second = shared(&directory, &clock);
+        begin(&second).await;
+        assert!(!second.time().doubted);
+        assert_eq!(second.timekeeper.set_back_from(), at(1_800));
+        let store = second.store.clone();
+        let noted = async || store.set_back_from().await.unwrap();
+        run_until(&second, async || noted().await == at(1_800)).await;
+    }
+}
