@@ -11,6 +11,7 @@ pub mod housekeeping;
 pub mod logging;
 pub mod metrics;
 pub mod monitor;
+pub mod plan_changes;
 pub mod plan_files;
 pub mod planner;
 pub mod queue;

@@ -3,11 +3,13 @@
 //! No clock, no I/O, no runtime: the instant comes in as an argument, what is to be done goes
 //! out as a [`Decision`]. [`step`] is total and deterministic.
 
+mod course;
 mod decision;
 mod message;
 mod state;
 mod step;
 
+pub use course::*;
 pub use decision::*;
 pub use message::*;
 pub use state::*;

@@ -8,15 +8,12 @@ use super::records::{
 };
 use super::writer::Scope;
 use super::{Store, StoreError};
-use crate::engine::{Entry, ExpiredReason, Fits, Input, PatientState};
+use crate::engine::{CATCH_UP_STEPS_MAX, Entry, ExpiredReason, Fits, Input, PatientState};
 use crate::plan::ResolvedPlan;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use redb::{ReadableTable, ReadableTableMetadata};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Before a plan changes, what the old one left is stepped at most this often.
-const CATCH_UP_STEPS_MAX: u32 = 1_000;
 
 /// A plan text that is to come into force.
 pub struct PlanChange {
@@ -230,7 +227,7 @@ fn change_plan(
         wake_at: None,
         state: PatientState::new(scope.now),
     });
-    let plan = anchored(change.plan, &record.state, scope.now);
+    let plan = record.state.anchor(change.plan, scope.now);
     let old_contact = old.as_ref().and_then(|old| old.head.contact);
     let mut visit = Visit::new(scope, fits, number, record, old_contact);
     if let Some(old) = &old {
@@ -262,23 +259,6 @@ fn change_plan(
     tables.plans.insert(number, encode(&record)?.as_slice())?;
     applied.changed += 1;
     Ok(())
-}
-
-/// What begins "when the plan starts" begins when the medication was first applied, now if it is
-/// new (P3).
-fn anchored(mut plan: ResolvedPlan, state: &PatientState, now: Timestamp) -> ResolvedPlan {
-    for medication in &mut plan.medications {
-        if medication.schedule.needs_anchor() {
-            let known = state.medications.iter().find(|it| it.id == medication.id);
-            let since = known.map_or(now, |it| it.since);
-            // The first dose comes after the instant at which everything has been decided.
-            let first = since
-                .saturating_add(SignedDuration::from_millis(1))
-                .unwrap_or(since);
-            medication.schedule = medication.schedule.anchored(first);
-        }
-    }
-    plan
 }
 
 fn end_plan(

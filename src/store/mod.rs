@@ -10,6 +10,7 @@
 mod apply;
 mod claim;
 mod fire;
+mod in_force;
 mod jobs;
 mod open;
 mod patient;
@@ -24,6 +25,7 @@ mod tests;
 pub use apply::{Applied, PlanChange, PlanEnd};
 pub use claim::{Claimed, Waiting};
 pub use fire::Fired;
+pub use in_force::{Treatment, Treatments};
 pub use jobs::JobRun;
 pub use open::{Backing, OpenError, Options, create_if_absent, open_reader};
 pub use patient::{Queued, Tally};

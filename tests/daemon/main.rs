@@ -14,6 +14,7 @@
 mod support;
 
 mod crash;
+mod diff;
 mod downtime;
 mod edits;
 mod faults;
