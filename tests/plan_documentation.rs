@@ -1,11 +1,12 @@
-//! The examples of `docs/plans.md` give what stands under them, and every form of its tables is
-//! read, the Chinese ones to the same meaning as the English ones.
+//! The examples of `docs/plans.md` and `docs/fhir.md` give what stands under them, and every form
+//! of the tables of plans is read, the Chinese ones to the same meaning as the English ones.
 
 use dosed::plan::diagnostic::{Diagnostic, Source};
 use dosed::plan::{Day, Defaults, Language, ReadPlan, Zone, read};
 use jiff::Timestamp;
 
 const DOCUMENT: &str = include_str!("../docs/plans.md");
+const FHIR: &str = include_str!("../docs/fhir.md");
 
 fn read_plan(text: &str) -> Result<ReadPlan, Vec<Diagnostic>> {
     let zone = Zone::get("Asia/Shanghai").unwrap();
@@ -30,9 +31,9 @@ fn midnight(zone: &Zone) -> Timestamp {
 }
 
 /// The fenced blocks: their info string and their text.
-fn blocks() -> Vec<(&'static str, &'static str)> {
+fn blocks(document: &'static str) -> Vec<(&'static str, &'static str)> {
     let mut blocks = Vec::new();
-    let mut rest = DOCUMENT;
+    let mut rest = document;
     while let Some(open) = rest.find("```") {
         let after = &rest[open + 3..];
         let (info, body) = after.split_once('\n').unwrap();
@@ -45,7 +46,7 @@ fn blocks() -> Vec<(&'static str, &'static str)> {
 
 #[test]
 fn examples_give_what_stands_under_them() {
-    let blocks = blocks();
+    let blocks = blocks(DOCUMENT);
     let pairs = blocks.windows(2).filter(|pair| pair[0].0 == "toml");
     let mut count = 0;
     for pair in pairs {
@@ -79,7 +80,7 @@ fn examples_give_what_stands_under_them() {
 
 #[test]
 fn refused_examples_are_refused_with_these_words() {
-    let blocks = blocks();
+    let blocks = blocks(DOCUMENT);
     let pairs: Vec<_> = blocks
         .windows(2)
         .filter(|pair| pair[0].0 == "toml refused")
@@ -161,4 +162,66 @@ fn every_form_of_the_tables_is_read_alike_in_both_languages() {
         count += 1;
     }
     assert!(count > 45, "only {count} rows");
+}
+
+/// Runs the binary on a file; stdout and stderr.
+fn dosed(arguments: &[&str], directory: &std::path::Path) -> (String, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_dosed"))
+        .args(arguments)
+        .args(["--timezone", "Asia/Shanghai"])
+        .current_dir(directory)
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("the built binary runs");
+    let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
+    (text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn fhir_examples_give_what_stands_under_them() {
+    let mut request = None;
+    let mut count = 0;
+    for (info, body) in blocks(FHIR) {
+        if info == "json" {
+            assert!(request.is_none(), "a request says what comes of it");
+            request = Some(body);
+            continue;
+        }
+        let text = request.expect("an answer follows a request");
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path();
+        std::fs::write(path.join("request.json"), text).expect("a file can be made");
+        let preview = [
+            "preview",
+            "--fhir",
+            "request.json",
+            "--from",
+            "2026-03-02",
+            "--days",
+            "2",
+        ];
+        let import = ["import", "fhir", "request.json", "--out", "plans"];
+        let given = match info {
+            "text preview" => dosed(&preview, path).0,
+            "text said" => dosed(&preview, path).1,
+            "toml import" => {
+                dosed(&import, path);
+                std::fs::read_to_string(path.join("plans/wang-xiulan.toml"))
+                    .expect("the plan has the name that the text says")
+            }
+            "text import said" => {
+                let said = dosed(&import, path).1;
+                let (first, _) = said.split_once('\n').expect("a line is said");
+                format!("{first}\n")
+            }
+            other => panic!("nobody knows what `{other}` is"),
+        };
+        assert_eq!(given, body, "{text}");
+        count += 1;
+        // The plan stands under what was previewed.
+        if info != "text preview" {
+            request = None;
+        }
+    }
+    assert!(count >= 6 && request.is_none(), "{count}");
 }

@@ -8,6 +8,7 @@ mod ask;
 pub mod check;
 pub mod clock;
 pub mod demo;
+pub mod diff;
 pub mod exit;
 pub mod explain;
 mod fhir_file;
@@ -51,6 +52,7 @@ enum Command {
     Check(check::Args),
     Explain(explain::Args),
     Preview(preview::Args),
+    Diff(diff::Args),
     Import(import::Args),
     Demo(demo::Args),
     Status(status::Args),
@@ -92,6 +94,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Preview(args) => preview::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),

@@ -16,6 +16,7 @@ pub mod logging;
 pub mod manners;
 mod metrics;
 pub mod monitor;
+pub mod plan_changes;
 pub mod plan_files;
 pub mod planner;
 pub mod plausibility;

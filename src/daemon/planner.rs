@@ -8,19 +8,19 @@ use super::config::{Channel as ChannelConfig, Config, ConfigError, Environment};
 use super::dispatcher::Notice;
 use super::manners::Manners;
 use super::monitor::{self, Monitor};
-use super::plan_files::{self, LoadedPlan, LoadedPlans, Origin, ScanError, Stamp};
+use super::plan_changes::{self, Present};
+use super::plan_files::{self, LoadedPlans, ScanError, Stamp};
 use super::removals::Gone;
 use super::shared::{Outlet, Shared};
 use super::watch::Watch;
 use crate::engine::ExpiredReason;
 use crate::http::admin::{Reloaded, Request};
 use crate::messaging::Channel;
+use crate::plan::PatientId;
 use crate::plan::diagnostic::{Diagnostic, Severity};
-use crate::plan::{PatientId, ResolvedPlan};
-use crate::store::{Address, Applied, PlanChange, PlanEnd, PlanHead, StoreError};
+use crate::store::{Address, Applied, PlanChange, PlanEnd, StoreError};
 use jiff::Timestamp;
 use sd_notify::NotifyState;
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -344,33 +344,12 @@ impl Planner {
             self.set_desk().await?;
         }
         let heads = self.shared.store.plan_heads().await?;
-        let changes: Vec<PlanChange> = loaded
-            .plans
-            .iter()
-            .filter_map(|(id, plan)| self.change(id, plan, heads.get(id.as_str())))
-            .collect();
+        let changes = plan_changes::changes(&self.config, loaded, &heads);
         let in_force: BTreeSet<&str> = heads.keys().map(String::as_str).collect();
-        let mut present: BTreeSet<&str> = loaded
-            .plans
-            .keys()
-            .chain(&loaded.unchanged)
-            .map(PatientId::as_str)
-            .collect();
-        let listed = match &loaded.directory {
-            Ok(()) => true,
-            // A person says that it is meant to be gone.
-            Err(ScanError::Missing(_)) => accept_removals,
-            Err(ScanError::Unreadable { .. }) => false,
-        };
-        let mut unknown = 0;
-        if !listed {
-            for (patient, head) in &heads {
-                // Whether a file of theirs is gone is not known.
-                if !head.inline && present.insert(patient) {
-                    unknown += 1;
-                }
-            }
-        }
+        let Present {
+            patients: present,
+            unknown,
+        } = plan_changes::present(loaded, &heads, accept_removals);
         let now = self.shared.clock.elapsed();
         let removals = self.gone.decide(&in_force, &present, accept_removals, now);
         self.again_at = removals.again_at;
@@ -421,76 +400,6 @@ impl Planner {
         self.shared.metrics.closed(&applied.tally);
         self.shared.vitals.closed(&applied.tally);
         Ok(applied)
-    }
-
-    /// What a text changes, if anything. Equal bytes under an equal meaning change nothing.
-    fn change(
-        &self,
-        id: &PatientId,
-        loaded: &LoadedPlan,
-        head: Option<&PlanHead>,
-    ) -> Option<PlanChange> {
-        let read = loaded.plan.as_ref().ok()?;
-        let address = self.address(id, read.plan.wechat.as_deref());
-        let mut meaning = Sha256::new();
-        meaning.update(read.plan.meaning_hash());
-        if let Some(address) = &address {
-            meaning.update(address.channel.as_bytes());
-            meaning.update([0]);
-            meaning.update(address.address.as_bytes());
-        }
-        let meaning: [u8; 32] = meaning.finalize().into();
-        if head.is_some_and(|head| head.meaning == meaning && head.source == loaded.source_hash) {
-            return None;
-        }
-        let file = match &loaded.origin {
-            Origin::File(path) => path,
-            Origin::Inline => &self.config.path,
-        };
-        Some(PlanChange {
-            patient: id.to_string(),
-            plan: read.plan.clone(),
-            meaning,
-            source: loaded.source_hash,
-            inline: loaded.origin == Origin::Inline,
-            text: loaded.text.clone(),
-            file: file.display().to_string(),
-            address,
-            caregivers: self.caregivers(&read.plan),
-        })
-    }
-
-    /// Where messages for the plan's caregivers go, as far as it names it.
-    fn caregivers(&self, plan: &ResolvedPlan) -> Vec<(String, Address)> {
-        match &self.config.messaging.channel {
-            ChannelConfig::Console(_) => Vec::new(),
-            ChannelConfig::WeChat(_) => plan
-                .caregivers
-                .iter()
-                .filter_map(|it| {
-                    let address = Address {
-                        channel: "wechat".to_owned(),
-                        address: it.wechat.clone()?,
-                    };
-                    Some((it.id.clone(), address))
-                })
-                .collect(),
-        }
-    }
-
-    /// Where messages for a patient go. The console reaches everybody; WeChat those whose contact
-    /// is known.
-    fn address(&self, id: &PatientId, wechat: Option<&str>) -> Option<Address> {
-        match &self.config.messaging.channel {
-            ChannelConfig::Console(_) => Some(Address {
-                channel: "console".to_owned(),
-                address: id.to_string(),
-            }),
-            ChannelConfig::WeChat(_) => wechat.map(|openid| Address {
-                channel: "wechat".to_owned(),
-                address: openid.to_owned(),
-            }),
-        }
     }
 
     /// Tells monitoring and the log what came of it.

@@ -5,6 +5,7 @@
 
 mod conversation;
 mod converse;
+mod course;
 mod decision;
 pub mod interpret;
 mod message;
@@ -14,6 +15,7 @@ mod step;
 
 pub use conversation::*;
 pub use converse::*;
+pub use course::*;
 pub use decision::*;
 pub use interpret::{DoseAnswer, Value};
 pub use message::*;

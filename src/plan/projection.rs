@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use std::borrow::Cow;
 
 /// What is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DueKind {
     /// A dose.
     Dose,

@@ -122,6 +122,14 @@ impl Weekdays {
         self.0 == 0
     }
 
+    /// How many days after a weekday (Monday 0) the first of the set comes, itself included;
+    /// `None` for an empty set.
+    fn distance_from(self, weekday: u32) -> Option<u32> {
+        let fortnight = u32::from(self.0) | u32::from(self.0) << 7;
+        let ahead = fortnight >> weekday;
+        (ahead != 0).then(|| ahead.trailing_zeros())
+    }
+
     /// From Monday to Sunday.
     pub fn iter(self) -> impl Iterator<Item = Weekday> {
         (0..7)
@@ -220,9 +228,10 @@ impl Days {
     /// The first matching day at or after `day`.
     pub(super) fn at_or_after(&self, day: Day) -> Option<Day> {
         match *self {
-            Days::Weekdays(weekdays) => (0..7)
-                .map(|n| Day(day.0 + n))
-                .find(|day| weekdays.has(*day)),
+            Days::Weekdays(weekdays) => weekdays
+                .distance_from(day.weekday())
+                .and_then(|distance| day.0.checked_add(distance as i32))
+                .map(Day),
             Days::Cycle {
                 anchor,
                 period,
@@ -238,10 +247,10 @@ impl Days {
                         day += period - position;
                     }
                     let left = run - (day - i64::from(anchor.0)).rem_euclid(period);
-                    let found = (day..day + left.min(7))
-                        .find(|day| i32::try_from(*day).is_ok_and(|day| weekdays.has(Day(day))));
-                    if let Some(found) = found {
-                        return i32::try_from(found).ok().map(Day);
+                    let weekday = (day + 3).rem_euclid(7) as u32;
+                    let distance = i64::from(weekdays.distance_from(weekday)?);
+                    if distance < left {
+                        return i32::try_from(day + distance).ok().map(Day);
                     }
                     day += left;
                 }
@@ -256,12 +265,13 @@ impl Days {
                 let week = i64::from(anchor.monday().0);
                 let position = (i64::from(day.0) - week).rem_euclid(period);
                 let monday = i64::from(day.0) - position;
-                [position.min(7)..7, period..period + 7]
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|n| i32::try_from(monday + n).ok())
-                    .map(Day)
-                    .find(|day| weekdays.has(*day))
+                let this_week = u32::from(weekdays.0) >> position.min(7) << position.min(7);
+                let n = if this_week == 0 {
+                    period + i64::from(weekdays.distance_from(0)?)
+                } else {
+                    i64::from(this_week.trailing_zeros())
+                };
+                i32::try_from(monday + n).ok().map(Day)
             }
             Days::Months { anchor, period } => {
                 let period = period.max(1) as i32;

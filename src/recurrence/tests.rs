@@ -13,10 +13,48 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-/// What the clock on the wall shows, in minutes since 1970-01-01T00:00, as jiff says it.
-fn local_minute(zone: &Zone, second: i64) -> i64 {
-    let offset = i64::from(zone.time_zone().to_offset(at(second)).seconds());
-    (second + offset).div_euclid(MINUTE)
+/// The clock on the wall as jiff says it: at home, or in the zone of the trip under way.
+struct Wall {
+    home: jiff::tz::TimeZone,
+    away: Vec<(std::ops::Range<i64>, jiff::tz::TimeZone)>,
+}
+
+impl Wall {
+    fn of(zone: &Zone) -> Self {
+        Self {
+            home: zone.time_zone().clone(),
+            away: journeys(zone),
+        }
+    }
+
+    /// What it shows, in minutes since 1970-01-01T00:00.
+    fn local_minute(&self, second: i64) -> i64 {
+        let away = self.away.iter().find(|(span, _)| span.contains(&second));
+        let rules = away.map_or(&self.home, |(_, rules)| rules);
+        let offset = i64::from(rules.to_offset(at(second)).seconds());
+        (second + offset).div_euclid(MINUTE)
+    }
+}
+
+/// When the trips begin and end (P11), said once more on jiff's dates.
+fn journeys(zone: &Zone) -> Vec<(std::ops::Range<i64>, jiff::tz::TimeZone)> {
+    let midnight = |day: Day, rules: &jiff::tz::TimeZone| {
+        let local = days::tests::to_date(day).at(0, 0, 0, 0);
+        rules.to_timestamp(local).unwrap().as_second()
+    };
+    let mut all: Vec<(std::ops::Range<i64>, jiff::tz::TimeZone)> = Vec::new();
+    let mut before: Option<(Day, jiff::tz::TimeZone)> = None;
+    for trip in zone.trips() {
+        let rules = jiff::tz::TimeZone::get(&trip.zone).unwrap();
+        let left = match &before {
+            Some((until, rules)) if until.0 + 1 == trip.from.0 => rules.clone(),
+            _ => zone.time_zone().clone(),
+        };
+        let span = midnight(trip.from, &left)..midnight(Day(trip.until.0 + 1), &rules);
+        all.push((span, rules.clone()));
+        before = Some((trip.until, rules));
+    }
+    all
 }
 
 /// The slots whose local time this is.
@@ -39,9 +77,10 @@ fn walk(clock: &Clock, zone: &Zone, from: i64, until: i64) -> BTreeMap<i64, BTre
     let mut seen = HashSet::new();
     // Two days before: a local time may have come then for the first time.
     let mut second = (from - 2 * DAY).div_euclid(MINUTE) * MINUTE;
-    let mut before = local_minute(zone, second - MINUTE);
+    let wall = Wall::of(zone);
+    let mut before = wall.local_minute(second - MINUTE);
     while second < until {
-        let now = local_minute(zone, second);
+        let now = wall.local_minute(second);
         for local in (before + 1).min(now)..=now {
             if seen.insert(local) {
                 let due = second
@@ -115,6 +154,38 @@ fn moment(zone: &Zone, second: i64, near: bool) -> i64 {
     }
 }
 
+/// A day before the end of a February of a leap year, or of another month, near the second.
+fn month_end(second: i64, leap: bool) -> i64 {
+    let date = days::tests::to_date(Day(second.div_euclid(DAY) as i32));
+    let date = if leap {
+        let year = date.year() - date.year().rem_euclid(4);
+        civil::date(year, 2, 28)
+    } else {
+        date.last_of_month()
+    };
+    i64::from(Day::from(date).0) * DAY - DAY
+}
+
+/// Days by the month, by an interval, by a cycle, and those of leap years and month ends.
+fn days_of_month_ends() -> impl Strategy<Value = Days> {
+    let anchor = (
+        1972..2040_i16,
+        1..13_i8,
+        prop::sample::select(vec![1_i8, 28, 29, 30, 31]),
+    );
+    let anchor = anchor.prop_map(|(year, month, day)| {
+        let first = civil::date(year, month, 1);
+        Day::from(civil::date(year, month, day.min(first.days_in_month())))
+    });
+    prop_oneof![
+        (anchor, prop::sample::select(vec![1_u32, 2, 3, 12]))
+            .prop_map(|(anchor, period)| Days::Months { anchor, period }),
+        prop::sample::select(vec![1_u8, 15, 28, 29, 30, 31])
+            .prop_map(|day| Days::MonthDays(MonthDays::NONE.with(day))),
+        Just(Days::MonthDays(MonthDays::LAST)),
+    ]
+}
+
 fn any_clock() -> impl Strategy<Value = Clock> {
     let minute = prop_oneof![
         8 => (0..96_i32).prop_map(|quarter| quarter * 15),
@@ -175,6 +246,59 @@ proptest! {
     ) {
         let from = moment(&zone, second, near);
         let until = from + 3 * DAY;
+        let walked = walk(&clock, &zone, from, until);
+        let schedule = Schedule::of(Pattern::Clock(clock));
+        prop_assert_eq!(&told(&schedule, &zone, from, until), &walked);
+        let backwards: Vec<i64> = walked.into_keys().collect();
+        prop_assert_eq!(told_backwards(&schedule, &zone, from, until), backwards);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn month_ends_and_leap_days_fall_where_the_walk_finds_them(
+        zone in any_zone(),
+        clock in any_clock(),
+        days in days_of_month_ends(),
+        second in 100_000_000..2_300_000_000_i64,
+        leap in any::<bool>(),
+    ) {
+        let from = month_end(second, leap);
+        let until = from + 4 * DAY;
+        let clock = Clock { days, ..clock };
+        let walked = walk(&clock, &zone, from, until);
+        let schedule = Schedule::of(Pattern::Clock(clock));
+        prop_assert_eq!(&told(&schedule, &zone, from, until), &walked);
+        let backwards: Vec<i64> = walked.into_keys().collect();
+        prop_assert_eq!(told_backwards(&schedule, &zone, from, until), backwards);
+    }
+
+    #[test]
+    fn on_trips_clock_times_fall_where_the_walk_finds_them(
+        home in any_zone(),
+        abroad in (any_zone(), any_zone()),
+        clock in any_clock(),
+        second in 100_000_000..2_300_000_000_i64,
+        near in any::<bool>(),
+        lengths in (0..3_i32, 0..3_i32, 0..3_i32),
+    ) {
+        let from = moment(&home, second, near);
+        let first = Day(from.div_euclid(DAY) as i32 + 1);
+        let (stay, gap, second_stay) = lengths;
+        let trip = |from: i32, days: i32, zone: &Zone| Trip {
+            from: Day(from),
+            until: Day(from + days),
+            zone: zone.name().into(),
+        };
+        let next = first.0 + stay + 1 + gap;
+        let trips = [trip(first.0, stay, &abroad.0), trip(next, second_stay, &abroad.1)];
+        let zone = home.with_trips(&trips).unwrap();
+        // A trip that is over by its own clock before it has begun is no trip: there is nothing
+        // for a walk to see, and the plan's reader warns of none.
+        prop_assume!(journeys(&zone).iter().all(|(span, _)| !span.is_empty()));
+        prop_assume!(journeys(&zone).windows(2).all(|pair| pair[0].0.end <= pair[1].0.start));
+        let until = from + 10 * DAY;
         let walked = walk(&clock, &zone, from, until);
         let schedule = Schedule::of(Pattern::Clock(clock));
         prop_assert_eq!(&told(&schedule, &zone, from, until), &walked);

@@ -14,6 +14,9 @@ use std::{
 const TABLE_FROM: i64 = -315_619_200;
 /// First second after the tables: 2100-01-01 UTC.
 const TABLE_UNTIL: i64 = 4_102_444_800;
+/// Seconds, as a power of two, of the pieces of the table's time for which [`Rules::pieces`] knows
+/// where to begin: 97 days, in which an offset seldom changes more than once.
+const PIECE_BITS: u32 = 23;
 /// No UTC offset is larger (jiff's limit is 25:59:59).
 const OFFSET_MAX: i64 = 26 * 3600;
 
@@ -43,6 +46,9 @@ struct Rules {
     trips: Box<[Trip]>,
     /// Ordered by `from`; the first begins at `TABLE_FROM`; neighbours differ in their offset.
     spans: Box<[Span]>,
+    /// For each piece of the table's time the span that holds its first second, so that no search
+    /// among all spans is needed.
+    pieces: Box<[u32]>,
     fingerprint: u64,
     /// The largest distance of its local times from UTC, in seconds.
     reach: i64,
@@ -238,7 +244,7 @@ impl Zone {
             };
         }
         let spans = &self.0.spans;
-        let index = spans.partition_point(|span| span.from <= second) - 1;
+        let index = self.0.span_at(second);
         Stretch {
             from: spans[index].from,
             until: spans.get(index + 1).map_or(TABLE_UNTIL, |next| next.from),
@@ -253,7 +259,7 @@ impl Zone {
         if !(TABLE_FROM + 2 * OFFSET_MAX..TABLE_UNTIL - 2 * OFFSET_MAX).contains(&local) {
             return self.second_by_rules(local);
         }
-        let first = spans.partition_point(|span| span.from <= local - OFFSET_MAX) - 1;
+        let first = self.0.span_at(local - OFFSET_MAX);
         for index in first..spans.len() {
             let second = local - spans[index].offset;
             let until = spans.get(index + 1).map_or(TABLE_UNTIL, |next| next.from);
@@ -318,16 +324,46 @@ impl Rules {
             .windows(2)
             .map(|pair| (pair[1].offset - pair[0].offset).abs())
             .fold(3600, i64::max);
+        let pieces = pieces_of(&spans);
         Self {
             name,
             zone,
             trips,
             spans: spans.into(),
+            pieces,
             fingerprint,
             reach,
             leap,
         }
     }
+}
+
+impl Rules {
+    /// The span that holds a second of the table's time.
+    fn span_at(&self, second: i64) -> usize {
+        let piece = (second - TABLE_FROM) >> PIECE_BITS;
+        let mut index = self.pieces[piece as usize] as usize;
+        while self
+            .spans
+            .get(index + 1)
+            .is_some_and(|next| next.from <= second)
+        {
+            index += 1;
+        }
+        index
+    }
+}
+
+fn pieces_of(spans: &[Span]) -> Box<[u32]> {
+    let mut index = 0;
+    let starts = (TABLE_FROM..TABLE_UNTIL).step_by(1 << PIECE_BITS);
+    let pieces = starts.map(|start| {
+        while spans.get(index + 1).is_some_and(|next| next.from <= start) {
+            index += 1;
+        }
+        index as u32
+    });
+    pieces.collect()
 }
 
 impl fmt::Debug for Zone {

@@ -9,15 +9,14 @@ use super::records::{
 };
 use super::writer::Scope;
 use super::{Store, StoreError};
-use crate::engine::{Entry, ExpiredReason, Fits, IdKey, Input, PatientState, Teller};
+use crate::engine::{
+    CATCH_UP_STEPS_MAX, Entry, ExpiredReason, Fits, IdKey, Input, PatientState, Teller,
+};
 use crate::plan::ResolvedPlan;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use redb::{ReadableTable, ReadableTableMetadata};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Before a plan changes, what the old one left is stepped at most this often.
-const CATCH_UP_STEPS_MAX: u32 = 1_000;
 
 /// A plan text that is to come into force.
 pub struct PlanChange {
@@ -245,8 +244,8 @@ fn change_plan(
         contacts: Contacts::default(),
         state: PatientState::new(scope.now),
     });
-    let plan = masked(scope.ids, change.plan);
-    let plan = anchored(plan, &record.state, scope.now);
+    let plan = without_addresses(scope.ids, change.plan);
+    let plan = record.state.anchor(plan, scope.now);
     let old_contact = old.as_ref().and_then(|old| old.head.contact);
     let mut visit = Visit::new(scope, fits, number, record, old_contact);
     if let Some(old) = &old {
@@ -354,8 +353,10 @@ impl Reach<'_> {
     }
 }
 
-/// The plan without the addresses that its text names: what is left tells them apart.
-fn masked(ids: &IdKey, mut plan: ResolvedPlan) -> ResolvedPlan {
+/// The plan as the store keeps it: without the addresses that its text names. What stands in
+/// their place tells them apart.
+#[must_use]
+pub fn without_addresses(ids: &IdKey, mut plan: ResolvedPlan) -> ResolvedPlan {
     let hide = |address: &mut Option<String>| {
         if let Some(address) = address {
             *address = mask(ids, address);
@@ -364,23 +365,6 @@ fn masked(ids: &IdKey, mut plan: ResolvedPlan) -> ResolvedPlan {
     hide(&mut plan.wechat);
     for caregiver in &mut plan.caregivers {
         hide(&mut caregiver.wechat);
-    }
-    plan
-}
-
-/// What begins "when the plan starts" begins when the medication was first applied, now if it is
-/// new (P3).
-fn anchored(mut plan: ResolvedPlan, state: &PatientState, now: Timestamp) -> ResolvedPlan {
-    for medication in &mut plan.medications {
-        if medication.schedule.needs_anchor() {
-            let known = state.medications.iter().find(|it| it.id == medication.id);
-            let since = known.map_or(now, |it| it.since);
-            // The first dose comes after the instant at which everything has been decided.
-            let first = since
-                .saturating_add(SignedDuration::from_millis(1))
-                .unwrap_or(since);
-            medication.schedule = medication.schedule.anchored(first);
-        }
     }
     plan
 }

@@ -415,6 +415,10 @@ impl Examination {
             let Some(address) = self.read("contacts", None, address) else {
                 continue;
             };
+            if address.address.is_empty() {
+                // Deleted: its owner does not follow any more.
+                continue;
+            }
             let back = numbers.get(address.index_key().as_str())?;
             if back.is_none_or(|back| back.value() != number.value()) {
                 let what = format!("the address of contact {} has another", number.value());

@@ -14,6 +14,7 @@ mod desk;
 mod enrol;
 mod fire;
 mod fsck;
+mod in_force;
 mod jobs;
 mod ledger;
 mod open;
@@ -28,11 +29,12 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{Applied, PlanChange, PlanEnd};
+pub use apply::{Applied, PlanChange, PlanEnd, without_addresses};
 pub use claim::{Claimed, Waiting};
 pub use enrol::{EnrolError, Enrolment};
 pub use fire::Fired;
 pub use fsck::{Finding, FsckError, Integrity, Report, fsck};
+pub use in_force::{Treatment, Treatments};
 pub use jobs::JobRun;
 pub use ledger::Ledger;
 pub use open::{Backing, OpenError, Options, create_if_absent, open_reader};

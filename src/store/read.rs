@@ -68,8 +68,12 @@ impl Reader {
         self.unreadable.load(Ordering::Relaxed)
     }
 
+    pub(super) fn snapshot(&self) -> Result<ReadTransaction, StoreError> {
+        Ok(self.database.begin_read()?)
+    }
+
     /// The record, or `None` and one more that cannot be read.
-    fn readable<T>(&self, record: Result<T, StoreError>) -> Option<T> {
+    pub(super) fn readable<T>(&self, record: Result<T, StoreError>) -> Option<T> {
         if record.is_err() {
             self.unreadable.fetch_add(1, Ordering::Relaxed);
         }

@@ -15,6 +15,7 @@ mod support;
 
 mod clock;
 mod crash;
+mod diff;
 mod downtime;
 mod edits;
 mod faults;
