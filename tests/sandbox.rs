@@ -964,6 +964,7 @@ async fn the_page_is_told_who_follows_and_what_came() {
             {"openid": "o-li", "name": "李雷", "note": ""},
         ],
         "messages": [card, text],
+        "answers": false, "following": ["o-wang", "o-li"], "codes": [],
     });
     assert_eq!(state, expected);
     assert_eq!(

@@ -21,10 +21,11 @@ pub const NOON: i64 = 1_800_000_000;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub type Reply = Result<Option<String>, Unavailable>;
+type Script = Box<dyn FnMut(&Inbound) -> Reply + Send>;
 
 /// Takes what comes and answers as told.
 pub struct Desk {
-    replies: Mutex<Box<dyn FnMut(&Inbound) -> Reply + Send>>,
+    replies: Mutex<Script>,
     pub taken: Mutex<Vec<Inbound>>,
     pub counts: Mutex<Vec<(InboundKind, InboundResult)>>,
 }
@@ -54,16 +55,21 @@ pub struct World {
     _stop: DropGuard,
 }
 
+/// An inbox alone.
+pub fn desk(replies: impl FnMut(&Inbound) -> Reply + Send + 'static) -> Arc<Desk> {
+    Arc::new(Desk {
+        replies: Mutex::new(Box::new(replies)),
+        taken: Mutex::default(),
+        counts: Mutex::default(),
+    })
+}
+
 impl World {
     pub async fn start(
         mode: Mode,
         replies: impl FnMut(&Inbound) -> Reply + Send + 'static,
     ) -> Self {
-        let desk = Arc::new(Desk {
-            replies: Mutex::new(Box::new(replies)),
-            taken: Mutex::default(),
-            counts: Mutex::default(),
-        });
+        let desk = desk(replies);
         let settings = Settings {
             appid: APPID.to_owned(),
             account: None,

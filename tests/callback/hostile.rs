@@ -199,7 +199,7 @@ async fn a_body_too_large_is_refused_whether_it_says_so_or_not() {
     let (status, _) = exchange(world.address, &[head.as_bytes()]).await;
     assert_eq!(status, 413);
     let head = format!("POST {target} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
-    let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
+    let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
     let mut parts = vec![head.as_bytes()];
     parts.extend([chunk.as_slice(); 160]);
     let (status, answer) = exchange(world.address, &parts).await;

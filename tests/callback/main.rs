@@ -1,6 +1,7 @@
 //! The callback address over real sockets: pushed to by the sandbox as the platform pushes, and by
 //! others as the platform does not.
 
+mod daemon;
 mod desk;
 mod forms;
 mod hostile;

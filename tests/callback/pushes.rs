@@ -52,6 +52,7 @@ async fn call(sandbox: &Sandbox, path: &str, body: Value) -> Value {
     post(&format!("{path}?access_token={token}"), body).await
 }
 
+#[expect(clippy::too_many_lines, reason = "one table")]
 #[tokio::test]
 async fn every_push_of_every_mode_is_read_and_taken() {
     let text = |content: &str, menu_id: Option<&str>| Kind::Text {

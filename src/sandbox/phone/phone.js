@@ -18,7 +18,7 @@ const WORDS = {
     write: "Message",
     send: "Send",
     scan: "Scan the code",
-    gone: "Does not follow the account: nothing arrives here.",
+    gone: "Does not follow the account",
     failed: "The sandbox has not taken that.",
   },
   zh: {
@@ -35,7 +35,7 @@ const WORDS = {
     write: "发消息",
     send: "发送",
     scan: "扫描二维码",
-    gone: "未关注该服务号，收不到消息。",
+    gone: "未关注该服务号",
     failed: "演示服务没有接受该操作。",
   },
 };

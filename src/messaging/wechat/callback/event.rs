@@ -156,7 +156,7 @@ fn items<T>(
     read: impl Fn(&Element) -> Result<T, Refusal>,
 ) -> Result<Vec<T>, Refusal> {
     let wrappers = message.children().iter();
-    let lists = wrappers.flat_map(|wrapper| wrapper.children());
+    let lists = wrappers.flat_map(Element::children);
     lists
         .filter(|list| list.name() == "List" && !list.children().is_empty())
         .map(read)

@@ -10,7 +10,11 @@ pub const TEXT_BYTES_MAX: usize = 2048;
 
 /// The answer in the clear: to whom the message came from, from whom it went to.
 pub(super) fn text(to: &Inbound, content: &str, now: Timestamp) -> String {
-    let end = content.floor_char_boundary(TEXT_BYTES_MAX);
+    let mut end = content.len().min(TEXT_BYTES_MAX);
+    // The start of a text is a boundary.
+    while !content.is_char_boundary(end) {
+        end -= 1;
+    }
     Document::default()
         .text("ToUserName", &to.contact)
         .text("FromUserName", &to.account)

@@ -566,15 +566,12 @@ async fn what_was_committed_is_answered_and_what_was_not_is_not() {
             .receive(&signed(), message(rows_text()).as_bytes())
             .await;
         let counts = desk.counts.lock().expect("no panic").clone();
-        match answer {
-            Some(body) => {
-                assert!(answered == Answer::Taken(body.into()));
-                assert_eq!(counts, [], "whoever takes it counts it");
-            }
-            None => {
-                assert!(answered == Answer::Unavailable);
-                assert_eq!(counts, [(InboundKind::Text, InboundResult::Failed)]);
-            }
+        if let Some(body) = answer {
+            assert!(answered == Answer::Taken(body.into()));
+            assert_eq!(counts, [], "whoever takes it counts it");
+        } else {
+            assert!(answered == Answer::Unavailable);
+            assert_eq!(counts, [(InboundKind::Text, InboundResult::Failed)]);
         }
     }
     let reception =

@@ -162,14 +162,14 @@ impl Builder {
 
     fn close(&mut self) -> Result<(), XmlFault> {
         let Open { mut element, kept } = self.open.pop().ok_or(XmlFault::Malformed)?;
-        let text = &element.text;
+        let text = std::mem::take(&mut element.text);
         let (start, end) = kept.unwrap_or_else(|| {
             let rest = text.trim_start().len();
             (text.len() - rest, text.len() - rest)
         });
         let end = end + text[end..].trim_end().len();
         let start = start - text[..start].trim_start().len();
-        element.text = text[start..end].to_owned();
+        text[start..end].clone_into(&mut element.text);
         match self.open.last_mut() {
             Some(parent) => parent.element.children.push(element),
             None => self.root = Some(element),
