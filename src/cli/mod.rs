@@ -12,6 +12,7 @@ pub mod explain;
 mod fhir_file;
 pub mod history;
 pub mod import;
+pub mod interpret;
 pub mod manual;
 mod plan_texts;
 pub mod preview;
@@ -49,6 +50,7 @@ enum Command {
     Explain(explain::Args),
     Preview(preview::Args),
     Import(import::Args),
+    Interpret(interpret::Args),
     Demo(demo::Args),
     Status(status::Args),
     History(history::Args),
@@ -87,6 +89,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Explain(args) => explain::run(&args),
         Command::Preview(args) => preview::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Interpret(args) => interpret::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),
         Command::History(args) => history::run(&args),

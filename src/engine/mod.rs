@@ -4,6 +4,7 @@
 //! out as a [`Decision`]. [`step`] is total and deterministic.
 
 mod decision;
+pub mod interpret;
 mod message;
 mod state;
 mod step;

@@ -1,0 +1,666 @@
+//! Answers to check-ins.
+
+use super::numeral::{Numeral, numeral};
+use super::writing::{Writing, is_ideograph, is_mark, squeezed};
+use super::{ItemKind, OpenItem, Reply, Value};
+use crate::plan::{AnswerType, milli};
+
+/// What a reply says to the open check-ins.
+pub(super) enum CheckInReading {
+    /// This value, of one of these open items.
+    Value(Value, Vec<usize>),
+    /// Words, for one of these open items, if they are nothing else.
+    Text(Vec<usize>),
+    /// A bare 1 or 2 where one of these offers a choice: it may be a digit of either.
+    Digit(Vec<usize>),
+    /// A number or a choice, but none that these items can have.
+    Unreadable(Vec<usize>),
+    /// Nothing.
+    Nothing,
+}
+
+/// What one check-in makes of a reply.
+enum Answer {
+    Value(Value),
+    /// Meant as an answer, and none.
+    Malformed,
+    /// Something else.
+    None,
+}
+
+/// Reads a reply as the answer to an open check-in.
+pub(super) fn check_in(reply: &Reply<'_>, short: bool) -> CheckInReading {
+    let check_ins = || {
+        reply.open.iter().enumerate().filter_map(|(index, item)| match &item.kind {
+            ItemKind::CheckIn(answer) => Some((index, item, answer)),
+            ItemKind::Dose => None,
+        })
+    };
+    if check_ins().next().is_none() || squeezed(reply.text).is_empty() {
+        return CheckInReading::Nothing;
+    }
+    let mut values: Vec<(Value, usize)> = Vec::new();
+    let mut malformed = Vec::new();
+    let mut texts = Vec::new();
+    let mut choices = Vec::new();
+    let dose_open = super::doses::is_open(reply);
+    for (index, item, answer) in check_ins() {
+        if *answer == AnswerType::Text {
+            texts.push(index);
+            continue;
+        }
+        if !short {
+            continue;
+        }
+        let text = without_patient(reply.text, item);
+        match read(&text, item, answer, dose_open) {
+            Answer::Value(value) => values.push((value, index)),
+            Answer::Malformed => malformed.push(index),
+            Answer::None => {}
+        }
+        if matches!(answer, AnswerType::OneOf(_) | AnswerType::YesOrNo) {
+            choices.push(index);
+        }
+    }
+    if values.len() > 1 {
+        narrow(reply, &mut values);
+    }
+    if let Some((value, _)) = values.first() {
+        let value = value.clone();
+        return CheckInReading::Value(value, values.into_iter().map(|(_, index)| index).collect());
+    }
+    if dose_open && !choices.is_empty() && matches!(squeezed(reply.text)[..], ['1' | '2' | '3']) {
+        return CheckInReading::Digit(choices);
+    }
+    if !texts.is_empty() {
+        return CheckInReading::Text(texts);
+    }
+    if malformed.is_empty() {
+        CheckInReading::Nothing
+    } else {
+        CheckInReading::Unreadable(malformed)
+    }
+}
+
+/// Of several that the value fits, those whose question or patient is named in the reply.
+fn narrow(reply: &Reply<'_>, values: &mut Vec<(Value, usize)>) {
+    let text: String = squeezed(reply.text).into_iter().collect();
+    let named: Vec<usize> = values
+        .iter()
+        .map(|(_, index)| *index)
+        .filter(|index| {
+            let item = &reply.open[*index];
+            let patient: String = item.patient.as_deref().map(squeezed).unwrap_or_default().into_iter().collect();
+            patient.chars().count() >= 2 && text.contains(&patient)
+        })
+        .collect();
+    if !named.is_empty() {
+        values.retain(|(_, index)| named.contains(index));
+    }
+    for word in CONTEXTS {
+        if text.contains(word) && values.len() > 1 {
+            let holds = |index: &usize| {
+                let name: String = squeezed(&reply.open[*index].name).into_iter().collect();
+                name.contains(word)
+            };
+            if values.iter().any(|(_, index)| holds(index)) {
+                values.retain(|(_, index)| holds(index));
+            }
+        }
+    }
+}
+
+/// Words that tell two questions of one kind apart.
+const CONTEXTS: &[&str] = &[
+    "空腹", "餐前", "饭前", "餐后", "饭后", "早上", "早餐", "早饭", "中午", "午餐", "午饭", "晚上", "晚餐", "晚饭", "睡前", "左", "右",
+    "fasting", "before", "after", "morning", "evening", "bedtime", "left", "right", "头", "胸", "腿", "腰", "pain", "疼", "痛",
+];
+
+fn without_patient(text: &str, item: &OpenItem) -> String {
+    match &item.patient {
+        Some(patient) if patient.chars().count() >= 2 => text.replacen(patient.as_str(), " ", 1),
+        _ => text.to_owned(),
+    }
+}
+
+fn read(text: &str, item: &OpenItem, answer: &AnswerType, dose_open: bool) -> Answer {
+    match answer {
+        AnswerType::Text => Answer::None,
+        AnswerType::YesOrNo => yes_or_no(text, &item.name),
+        AnswerType::OneOf(choices) => one_of(text, choices, dose_open),
+        AnswerType::BloodPressure => pressure(&pieces(text, None)),
+        AnswerType::BloodGlucose => single(text, &Measure::GLUCOSE),
+        AnswerType::Temperature => single(text, &Measure::TEMPERATURE),
+        AnswerType::Weight => single(text, &Measure::WEIGHT),
+        AnswerType::HeartRate => single(text, &Measure::HEART_RATE),
+        AnswerType::Scale { from, to } => ranged(text, i64::from(*from) * 1000, i64::from(*to) * 1000, None, true),
+        AnswerType::Number { from, to, unit } => ranged(text, milli(from), milli(to), unit.as_deref(), false),
+    }
+}
+
+/// One part of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece {
+    Number(Numeral),
+    Label(Label),
+    Unit(Unit),
+    /// "/", "over".
+    Over,
+    /// A comma between numbers, or another mark.
+    Mark(char),
+    /// High, fine: no number.
+    Quality,
+    Unknown { ideograph: bool },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Label {
+    Upper,
+    Lower,
+    Pressure,
+    Pulse,
+    Glucose,
+    Temperature,
+    Weight,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    MmHg,
+    MmolL,
+    MgDl,
+    Celsius,
+    Fahrenheit,
+    Kg,
+    Jin,
+    Pound,
+    Beats,
+    Points,
+    /// The plan's own.
+    Own,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    Label(Label),
+    Unit(Unit),
+    Over,
+    Quality,
+    /// Says nothing of the value.
+    Filler,
+}
+
+const WORDS: &[(&str, Meaning)] = &{
+    use Meaning::{Filler, Over, Quality};
+    const fn label(label: Label) -> Meaning {
+        Meaning::Label(label)
+    }
+    const fn unit(unit: Unit) -> Meaning {
+        Meaning::Unit(unit)
+    }
+    [
+        ("高压", label(Label::Upper)), ("上压", label(Label::Upper)), ("收缩压", label(Label::Upper)), ("上", label(Label::Upper)),
+        ("高", label(Label::Upper)), ("systolic", label(Label::Upper)), ("sys", label(Label::Upper)), ("sbp", label(Label::Upper)),
+        ("upper", label(Label::Upper)), ("top", label(Label::Upper)), ("high", label(Label::Upper)), ("上面", label(Label::Upper)),
+        ("低压", label(Label::Lower)), ("下压", label(Label::Lower)), ("舒张压", label(Label::Lower)), ("下", label(Label::Lower)),
+        ("低", label(Label::Lower)), ("diastolic", label(Label::Lower)), ("dia", label(Label::Lower)), ("dbp", label(Label::Lower)),
+        ("lower", label(Label::Lower)), ("bottom", label(Label::Lower)), ("low", label(Label::Lower)), ("下面", label(Label::Lower)),
+        ("血压", label(Label::Pressure)), ("blood pressure", label(Label::Pressure)), ("bp", label(Label::Pressure)),
+        ("pressure", label(Label::Pressure)),
+        ("心率", label(Label::Pulse)), ("脉搏", label(Label::Pulse)), ("心跳", label(Label::Pulse)), ("脉率", label(Label::Pulse)),
+        ("heart rate", label(Label::Pulse)), ("pulse", label(Label::Pulse)), ("hr", label(Label::Pulse)), ("heartrate", label(Label::Pulse)),
+        ("heartbeat", label(Label::Pulse)), ("pr", label(Label::Pulse)),
+        ("血糖", label(Label::Glucose)), ("空腹血糖", label(Label::Glucose)), ("餐后血糖", label(Label::Glucose)), ("糖", label(Label::Glucose)),
+        ("glucose", label(Label::Glucose)), ("blood sugar", label(Label::Glucose)), ("sugar", label(Label::Glucose)),
+        ("blood glucose", label(Label::Glucose)), ("bg", label(Label::Glucose)), ("fbg", label(Label::Glucose)),
+        ("体温", label(Label::Temperature)), ("温度", label(Label::Temperature)), ("temperature", label(Label::Temperature)),
+        ("temp", label(Label::Temperature)), ("t", label(Label::Temperature)), ("腋温", label(Label::Temperature)), ("耳温", label(Label::Temperature)),
+        ("体重", label(Label::Weight)), ("weight", label(Label::Weight)), ("wt", label(Label::Weight)), ("重", label(Label::Weight)),
+        ("i weigh", label(Label::Weight)), ("weigh", label(Label::Weight)),
+        ("mmhg", unit(Unit::MmHg)), ("mm hg", unit(Unit::MmHg)), ("毫米汞柱", unit(Unit::MmHg)), ("汞柱", unit(Unit::MmHg)), ("毫米", unit(Unit::MmHg)),
+        ("mmol/l", unit(Unit::MmolL)), ("mmol", unit(Unit::MmolL)), ("毫摩尔每升", unit(Unit::MmolL)), ("毫摩尔/升", unit(Unit::MmolL)),
+        ("毫摩尔", unit(Unit::MmolL)), ("毫摩", unit(Unit::MmolL)), ("个", unit(Unit::Points)), ("mmoll", unit(Unit::MmolL)),
+        ("mg/dl", unit(Unit::MgDl)), ("mgdl", unit(Unit::MgDl)), ("毫克每分升", unit(Unit::MgDl)),
+        ("度", unit(Unit::Celsius)), ("摄氏度", unit(Unit::Celsius)), ("°c", unit(Unit::Celsius)), ("°", unit(Unit::Celsius)),
+        ("c", unit(Unit::Celsius)), ("celsius", unit(Unit::Celsius)), ("degrees", unit(Unit::Celsius)), ("degrees celsius", unit(Unit::Celsius)),
+        ("degrees c", unit(Unit::Celsius)), ("° c", unit(Unit::Celsius)), ("deg", unit(Unit::Celsius)),
+        ("°f", unit(Unit::Fahrenheit)), ("f", unit(Unit::Fahrenheit)), ("℉", unit(Unit::Fahrenheit)), ("fahrenheit", unit(Unit::Fahrenheit)),
+        ("华氏度", unit(Unit::Fahrenheit)), ("degrees f", unit(Unit::Fahrenheit)), ("degrees fahrenheit", unit(Unit::Fahrenheit)),
+        ("kg", unit(Unit::Kg)), ("kgs", unit(Unit::Kg)), ("公斤", unit(Unit::Kg)), ("千克", unit(Unit::Kg)), ("kilos", unit(Unit::Kg)),
+        ("kilo", unit(Unit::Kg)), ("kilograms", unit(Unit::Kg)), ("㎏", unit(Unit::Kg)), ("k", unit(Unit::Kg)), ("kilogram", unit(Unit::Kg)),
+        ("斤", unit(Unit::Jin)), ("市斤", unit(Unit::Jin)), ("jin", unit(Unit::Jin)),
+        ("lb", unit(Unit::Pound)), ("lbs", unit(Unit::Pound)), ("pounds", unit(Unit::Pound)), ("磅", unit(Unit::Pound)),
+        ("次", unit(Unit::Beats)), ("次/分", unit(Unit::Beats)), ("次/分钟", unit(Unit::Beats)), ("次每分", unit(Unit::Beats)),
+        ("次每分钟", unit(Unit::Beats)), ("下/分", unit(Unit::Beats)), ("bpm", unit(Unit::Beats)), ("beats", unit(Unit::Beats)),
+        ("beats per minute", unit(Unit::Beats)), ("beats a minute", unit(Unit::Beats)), ("跳", unit(Unit::Beats)), ("per minute", unit(Unit::Beats)),
+        ("次一分钟", unit(Unit::Beats)), ("/min", unit(Unit::Beats)), ("beats/min", unit(Unit::Beats)), ("下每分钟", unit(Unit::Beats)),
+        ("分", unit(Unit::Points)), ("points", unit(Unit::Points)), ("point", unit(Unit::Points)), ("级", unit(Unit::Points)),
+        ("每分钟", Filler), ("一分钟", Filler), ("a minute", Filler), ("每分", Filler),
+        ("/", Over), ("over", Over), ("比", Over), ("\\", Over), ("|", Over), ("除以", Over),
+        ("正常", Quality), ("偏高", Quality), ("偏低", Quality), ("有点高", Quality), ("有点低", Quality), ("很高", Quality), ("很低", Quality),
+        ("normal", Quality), ("high-ish", Quality), ("很正常", Quality), ("不高", Quality), ("不低", Quality),
+        ("不太高", Quality), ("too high", Quality), ("too low", Quality), ("very high", Quality), ("稍高", Quality), ("稍低", Quality), ("还行", Quality),
+        ("是", Filler), ("为", Filler), ("的", Filler), ("了", Filler), ("我", Filler), ("我的", Filler), ("今天", Filler), ("今早", Filler),
+        ("今天早上", Filler), ("今晚", Filler), ("早上", Filler), ("早晨", Filler), ("晚上", Filler), ("中午", Filler), ("下午", Filler), ("上午", Filler),
+        ("刚", Filler), ("刚刚", Filler), ("刚才", Filler), ("现在", Filler), ("量", Filler), ("测", Filler), ("量了", Filler), ("测了", Filler),
+        ("量的", Filler), ("测的", Filler), ("刚量的", Filler), ("刚测的", Filler), ("量出来", Filler), ("测出来", Filler), ("称", Filler), ("称了", Filler),
+        ("查", Filler), ("空腹", Filler), ("餐后", Filler), ("餐前", Filler), ("饭前", Filler), ("饭后", Filler), ("早餐前", Filler), ("早餐后", Filler),
+        ("两小时", Filler), ("餐后两小时", Filler), ("餐后2小时", Filler), ("饭后2小时", Filler), ("饭后两小时", Filler), ("睡前", Filler), ("早饭前", Filler),
+        ("晚饭后", Filler), ("午饭后", Filler), ("早饭后", Filler), ("晚饭前", Filler), ("左右", Filler), ("大概", Filler), ("大约", Filler), ("差不多", Filler),
+        ("约", Filler), ("吧", Filler), ("哦", Filler), ("啊", Filler), ("呢", Filler), ("嗯", Filler), ("好的", Filler), ("医生", Filler), ("谢谢", Filler),
+        ("谢谢医生", Filler), ("你好", Filler), ("您好", Filler), ("医生好", Filler), ("护士", Filler), ("和", Filler), ("到", Filler), ("报告", Filler),
+        ("测量", Filler), ("值", Filler), ("数", Filler), ("这次", Filler), ("目前", Filler), ("有", Filler), ("值是", Filler), ("结果", Filler),
+        ("is", Filler), ("was", Filler), ("my", Filler), ("it's", Filler), ("its", Filler), ("it is", Filler), ("i'm", Filler), ("im", Filler), ("at", Filler),
+        ("today", Filler), ("this morning", Filler), ("morning", Filler), ("tonight", Filler), ("now", Filler), ("just", Filler), ("fasting", Filler),
+        ("about", Filler), ("around", Filler), ("the", Filler), ("a", Filler), ("and", Filler), ("thanks", Filler), ("thank you", Filler), ("ok", Filler),
+        ("hi", Filler), ("hello", Filler), ("doctor", Filler), ("measured", Filler), ("reading", Filler), ("i", Filler), ("have", Filler), ("got", Filler),
+        ("this", Filler), ("evening", Filler), ("after breakfast", Filler), ("before breakfast", Filler), ("after dinner", Filler), ("after lunch", Filler),
+        ("before dinner", Filler), ("before lunch", Filler), ("before meal", Filler), ("after meal", Filler), ("out of", Over), ("i'd say", Filler),
+        ("would say", Filler), ("maybe", Filler), ("am", Filler), ("pm", Filler), ("approx", Filler), ("~", Filler), ("=", Filler), ("just now", Filler),
+        ("读数", Filler), ("选", Filler), ("打", Filler), ("给", Filler), ("疼痛", Filler), ("评分", Filler), ("得分", Filler), ("分数", Filler), ("score", Filler),
+        ("level", Filler), ("pain", Filler), ("🙏", Filler), ("😊", Filler), ("👌", Filler), ("来", Filler), ("多", Filler), ("整", Filler), ("就", Filler),
+        ("今日", Filler), ("刚量", Filler), ("刚测", Filler), ("量血压", Filler), ("跳了", Filler), ("次数", Filler), ("在", Filler), ("为止", Filler),
+    ]
+};
+
+/// Takes an answer apart; `own` is the plan's own unit.
+fn pieces(text: &str, own: Option<&str>) -> Vec<Piece> {
+    let writing = Writing::of(text);
+    let characters = writing.characters();
+    let own: Option<Vec<char>> = own.map(|unit| Writing::of(unit).characters().to_vec());
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    while at < characters.len() {
+        let first = characters[at];
+        if first == ' ' {
+            at += 1;
+            continue;
+        }
+        if let Some(own) = &own
+            && !own.is_empty()
+            && characters[at..].starts_with(own)
+        {
+            pieces.push(Piece::Unit(Unit::Own));
+            at += own.len();
+            continue;
+        }
+        let letter = first.is_ascii_alphabetic();
+        let word = WORDS
+            .iter()
+            .filter_map(|(word, meaning)| {
+                let length = word.chars().count();
+                let here = characters.get(at..at + length)?;
+                let ends = !word.ends_with(|c: char| c.is_ascii_alphabetic())
+                    || characters.get(at + length).is_none_or(|c| !c.is_ascii_alphabetic());
+                (here.iter().copied().eq(word.chars()) && ends).then_some((length, *meaning))
+            })
+            .max_by_key(|(length, _)| *length);
+        let number = numeral(characters, at).filter(|number| !letter || word.is_none_or(|(length, _)| length <= number.length));
+        if let Some(number) = number
+            && word.is_none_or(|(length, _)| length < number.length || first.is_ascii_digit())
+        {
+            pieces.push(Piece::Number(number));
+            at += number.length;
+            continue;
+        }
+        if let Some((length, meaning)) = word {
+            match meaning {
+                Meaning::Label(label) => pieces.push(Piece::Label(label)),
+                Meaning::Unit(unit) => pieces.push(Piece::Unit(unit)),
+                Meaning::Over => pieces.push(Piece::Over),
+                Meaning::Quality => pieces.push(Piece::Quality),
+                Meaning::Filler => {}
+            }
+            at += length;
+            continue;
+        }
+        if is_mark(first) {
+            pieces.push(Piece::Mark(first));
+            at += 1;
+            continue;
+        }
+        let length = if letter {
+            characters[at..].iter().take_while(|c| c.is_ascii_alphanumeric()).count()
+        } else {
+            1
+        };
+        pieces.push(Piece::Unknown {
+            ideograph: is_ideograph(first) || length > 2,
+        });
+        at += length;
+    }
+    pieces
+}
+
+fn numbers(pieces: &[Piece]) -> Vec<Numeral> {
+    pieces
+        .iter()
+        .filter_map(|piece| match piece {
+            Piece::Number(number) => Some(*number),
+            _ => None,
+        })
+        .collect()
+}
+
+/// A question mark, or words that are not of a value.
+fn has_unknown(pieces: &[Piece]) -> bool {
+    pieces.iter().any(|piece| matches!(piece, Piece::Unknown { .. } | Piece::Mark('?')))
+}
+
+/// Whether it was meant as a value: numbers and nothing that is not understood but a slip.
+fn malformed(pieces: &[Piece]) -> Answer {
+    let number = !numbers(pieces).is_empty();
+    let quality = pieces
+        .iter()
+        .any(|piece| matches!(piece, Piece::Quality | Piece::Label(Label::Upper | Label::Lower)));
+    let words = pieces
+        .iter()
+        .any(|piece| matches!(piece, Piece::Unknown { ideograph: true } | Piece::Mark('?')));
+    if (number || quality) && !words { Answer::Malformed } else { Answer::None }
+}
+
+/// "130/85", "高压130低压85", "bp 130 over 85", with the pulse or without.
+fn pressure(pieces: &[Piece]) -> Answer {
+    if has_unknown(pieces) {
+        return malformed(pieces);
+    }
+    let (mut upper, mut lower, mut pulse) = (None, None, None);
+    let mut plain = Vec::new();
+    let mut label = None;
+    for (index, piece) in pieces.iter().enumerate() {
+        match piece {
+            Piece::Label(found) => label = Some(*found),
+            Piece::Number(number) => {
+                let number = *number;
+                // 13085 and 130.855 are slips, 130.85 is a point for a slash.
+                if number.thousandths % 1000 != 0 && !plain.is_empty() {
+                    return malformed(pieces);
+                }
+                let beats = matches!(pieces.get(index + 1), Some(Piece::Unit(Unit::Beats)));
+                let slot = match label.take() {
+                    Some(Label::Upper) => &mut upper,
+                    Some(Label::Lower) => &mut lower,
+                    Some(Label::Pulse) => &mut pulse,
+                    Some(Label::Pressure) | None if beats => &mut pulse,
+                    Some(Label::Pressure) | None => {
+                        plain.push(number);
+                        continue;
+                    }
+                    Some(_) => return malformed(pieces),
+                };
+                if slot.replace(number).is_some() {
+                    return malformed(pieces);
+                }
+            }
+            Piece::Unit(Unit::MmHg | Unit::Beats) | Piece::Over => {}
+            Piece::Mark(mark) if matches!(mark, ',' | '-' | ':' | '.' | ';' | '!' | '(' | ')') => {}
+            _ => return malformed(pieces),
+        }
+    }
+    let whole = |number: Option<Numeral>| number.and_then(Numeral::whole);
+    let (upper, lower) = match (upper, lower, &plain[..]) {
+        (Some(upper), Some(lower), []) => (whole(Some(upper)), whole(Some(lower))),
+        (None, None, [one]) if one.digits && one.thousandths % 1000 != 0 && one.length == 6 && one.thousandths % 10 == 0 => {
+            // 130.85: three digits, a point, two digits.
+            let decimals = one.thousandths % 1000 / 10;
+            (u32::try_from(one.thousandths / 1000).ok(), u32::try_from(decimals).ok())
+        }
+        // 高压130，85.
+        (Some(upper), None, [lower]) => (whole(Some(upper)), whole(Some(*lower))),
+        (None, None, [upper, lower]) => (whole(Some(*upper)), whole(Some(*lower))),
+        (None, None, [upper, lower, third]) if pulse.is_none() => {
+            pulse = Some(*third);
+            (whole(Some(*upper)), whole(Some(*lower)))
+        }
+        _ => return malformed(pieces),
+    };
+    let beats = pulse.is_none_or(|pulse| pulse.whole().is_some_and(|beats| (20..=300).contains(&beats)));
+    match (upper, lower) {
+        (Some(upper), Some(lower)) if beats && (50..=300).contains(&upper) && (20..=200).contains(&lower) && upper > lower => {
+            Answer::Value(Value::BloodPressure { upper, lower })
+        }
+        _ => malformed(pieces),
+    }
+}
+
+/// A check-in of one number in a unit of medicine.
+struct Measure {
+    label: Label,
+    /// In thousandths, what the body can have.
+    from: i64,
+    to: i64,
+    units: &'static [Unit],
+}
+
+impl Measure {
+    const GLUCOSE: Self = Self {
+        label: Label::Glucose,
+        from: 500,
+        to: 40_000,
+        units: &[Unit::MmolL, Unit::MgDl],
+    };
+    const TEMPERATURE: Self = Self {
+        label: Label::Temperature,
+        from: 30_000,
+        to: 45_000,
+        units: &[Unit::Celsius, Unit::Fahrenheit],
+    };
+    const WEIGHT: Self = Self {
+        label: Label::Weight,
+        from: 2000,
+        to: 400_000,
+        units: &[Unit::Kg, Unit::Jin, Unit::Pound],
+    };
+    const HEART_RATE: Self = Self {
+        label: Label::Pulse,
+        from: 20_000,
+        to: 300_000,
+        units: &[Unit::Beats],
+    };
+}
+
+fn single(text: &str, measure: &Measure) -> Answer {
+    let mut pieces = pieces(text, None);
+    if measure.label == Label::Temperature {
+        join_degrees(&mut pieces);
+    }
+    if has_unknown(&pieces) {
+        return malformed(&pieces);
+    }
+    let mut number = None;
+    let mut unit = None;
+    for piece in &pieces {
+        match piece {
+            Piece::Number(found) if number.is_none() => number = Some(*found),
+            Piece::Label(label) if *label == measure.label => {}
+            Piece::Unit(found) if measure.units.contains(found) && unit.is_none() => unit = Some(*found),
+            Piece::Mark(',' | ':' | '.' | '!' | ';' | '-') if number.is_none() || piece != &Piece::Mark('-') => {}
+            Piece::Quality if number.is_some() => {}
+            // A value of something else.
+            Piece::Label(_) if number.is_none() && pieces.len() > 1 => return Answer::None,
+            _ => return malformed(&pieces),
+        }
+    }
+    let Some(number) = number else {
+        return malformed(&pieces);
+    };
+    let value = match unit {
+        // 1 mmol/L of glucose is 18.016 mg/dL.
+        Some(Unit::MgDl) => rounded(number.thousandths * 1000, 18_016),
+        Some(Unit::Fahrenheit) => rounded((number.thousandths - 32_000) * 5, 9),
+        Some(Unit::Pound) => rounded(number.thousandths * 45_359, 100_000),
+        Some(Unit::Jin) => number.thousandths / 2,
+        _ => number.thousandths,
+    };
+    if measure.label == Label::Pulse && value % 1000 != 0 || !(measure.from..=measure.to).contains(&value) {
+        return malformed(&pieces);
+    }
+    Answer::Value(Value::Number(value))
+}
+
+/// A converted number to one decimal, in thousandths.
+fn rounded(dividend: i64, divisor: i64) -> i64 {
+    (dividend + divisor * 50).div_euclid(divisor * 100) * 100
+}
+
+/// 36度8, 36,8 and 三十六度八 are one number.
+fn join_degrees(pieces: &mut Vec<Piece>) {
+    let Some(at) = pieces.iter().position(|piece| matches!(piece, Piece::Number(_))) else {
+        return;
+    };
+    let (Piece::Number(whole), Some(Piece::Unit(Unit::Celsius) | Piece::Mark(',' | '.')), Some(Piece::Number(tenth))) =
+        (pieces[at], pieces.get(at + 1), pieces.get(at + 2))
+    else {
+        return;
+    };
+    if whole.thousandths % 1000 == 0 && tenth.thousandths < 10_000 && tenth.length == 1 && tenth.thousandths % 1000 == 0 {
+        let joined = Numeral {
+            thousandths: whole.thousandths + tenth.thousandths / 10,
+            ..whole
+        };
+        pieces.splice(at..at + 3, [Piece::Number(joined)]);
+    }
+}
+
+/// A number of a range that the plan gives.
+fn ranged(text: &str, from: i64, to: i64, unit: Option<&str>, scale: bool) -> Answer {
+    let pieces = pieces(text, unit);
+    if has_unknown(&pieces) {
+        return malformed(&pieces);
+    }
+    let negative = from < 0
+        && matches!(pieces.iter().position(|piece| matches!(piece, Piece::Number(_))), Some(at) if at > 0 && pieces[at - 1] == Piece::Mark('-'));
+    let mut found = Vec::new();
+    let mut over = false;
+    for piece in &pieces {
+        match piece {
+            Piece::Number(number) => found.push(*number),
+            Piece::Over if scale => over = true,
+            Piece::Unit(Unit::Own | Unit::Points) => {}
+            // A unit that the plan does not name is only known to be right if it names none.
+            Piece::Unit(_) if unit.is_none() && !scale => {}
+            Piece::Unit(_) => return malformed(&pieces),
+            Piece::Label(_) | Piece::Quality => {}
+            Piece::Mark('-') if negative => {}
+            Piece::Mark(',' | ':' | '.' | '!' | ';') => {}
+            _ => return malformed(&pieces),
+        }
+    }
+    let number = match found[..] {
+        [number] if !over => number,
+        // 7/10 of a scale to 10.
+        [number, of] if over && of.thousandths == to => number,
+        _ => return malformed(&pieces),
+    };
+    let value = if negative { -number.thousandths } else { number.thousandths };
+    if scale && value % 1000 != 0 || !(from..=to).contains(&value) {
+        return malformed(&pieces);
+    }
+    Answer::Value(Value::Number(value))
+}
+
+const YES: &[&str] = &[
+    "是", "是的", "有", "有的", "对", "对的", "嗯", "嗯嗯", "恩", "会", "是啊", "是呀", "对啊", "有啊", "有点", "有一点", "有点儿", "有些", "有一些", "确实", "确实有",
+    "yes", "yep", "yeah", "y", "yup", "ya", "yea", "yes i do", "yes i did", "yes i have", "i do", "i did", "i have", "sure", "a little", "a bit", "a little bit",
+    "of course", "correct", "right", "系", "系啊", "没错", "有哦", "有呢", "是哦", "yess", "yes a little", "yes a bit", "可以", "要", "sometimes yes", "indeed", "做了", "是滴",
+];
+const NO: &[&str] = &[
+    "没有", "没", "无", "不", "不是", "否", "不会", "没有的", "都没有", "没有啊", "没有呢", "没有哦", "没啊", "不是的", "一点没有", "一点都没有", "没呢", "从来没有", "还没有", "还没",
+    "no", "nope", "nah", "n", "none", "never", "not at all", "no i don't", "no i dont", "no i haven't", "no i didn't", "not really", "i don't", "i dont", "nothing",
+    "冇", "唔系", "木有", "没得", "not", "no not at all", "nop", "不有", "没有没有", "noo", "i haven't", "i didn't", "haven't", "didn't", "没做", "不可以", "不要",
+];
+const POLITE: &[&str] = &["谢谢", "医生", "谢谢医生", "谢谢您", "的", "啊", "哦", "呢", "thanks", "thank you", "doctor", "哈", "呀", "了", "今天", "today", "也", "我"];
+
+fn yes_or_no(text: &str, question: &str) -> Answer {
+    let key = |text: &str| -> String { squeezed(text).into_iter().collect() };
+    let said = key(text);
+    if Writing::of(text).characters().contains(&'?') {
+        return Answer::None;
+    }
+    let asked = key(question);
+    let mut stripped = said.clone();
+    for _ in 0..2 {
+        for polite in POLITE {
+            let polite = key(polite);
+            if let Some(rest) = stripped.strip_suffix(&polite).or_else(|| stripped.strip_prefix(&polite))
+                && !rest.is_empty()
+            {
+                stripped = rest.to_owned();
+            }
+        }
+    }
+    let listed = |words: &[&str], text: &str| words.iter().any(|word| key(word) == text);
+    for text in [&said, &stripped] {
+        if listed(YES, text) {
+            return Answer::Value(Value::Bool(true));
+        }
+        if listed(NO, text) {
+            return Answer::Value(Value::Bool(false));
+        }
+    }
+    // "没有头晕", "不疼", "头疼" repeat the question's own words.
+    let echoes = |rest: &str| rest.chars().any(|c| is_ideograph(c) || c.is_ascii_alphabetic()) && asked.contains(rest);
+    let prefixed = |words: &[&str]| {
+        words
+            .iter()
+            .any(|word| stripped.strip_prefix(key(word).as_str()).is_some_and(|rest| rest.chars().count() >= 1 && echoes(rest)))
+    };
+    if prefixed(NO) || stripped.strip_prefix('不').is_some_and(echoes) {
+        return Answer::Value(Value::Bool(false));
+    }
+    if prefixed(YES) {
+        return Answer::Value(Value::Bool(true));
+    }
+    let predicate = ["吗", "么", "没有"].iter().any(|mark| asked.contains(&format!("{stripped}{mark}")));
+    if predicate && stripped.chars().count() >= 1 && !stripped.is_empty() {
+        return Answer::Value(Value::Bool(true));
+    }
+    word_malformed(&said)
+}
+
+/// A short word where a word was asked for; politeness, numbers and sentences are something else.
+fn word_malformed(said: &str) -> Answer {
+    const SAYING: &[&str] = &["好的", "收到", "谢谢", "ok", "okay", "thanks", "知道了", "嗯", "hi", "hello", "你好", "later", "wait", "等"];
+    let ideographs = said.chars().filter(|c| is_ideograph(*c)).count();
+    let short = ideographs <= 5 && said.chars().count() <= 10 && !said.is_empty();
+    let dose = ["吃", "药", "服", "took", "take", "taken", "done", "pill", "skip", "忘"].iter().any(|word| said.contains(word));
+    let saying = SAYING.iter().any(|word| said == *word || ideographs > 0 && said.starts_with(word));
+    if short && !dose && !saying { Answer::Malformed } else { Answer::None }
+}
+
+fn one_of(text: &str, choices: &[String], dose_open: bool) -> Answer {
+    let key = |text: &str| -> String { squeezed(text).into_iter().collect() };
+    let said = key(text);
+    if Writing::of(text).characters().contains(&'?') {
+        return Answer::None;
+    }
+    let mut stripped = vec![said.clone()];
+    for word in ["选", "我选", "感觉", "我感觉", "觉得", "今天", "我", "i feel", "feeling", "feel", "i'm", "it's", "i am", "it is", "选择", "回复", "今天感觉", "答", "是", "答案", "today"] {
+        if let Some(rest) = said.strip_prefix(key(word).as_str()) {
+            stripped.push(rest.to_owned());
+        }
+    }
+    for word in ["吧", "的", "了", "啊", "哦", "呢", "谢谢", "thanks", "today", "谢谢医生"] {
+        if let Some(rest) = said.strip_suffix(key(word).as_str()) {
+            stripped.push(rest.to_owned());
+        }
+    }
+    if let Some(choice) = choices.iter().find(|choice| stripped.contains(&key(choice))) {
+        return Answer::Value(Value::Choice(choice.clone()));
+    }
+    let numbered = choices.iter().any(|choice| choice.chars().any(|c| c.is_ascii_digit()) || numeral(Writing::of(choice).characters(), 0).is_some());
+    if !numbered && !dose_open {
+        let bare = said.trim_start_matches('第').trim_end_matches(['个', '项']);
+        let characters: Vec<char> = bare.chars().collect();
+        if let Some(number) = numeral(&characters, 0)
+            && number.length == characters.len()
+            && let Some(whole) = number.whole()
+        {
+            return match (whole as usize).checked_sub(1).and_then(|index| choices.get(index)) {
+                Some(choice) => Answer::Value(Value::Choice(choice.clone())),
+                None => Answer::Malformed,
+            };
+        }
+    }
+    word_malformed(&said)
+}
