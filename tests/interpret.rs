@@ -8,7 +8,10 @@ use dosed::plan::{Language, answer_type};
 use jiff::{Timestamp, Zoned, tz};
 use std::fmt::Write as _;
 
-const TABLES: [(&str, &str); 1] = [("replies.txt", include_str!("interpret/replies.txt"))];
+const TABLES: [(&str, &str); 2] = [
+    ("replies.txt", include_str!("interpret/replies.txt")),
+    ("fresh.txt", include_str!("interpret/fresh.txt")),
+];
 
 /// What is known when a reply comes.
 #[derive(Clone, Debug)]
@@ -174,6 +177,7 @@ fn shown(found: &Interpretation, now: &Zoned) -> String {
     }
     match &found.reading {
         Reading::Later { minutes: Some(minutes) } => write!(text, " minutes={minutes}").unwrap(),
+        Reading::Skipped { reason: Some(reason) } => write!(text, " reason={reason}").unwrap(),
         Reading::Taken { taken_at: Some(at) } | Reading::AsNeededTaken { taken_at: Some(at) } => {
             let local = at.to_zoned(now.time_zone().clone());
             let day = if local.date() == now.date() { "" } else { "-" };
@@ -213,4 +217,86 @@ fn replies_are_read_as_the_tables_say() {
     }
     assert!(wrong.is_empty(), "{count} of {} are wrong\n{wrong}", rows.len());
     assert!(rows.len() > 500, "the tables were not read");
+}
+
+fn is_taken(found: &Interpretation) -> bool {
+    matches!(found.reading, Reading::Taken { .. } | Reading::AsNeededTaken { .. })
+}
+
+/// Every reply of the tables in every context.
+fn everywhere(mut check: impl FnMut(&Context, &str, &Interpretation)) {
+    let (contexts, rows) = tables();
+    // A third of the pairs, always the same ones: all of them take minutes without optimisation.
+    for (number, row) in rows.iter().enumerate() {
+        for context in contexts.iter().skip(number % 7).step_by(7) {
+            check(context, &row.text, &context.read(&row.text));
+        }
+    }
+}
+
+#[test]
+fn references_are_those_that_were_given_each_once() {
+    everywhere(|context, text, found| {
+        let known = |reference: &String| {
+            context.open.iter().any(|item| item.reference == *reference)
+                || context.recent.iter().any(|dose| dose.reference == *reference)
+                || context.as_needed.iter().any(|item| item.reference == *reference)
+        };
+        for (index, reference) in found.references.iter().enumerate() {
+            assert!(known(reference), "[{}] {text}: {found:?}", context.name);
+            assert!(!found.references[..index].contains(reference), "[{}] {text}: {found:?}", context.name);
+        }
+        let closes = !matches!(
+            found.reading,
+            Reading::FreeText | Reading::RedFlag | Reading::Stop | Reading::Start | Reading::AskWhich(_)
+        );
+        assert!(!closes || !found.references.is_empty(), "[{}] {text}: {found:?}", context.name);
+    });
+}
+
+#[test]
+fn taken_never_lies_ahead_and_never_covers_a_check_in() {
+    everywhere(|context, text, found| {
+        if let Reading::Taken { taken_at: Some(at) } | Reading::AsNeededTaken { taken_at: Some(at) } = found.reading {
+            assert!(at <= context.now.timestamp(), "[{}] {text}: {found:?}", context.name);
+        }
+        if is_taken(found) {
+            for item in &context.open {
+                let covered = found.references.contains(&item.reference);
+                assert!(!covered || item.kind == ItemKind::Dose, "[{}] {text}: {found:?}", context.name);
+            }
+        }
+    });
+}
+
+#[test]
+fn what_denies_asks_or_doubts_is_never_taken() {
+    let (contexts, rows) = tables();
+    let mut wrong = String::new();
+    let mut tried = 0;
+    for row in rows.iter().filter(|row| row.expected.contains("taken ") && !row.expected.starts_with("not_")) {
+        let context = &contexts[row.context];
+        let text = row.text.trim();
+        let mut changed: Vec<String> = [
+            "{}?", "{}？", "{}吗", "{} 吗？", "{}没", "{}没有", "{}吧", "没{}", "没有{}", "不{}", "还没{}", "应该{}", "可能{}", "忘了{}",
+            "别{}", "要不要{}", "not {}", "haven't {}", "didn't {}", "should I {}", "did you {}", "maybe {}", "never {}", "{} or not",
+            "{}一半", "{}，又吐了", "{} but threw up", "马上{}", "if {}", "I wish I {}", "{} tomorrow", "明天{}", "{}才怪", "谁{}",
+            "will be {}", "almost {}", "差点{}", "{}x2", "{}两次", "{}两片",
+        ]
+        .iter()
+        .map(|form| form.replace("{}", text))
+        .collect();
+        changed.extend(["吃了", "服了", "took", "taken"].into_iter().filter(|word| text.contains(word)).flat_map(|word| {
+            ["没", "不", "not ", "never ", "haven't ", "一半"].map(|no| text.replacen(word, &format!("{no}{word}"), 1))
+        }));
+        for text in changed {
+            tried += 1;
+            let found = context.read(&text);
+            if is_taken(&found) && found.references.iter().any(|reference| context.open.iter().any(|item| item.reference == *reference)) {
+                writeln!(wrong, "[{}] {text}: {found:?}", context.name).unwrap();
+            }
+        }
+    }
+    assert!(tried > 5000, "{tried}");
+    assert!(wrong.is_empty(), "{wrong}");
 }

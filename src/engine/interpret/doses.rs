@@ -145,7 +145,7 @@ pub(super) fn answer(reply: &Reply<'_>, sentence: &Sentence, writing: &Writing<'
     }
     let mut reason = sentence.remark.map(|(from, until)| (from, until));
     let act = match sentence.said() {
-        Said::One(act) => act,
+        Said::One(act) => without_digit(reply, act),
         Said::Mixed => {
             let several = prompts(reply, &doses_of(reply, &Choice::default())).len() > 1;
             return (several && sentence.remark.is_none()).then(|| ask(reply, DoseAnswer::Taken, &[]));
@@ -172,6 +172,20 @@ pub(super) fn answer(reply: &Reply<'_>, sentence: &Sentence, writing: &Writing<'
         Chosen::Doubtful(items) => Some(ask(reply, act.answer, &items)),
         Chosen::Nothing => None,
     }
+}
+
+/// "2 later" says twice the same where there is no second to choose; "1 taken" may be about a
+/// first that is not open any more.
+fn without_digit(reply: &Reply<'_>, mut act: Act) -> Act {
+    if let [digit] = act.choice.numbers[..]
+        && act.answer != DoseAnswer::Taken
+        && DoseAnswer::of_digit(digit) == Some(act.answer)
+        && prompts(reply, &doses_of(reply, &Choice::default())).len() == 1
+        && !act.choice.counted
+    {
+        act.choice.numbers.clear();
+    }
+    act
 }
 
 /// 1, 2, 3, and 3 with a reason.
@@ -394,6 +408,9 @@ fn choose(reply: &Reply<'_>, choice: &Choice, answer: DoseAnswer, when: When) ->
     }
     let prompts = prompts(reply, &items);
     let several = prompts.len() > 1;
+    if choice.counted {
+        return if several { Chosen::Doubtful(items) } else { Chosen::Nothing };
+    }
     if !choice.numbers.is_empty() {
         let mut chosen: Vec<usize> = Vec::new();
         for number in &choice.numbers {
@@ -556,7 +573,9 @@ fn choose_named(reply: &Reply<'_>, choice: &Choice, items: &[usize], answer: Dos
         let mut old: Vec<usize> = Vec::new();
         for target in &hit.targets {
             match *target {
-                Target::Open(index, part) if items.contains(&index) => found.push((index, part)),
+                Target::Open(index, part) if items.contains(&index) && due_then(reply, choice, reply.open[index].at) => {
+                    found.push((index, part));
+                }
                 Target::Recent(index, _) => old.push(index),
                 _ => {}
             }
@@ -615,13 +634,6 @@ fn choose_named(reply: &Reply<'_>, choice: &Choice, items: &[usize], answer: Dos
     }
     if !choice.numbers.is_empty() {
         chosen.retain(|item| choice.numbers.contains(&reply.open[*item].number));
-    }
-    if choice.clock.is_some() || choice.part.is_some() {
-        let all = chosen.len();
-        chosen.retain(|item| due_then(reply, choice, reply.open[*item].at));
-        if chosen.len() != all || chosen.is_empty() {
-            return if chosen.len() == 1 { Chosen::Open(chosen) } else { Chosen::Nothing };
-        }
     }
     Chosen::Open(chosen)
 }

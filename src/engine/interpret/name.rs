@@ -194,6 +194,7 @@ fn keys_of(name: &str) -> Vec<Vec<char>> {
     let (outside, inside) = parenthesised(name);
     for text in [outside, inside] {
         let bare = without_strength(&text);
+        let strength = &text[bare.len()..];
         add(&text);
         add(bare);
         let mut stem = bare;
@@ -203,6 +204,7 @@ fn keys_of(name: &str) -> Vec<Vec<char>> {
             }
             stem = shorter.trim_end();
             add(stem);
+            add(&format!("{stem} {strength}"));
         }
         if let Some(stem) = SALTS.iter().find_map(|salt| stem.strip_prefix(salt)) {
             add(stem);

@@ -25,6 +25,8 @@ pub(super) struct Choice {
     pub(super) part: Option<(Part, i8)>,
     /// Only these.
     pub(super) only: bool,
+    /// A number behind the verb, which may as well be an amount.
+    pub(super) counted: bool,
 }
 
 impl Choice {
@@ -67,7 +69,7 @@ pub(super) struct Sentence {
     pub(super) rest: Choice,
     /// Something in it is not understood, or makes what is said doubtful.
     pub(super) unclear: bool,
-    /// Words that are not understood stand apart from the rest, from this token until that.
+    /// Words that are not understood stand apart from the rest, from this character until that.
     pub(super) remark: Option<(usize, usize)>,
     /// Somebody else is spoken of.
     pub(super) third: bool,
@@ -125,8 +127,9 @@ impl Pending {
             *unclear |= said.medicine;
             DoseAnswer::NotTaken
         } else {
-            *unclear = true;
-            DoseAnswer::NotTaken
+            // "now" alone is about to be; what is refused without a verb may be anything.
+            *unclear |= said.refuse;
+            DoseAnswer::Later
         };
         *unclear |= said.did;
         let minutes = said.minutes;
@@ -163,6 +166,13 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
             && let Some(act) = said.act(&mut found.unclear)
         {
             found.acts.push(act);
+        }
+        if (token.gap == Gap::Mark || index == 0)
+            && let Some(end) = comment(tokens, index)
+        {
+            remark(&mut found, index, end);
+            index = end;
+            continue;
         }
         let next = tokens.get(index + 1).map(|token| &token.sense);
         match &token.sense {
@@ -255,6 +265,7 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                 Kind::MealTime => said.meal_time = true,
                 Kind::Medicine => said.medicine = true,
                 Kind::Meal | Kind::Unclear | Kind::Question => found.unclear = true,
+                Kind::Because if matches!(next, Some(Sense::Word(Kind::Symptom))) => {}
                 Kind::Because => {
                     // What follows is the reason.
                     found.remark = Some((index, tokens.len()));
@@ -263,7 +274,8 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                 Kind::Third => found.third = true,
                 Kind::Symptom => {
                     found.symptom = true;
-                    let attached = token.gap == Gap::None && index > 0;
+                    let after_three = index == 1 && matches!(tokens[0].sense, Sense::Number(3));
+                    let attached = token.gap == Gap::None && index > 0 && !after_three;
                     if !attached {
                         remark(&mut found, index, index + 1);
                     }
@@ -288,6 +300,8 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     said.plan = true;
                 } else {
                     said.choice.numbers.push(*number);
+                    let behind = !found.acts.is_empty() && matches!(token.sense, Sense::Number(_));
+                    said.choice.counted |= behind;
                 }
             }
             Sense::Amount { one } => {
@@ -339,7 +353,21 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
         index += 1;
     }
     finish(said, &mut found);
+    // Places in the text, for whoever wants the words.
+    found.remark = found.remark.map(|(from, until)| {
+        let place = |index: usize| tokens.get(index).map_or(usize::MAX, |token| token.from);
+        (place(from), place(until))
+    });
     found
+}
+
+/// Where a clause ends that begins here and says nothing that we know.
+fn comment(tokens: &[Token], at: usize) -> Option<usize> {
+    let length = tokens[at + 1..].iter().position(|token| token.gap == Gap::Mark);
+    let end = length.map_or(tokens.len(), |length| at + 1 + length);
+    let clause = &tokens[at..end];
+    let unknown = clause.iter().any(|token| token.sense == Sense::Unknown);
+    (unknown && clause.iter().all(|token| is_comment(&token.sense))).then_some(end)
 }
 
 /// Whether words that belong to a remark leave what is said beside it as it is.
@@ -392,7 +420,7 @@ fn names_dose(tokens: &[Token], index: usize) -> bool {
     };
     match kind(index + 1) {
         Some(Kind::One) => true,
-        Some(Kind::De) => !matches!(kind(index + 2), None | Some(Kind::Filler)),
+        Some(Kind::De) => tokens.get(index + 2).is_some() && kind(index + 2) != Some(Kind::Filler),
         // "morning pills", but not "8点 药吃了".
         Some(Kind::Medicine) => tokens[index + 1].gap == Gap::Blank && kind(index + 2) != Some(Kind::Verb(Manner::Any)) && tokens[index + 1].latin,
         _ => false,
@@ -492,7 +520,9 @@ fn taken(manner: Manner, said: &mut Pending, found: &mut Sentence) {
 }
 
 fn push(answer: DoseAnswer, manner: Manner, said: &mut Pending, found: &mut Sentence) {
-    let said = std::mem::take(said);
+    let mut said = std::mem::take(said);
+    // What stands before the next verb belongs to that.
+    said.choice.counted = false;
     found.unclear |= said.all_after_not;
     found.acts.push(Act {
         answer,
@@ -507,6 +537,21 @@ fn push(answer: DoseAnswer, manner: Manner, said: &mut Pending, found: &mut Sent
 
 /// What was said behind the last act belongs to it.
 fn finish(mut said: Pending, found: &mut Sentence) {
+    if !found.acts.is_empty() {
+        // "taking it now".
+        said.now = false;
+    }
+    if let Some(last) = found.acts.last_mut()
+        && last.answer == DoseAnswer::Later
+        && last.minutes.is_none()
+        && (said.plan || said.minutes.is_some())
+        && !(said.not || said.not_yet || said.no || said.refuse || said.skip || said.forgot)
+    {
+        // "will take it soon", "会吃，半小时后".
+        last.minutes = said.minutes;
+        said.plan = false;
+        said.minutes = None;
+    }
     if said.has_head() && !said.did {
         // "took it, not yet ..." and the like are two acts.
         if let Some(act) = said.act(&mut found.unclear) {
@@ -547,14 +592,13 @@ fn finish(mut said: Pending, found: &mut Sentence) {
     if leftover.is_empty() {
         return;
     }
-    // A number behind the verb may as well be an amount.
-    found.unclear |= leftover.numbers.iter().any(|number| *number > 9);
     let choice = &mut act.choice;
     choice.names.extend(leftover.names);
     choice.numbers.extend(leftover.numbers);
     choice.all = choice.all.or(leftover.all);
     choice.last |= leftover.last;
     choice.only |= leftover.only;
+    choice.counted |= leftover.counted;
     choice.clock = choice.clock.or(leftover.clock);
     choice.part = choice.part.or(leftover.part);
     if choice.patients.is_empty() {

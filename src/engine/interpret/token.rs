@@ -39,9 +39,8 @@ pub(super) enum Gap {
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     pub(super) sense: Sense,
-    /// Its characters in the writing.
+    /// Its first character in the writing.
     pub(super) from: usize,
-    pub(super) until: usize,
     pub(super) gap: Gap,
     /// It ends with a letter of the alphabet: a blank behind it parts nothing.
     pub(super) latin: bool,
@@ -69,7 +68,6 @@ pub(super) fn tokens(writing: &Writing<'_>, names: &Names) -> Vec<Token> {
         tokens.push(Token {
             sense,
             from: at,
-            until: at + length,
             gap,
             latin: is_letter(text[at + length - 1]),
         });

@@ -75,6 +75,10 @@ pub(super) fn check_in(reply: &Reply<'_>, short: bool) -> CheckInReading {
     if !texts.is_empty() {
         return CheckInReading::Text(texts);
     }
+    // A word that fits no choice may be meant for anybody where more was asked.
+    if check_ins().count() > 1 {
+        malformed.retain(|index| !choices.contains(index));
+    }
     if malformed.is_empty() {
         CheckInReading::Nothing
     } else {
@@ -622,7 +626,10 @@ fn yes_or_no(text: &str, question: &str) -> Answer {
 fn word_malformed(said: &str) -> Answer {
     const SAYING: &[&str] = &["好的", "收到", "谢谢", "ok", "okay", "thanks", "知道了", "嗯", "hi", "hello", "你好", "later", "wait", "等"];
     let ideographs = said.chars().filter(|c| is_ideograph(*c)).count();
-    let short = ideographs <= 5 && said.chars().count() <= 10 && !said.is_empty();
+    let digits = said.chars().filter(char::is_ascii_digit).count();
+    // A value of something else, with words beside it.
+    let mixed = digits > 0 && digits < said.chars().count();
+    let short = !mixed && ideographs <= 5 && said.chars().count() <= 10 && !said.is_empty();
     let dose = ["吃", "药", "服", "took", "take", "taken", "done", "pill", "skip", "忘"].iter().any(|word| said.contains(word));
     let saying = SAYING.iter().any(|word| said == *word || ideographs > 0 && said.starts_with(word));
     if short && !dose && !saying { Answer::Malformed } else { Answer::None }
@@ -648,7 +655,10 @@ fn one_of(text: &str, choices: &[String], dose_open: bool) -> Answer {
     if let Some(choice) = choices.iter().find(|choice| stripped.contains(&key(choice))) {
         return Answer::Value(Value::Choice(choice.clone()));
     }
-    let numbered = choices.iter().any(|choice| choice.chars().any(|c| c.is_ascii_digit()) || numeral(Writing::of(choice).characters(), 0).is_some());
+    let numbered = choices.iter().any(|choice| choice.chars().any(|c| c.is_ascii_digit()) || {
+        let choice = squeezed(choice);
+        numeral(&choice, 0).is_some_and(|number| number.length == choice.len())
+    });
     if !numbered && !dose_open {
         let bare = said.trim_start_matches('第').trim_end_matches(['个', '项']);
         let characters: Vec<char> = bare.chars().collect();
