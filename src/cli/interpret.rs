@@ -3,7 +3,8 @@
 use super::{exit::Exit, terminal};
 use crate::engine::DoseState;
 use crate::engine::interpret::{
-    AsNeededItem, DoseAnswer, Interpretation, ItemKind, OpenItem, Reading, RecentDose, Reply, Value, interpret,
+    AsNeededItem, DoseAnswer, Interpretation, ItemKind, OpenItem, Reading, RecentDose, Reply,
+    Value, interpret,
 };
 use crate::plan::{Language, answer_type};
 use jiff::fmt::temporal::{Pieces, PiecesOffset};
@@ -162,7 +163,11 @@ pub fn run(_args: &Args) -> Exit {
 fn read(bytes: &[u8]) -> Result<serde_json::Result<String>, String> {
     let line: Line = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let now = zoned(&line.now)?;
-    let open: Vec<OpenItem> = line.open.into_iter().map(open_item).collect::<Result<_, _>>()?;
+    let open: Vec<OpenItem> = line
+        .open
+        .into_iter()
+        .map(open_item)
+        .collect::<Result<_, _>>()?;
     let recent: Vec<RecentDose> = line
         .recent
         .into_iter()
@@ -203,7 +208,10 @@ fn read(bytes: &[u8]) -> Result<serde_json::Result<String>, String> {
             Answer::NotTaken => DoseAnswer::NotTaken,
         }),
     };
-    let Interpretation { reading, references } = interpret(&reply);
+    let Interpretation {
+        reading,
+        references,
+    } = interpret(&reply);
     let taken_at = match &reading {
         Reading::Taken { taken_at } | Reading::AsNeededTaken { taken_at } => *taken_at,
         _ => None,
@@ -245,8 +253,12 @@ fn open_item(item: Open) -> Result<OpenItem, String> {
     let kind = match item.kind {
         Kind::Dose => ItemKind::Dose,
         Kind::CheckIn => {
-            let answer = item.answer.as_deref().ok_or("open: a check_in needs its answer")?;
-            let answer = answer_type(answer).map_err(|problem| format!("open: answer: {}", problem.message))?;
+            let answer = item
+                .answer
+                .as_deref()
+                .ok_or("open: a check_in needs its answer")?;
+            let answer = answer_type(answer)
+                .map_err(|problem| format!("open: answer: {}", problem.message))?;
             ItemKind::CheckIn(answer)
         }
     };
@@ -262,7 +274,9 @@ fn open_item(item: Open) -> Result<OpenItem, String> {
 
 fn json(value: &Value) -> serde_json::Value {
     match value {
-        Value::BloodPressure { upper, lower } => serde_json::json!({ "upper": upper, "lower": lower }),
+        Value::BloodPressure { upper, lower } => {
+            serde_json::json!({ "upper": upper, "lower": lower })
+        }
         Value::Number(thousandths) if thousandths % 1000 == 0 => (thousandths / 1000).into(),
         // Three decimals are exact enough in binary to print as they were.
         Value::Number(thousandths) => (*thousandths as f64 / 1000.0).into(),

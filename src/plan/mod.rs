@@ -18,6 +18,7 @@ mod scheduled;
 mod words;
 
 pub use day::{Day, DayWord};
+pub(crate) use grammar::answer::milli;
 pub use grammar::{
     Problem,
     amount::thousandths,
@@ -29,7 +30,6 @@ pub use projection::{Due, DueKind};
 pub use read::{MedicationPlace, Places, ReadPlan, read, read_table};
 pub use renames::{Rename, renames};
 pub use resolved::*;
-pub(crate) use grammar::answer::milli;
 pub(crate) use words::{chinese_number, plain};
 
 /// What a plan inherits where its text is silent.

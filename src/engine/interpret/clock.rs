@@ -91,9 +91,16 @@ impl Clock {
 
 fn instant(now: &Zoned, day: i32, hour: u32, minute: u32) -> Option<Timestamp> {
     let date = now.date().checked_add(day.days()).ok()?;
-    let date = if hour >= 24 { date.tomorrow().ok()? } else { date };
+    let date = if hour >= 24 {
+        date.tomorrow().ok()?
+    } else {
+        date
+    };
     let time = jiff::civil::Time::new((hour % 24) as i8, minute as i8, 0, 0).ok()?;
-    let zoned = date.to_datetime(time).to_zoned(now.time_zone().clone()).ok()?;
+    let zoned = date
+        .to_datetime(time)
+        .to_zoned(now.time_zone().clone())
+        .ok()?;
     Some(zoned.timestamp())
 }
 
@@ -106,7 +113,9 @@ const NEAR: SignedDuration = SignedDuration::from_hours(10);
 pub(super) fn fitting(instants: &[Timestamp], due: Timestamp) -> Option<Timestamp> {
     let late = |at: &Timestamp| at.duration_since(due);
     let fits = || instants.iter().copied().filter(|at| late(at) >= -EARLY);
-    fits().rfind(|at| late(at) < NEAR).or_else(|| fits().next_back())
+    fits()
+        .rfind(|at| late(at) < NEAR)
+        .or_else(|| fits().next_back())
 }
 
 /// Whether a part of a day overlaps the time from shortly before a dose until now.
@@ -114,7 +123,9 @@ pub(super) fn part_fits(part: Part, day: i8, due: Timestamp, now: &Zoned) -> boo
     let Some((from, until)) = span_of(part, day, now) else {
         return false;
     };
-    let early = due.checked_sub(SignedDuration::from_hours(1)).unwrap_or(due);
+    let early = due
+        .checked_sub(SignedDuration::from_hours(1))
+        .unwrap_or(due);
     from <= now.timestamp() && early < until
 }
 
@@ -126,9 +137,17 @@ pub(super) fn due_in_part(part: Part, day: i8, due: Timestamp, now: &Zoned) -> b
 fn span_of(part: Part, day: i8, now: &Zoned) -> Option<(Timestamp, Timestamp)> {
     let (from, until) = part.hours();
     // Shortly after midnight "tonight" is the evening before.
-    let day = if until > 24 && day == 0 && now.hour() < 4 { -1 } else { day };
+    let day = if until > 24 && day == 0 && now.hour() < 4 {
+        -1
+    } else {
+        day
+    };
     let midnight = instant(now, i32::from(day), 0, 0)?;
-    let at = |hours: i32| midnight.checked_add(SignedDuration::from_hours(i64::from(hours))).ok();
+    let at = |hours: i32| {
+        midnight
+            .checked_add(SignedDuration::from_hours(i64::from(hours)))
+            .ok()
+    };
     Some((at(from)?, at(until)?))
 }
 
@@ -145,7 +164,11 @@ pub(super) fn clock(text: &[char], at: usize) -> Option<(Clock, usize)> {
             let skipped = words.chars().count();
             let hour = numeral(text, at + skipped)?;
             let said = Clock::of_hour(hour.whole()?)?;
-            let hour_said = if back { (said.hour + 10) % 12 + 1 } else { said.hour };
+            let hour_said = if back {
+                (said.hour + 10) % 12 + 1
+            } else {
+                said.hour
+            };
             let clock = Clock {
                 hour: hour_said,
                 minute,
@@ -177,7 +200,9 @@ pub(super) fn clock(text: &[char], at: usize) -> Option<(Clock, usize)> {
             if !two.iter().all(char::is_ascii_digit) {
                 return None;
             }
-            minute = two.iter().fold(0, |sum, c| sum * 10 + c.to_digit(10).unwrap_or(0));
+            minute = two
+                .iter()
+                .fold(0, |sum, c| sum * 10 + c.to_digit(10).unwrap_or(0));
             end += 3;
             told = true;
         }
@@ -213,11 +238,20 @@ pub(super) fn clock(text: &[char], at: usize) -> Option<(Clock, usize)> {
     }
     let blank = usize::from(text.get(end) == Some(&' '));
     let mut half = None;
-    for (word, pm) in [("a.m.", false), ("p.m.", true), ("am", false), ("pm", true), ("a.m", false), ("p.m", true)] {
+    for (word, pm) in [
+        ("a.m.", false),
+        ("p.m.", true),
+        ("am", false),
+        ("pm", true),
+        ("a.m", false),
+        ("p.m", true),
+    ] {
         let length = word.len();
         if half.is_none()
             && begins(text, end + blank, word)
-            && text.get(end + blank + length).is_none_or(|c| !is_letter(*c))
+            && text
+                .get(end + blank + length)
+                .is_none_or(|c| !is_letter(*c))
         {
             half = Some(pm);
             end += blank + length;
@@ -323,15 +357,31 @@ pub(super) fn minutes(text: &[char], at: usize) -> Option<(u32, usize)> {
         }
     }
     let minutes = u32::try_from(minutes).ok()?;
-    (1..=24 * 60).contains(&minutes).then_some((minutes, end - at))
+    (1..=24 * 60)
+        .contains(&minutes)
+        .then_some((minutes, end - at))
 }
 
 /// Minutes of a unit of time, and the characters it takes.
 fn unit(text: &[char], at: usize) -> Option<(i64, usize)> {
     let words: &[(&str, i64)] = &[
-        ("小时", 60), ("钟头", 60), ("分钟", 1), ("分后", 1), ("分以后", 1), ("分之后", 1), ("分前", 1),
-        ("minutes", 1), ("minute", 1), ("mins", 1), ("min", 1), ("m", 1),
-        ("hours", 60), ("hour", 60), ("hrs", 60), ("hr", 60), ("h", 60),
+        ("小时", 60),
+        ("钟头", 60),
+        ("分钟", 1),
+        ("分后", 1),
+        ("分以后", 1),
+        ("分之后", 1),
+        ("分前", 1),
+        ("minutes", 1),
+        ("minute", 1),
+        ("mins", 1),
+        ("min", 1),
+        ("m", 1),
+        ("hours", 60),
+        ("hour", 60),
+        ("hrs", 60),
+        ("hr", 60),
+        ("h", 60),
     ];
     let (word, minutes) = words.iter().find(|(word, _)| {
         let length = word.chars().count();
@@ -339,7 +389,11 @@ fn unit(text: &[char], at: usize) -> Option<(i64, usize)> {
             && (!word.is_ascii() || text.get(at + length).is_none_or(|c| !is_letter(*c)))
     })?;
     // What only tells that 分 is a unit is read again.
-    let length = if word.starts_with("分") && *word != "分钟" { 1 } else { word.chars().count() };
+    let length = if word.starts_with("分") && *word != "分钟" {
+        1
+    } else {
+        word.chars().count()
+    };
     Some((*minutes, length))
 }
 
@@ -380,12 +434,19 @@ mod tests {
             ("half past 7", 7, 30, true),
             ("quarter to 9", 8, 45, true),
         ] {
-            let expected = Clock { hour, minute, either_half: either };
+            let expected = Clock {
+                hour,
+                minute,
+                either_half: either,
+            };
             let length = text.chars().count();
             assert_eq!(clock(&chars(text), 0), Some((expected, length)), "{text}");
         }
         for text in ["8", "25:00", "8:7", "130", "8 kg", "", "三点五"] {
-            assert!(clock(&chars(text), 0).is_none_or(|(c, _)| c.hour == 3), "{text}");
+            assert!(
+                clock(&chars(text), 0).is_none_or(|(c, _)| c.hour == 3),
+                "{text}"
+            );
         }
     }
 
@@ -405,7 +466,11 @@ mod tests {
             ("1 hour 30 min", 90),
             ("10分后", 10),
         ] {
-            assert_eq!(minutes(&chars(text), 0).map(|(m, _)| m), Some(expected), "{text}");
+            assert_eq!(
+                minutes(&chars(text), 0).map(|(m, _)| m),
+                Some(expected),
+                "{text}"
+            );
         }
         for text in ["7分", "20", "0分钟", "9999小时", "min", "7 miles"] {
             assert_eq!(minutes(&chars(text), 0), None, "{text}");
@@ -417,8 +482,14 @@ mod tests {
         let now: Zoned = "2026-03-02T21:00[Asia/Shanghai]".parse().unwrap();
         let due = |text: &str| text.parse::<Timestamp>().unwrap();
         let eight = Clock::of_hour(8).unwrap().instants(None, &now);
-        assert_eq!(fitting(&eight, due("2026-03-02T08:00+08:00")), Some(due("2026-03-02T08:00+08:00")));
-        assert_eq!(fitting(&eight, due("2026-03-02T20:00+08:00")), Some(due("2026-03-02T20:00+08:00")));
+        assert_eq!(
+            fitting(&eight, due("2026-03-02T08:00+08:00")),
+            Some(due("2026-03-02T08:00+08:00"))
+        );
+        assert_eq!(
+            fitting(&eight, due("2026-03-02T20:00+08:00")),
+            Some(due("2026-03-02T20:00+08:00"))
+        );
         let three = Clock::of_hour(3).unwrap().instants(None, &now);
         assert_eq!(fitting(&three, due("2026-03-02T20:00+08:00")), None);
     }

@@ -35,8 +35,16 @@ pub(super) fn doubtful(reply: &Reply<'_>, items: &[usize]) -> Vec<String> {
 }
 
 /// The answer to our numbered list: which, and nothing else.
-pub(super) fn listed(reply: &Reply<'_>, sentence: &Sentence, asked: DoseAnswer) -> Option<Interpretation> {
-    if !sentence.acts.is_empty() || sentence.unclear || sentence.remark.is_some() || sentence.symptom {
+pub(super) fn listed(
+    reply: &Reply<'_>,
+    sentence: &Sentence,
+    asked: DoseAnswer,
+) -> Option<Interpretation> {
+    if !sentence.acts.is_empty()
+        || sentence.unclear
+        || sentence.remark.is_some()
+        || sentence.symptom
+    {
         return None;
     }
     let mut choice = sentence.rest.clone();
@@ -46,8 +54,13 @@ pub(super) fn listed(reply: &Reply<'_>, sentence: &Sentence, asked: DoseAnswer) 
     }
     choice.only = false;
     match choose(reply, &choice, asked, When::default()) {
-        Chosen::Open(items) => Some(Interpretation::new(reading(asked), references(reply, &items))),
-        Chosen::Doubtful(items) if doses_of(reply, &Choice::default()).len() > 1 => Some(ask(reply, asked, &items)),
+        Chosen::Open(items) => Some(Interpretation::new(
+            reading(asked),
+            references(reply, &items),
+        )),
+        Chosen::Doubtful(items) if doses_of(reply, &Choice::default()).len() > 1 => {
+            Some(ask(reply, asked, &items))
+        }
         _ => None,
     }
 }
@@ -62,11 +75,18 @@ fn reading(answer: DoseAnswer) -> Reading {
 }
 
 fn ask(reply: &Reply<'_>, answer: DoseAnswer, items: &[usize]) -> Interpretation {
-    let references = if items.is_empty() {
+    let mut references = if items.is_empty() {
         doubtful(reply, &[])
     } else {
         references(reply, items)
     };
+    if references.is_empty() {
+        for dose in reply.recent {
+            if !references.contains(&dose.reference) {
+                references.push(dose.reference.clone());
+            }
+        }
+    }
     Interpretation::new(Reading::AskWhich(Some(answer)), references)
 }
 
@@ -75,7 +95,11 @@ pub(super) fn as_needed(reply: &Reply<'_>, sentence: &Sentence) -> Option<Interp
     let Said::One(act) = sentence.said() else {
         return None;
     };
-    if act.answer != DoseAnswer::Taken || act.choice.names.is_empty() || sentence.unclear || sentence.third {
+    if act.answer != DoseAnswer::Taken
+        || act.choice.names.is_empty()
+        || sentence.unclear
+        || sentence.third
+    {
         return None;
     }
     // Why it was taken may stand beside it; other words that are not understood may not.
@@ -105,7 +129,10 @@ pub(super) fn as_needed(reply: &Reply<'_>, sentence: &Sentence) -> Option<Interp
             return None;
         }
         if found.len() > 1 {
-            return Some(Interpretation::new(Reading::AskWhich(Some(DoseAnswer::Taken)), needed_references(reply, &found)));
+            return Some(Interpretation::new(
+                Reading::AskWhich(Some(DoseAnswer::Taken)),
+                needed_references(reply, &found),
+            ));
         }
         needed.extend(found);
         open.extend(hit.targets.iter().filter_map(|target| match target {
@@ -117,14 +144,20 @@ pub(super) fn as_needed(reply: &Reply<'_>, sentence: &Sentence) -> Option<Interp
         // The reminder of this medicine, or another taking of it: only the patient knows.
         let mut both = references(reply, &open);
         both.extend(needed_references(reply, &needed));
-        return Some(Interpretation::new(Reading::AskWhich(Some(DoseAnswer::Taken)), both));
+        return Some(Interpretation::new(
+            Reading::AskWhich(Some(DoseAnswer::Taken)),
+            both,
+        ));
     }
     let taken_at = match taken_at(&act.when, None, reply) {
         At::Said(at) => Some(at),
         At::Unsaid => None,
         At::Impossible => return None,
     };
-    Some(Interpretation::new(Reading::AsNeededTaken { taken_at }, needed_references(reply, &needed)))
+    Some(Interpretation::new(
+        Reading::AsNeededTaken { taken_at },
+        needed_references(reply, &needed),
+    ))
 }
 
 fn needed_references(reply: &Reply<'_>, items: &[usize]) -> Vec<String> {
@@ -139,7 +172,11 @@ fn needed_references(reply: &Reply<'_>, items: &[usize]) -> Vec<String> {
 }
 
 /// The answer to a reminder; `None` where there is none.
-pub(super) fn answer(reply: &Reply<'_>, sentence: &Sentence, writing: &Writing<'_>) -> Option<Interpretation> {
+pub(super) fn answer(
+    reply: &Reply<'_>,
+    sentence: &Sentence,
+    writing: &Writing<'_>,
+) -> Option<Interpretation> {
     if sentence.unclear {
         return None;
     }
@@ -148,7 +185,8 @@ pub(super) fn answer(reply: &Reply<'_>, sentence: &Sentence, writing: &Writing<'
         Said::One(act) => without_digit(reply, act),
         Said::Mixed => {
             let several = prompts(reply, &doses_of(reply, &Choice::default())).len() > 1;
-            return (several && sentence.remark.is_none()).then(|| ask(reply, DoseAnswer::Taken, &[]));
+            return (several && sentence.remark.is_none())
+                .then(|| ask(reply, DoseAnswer::Taken, &[]));
         }
         Said::Nothing => {
             if !sentence.acts.is_empty() {
@@ -157,7 +195,9 @@ pub(super) fn answer(reply: &Reply<'_>, sentence: &Sentence, writing: &Writing<'
             digit(reply, sentence, &mut reason)?
         }
     };
-    if act.answer == DoseAnswer::Taken && (sentence.remark.is_some() || sentence.symptom || sentence.one) {
+    if act.answer == DoseAnswer::Taken
+        && (sentence.remark.is_some() || sentence.symptom || sentence.one)
+    {
         return None;
     }
     if sentence.one || act.choice.only && act.choice.names.is_empty() {
@@ -189,7 +229,11 @@ fn without_digit(reply: &Reply<'_>, mut act: Act) -> Act {
 }
 
 /// 1, 2, 3, and 3 with a reason.
-fn digit(reply: &Reply<'_>, sentence: &Sentence, reason: &mut Option<(usize, usize)>) -> Option<Act> {
+fn digit(
+    reply: &Reply<'_>,
+    sentence: &Sentence,
+    reason: &mut Option<(usize, usize)>,
+) -> Option<Act> {
     let [number] = sentence.rest.numbers[..] else {
         return None;
     };
@@ -237,9 +281,26 @@ fn said_of_open(
     if act.manner == Manner::Needle && act.choice.names.is_empty() {
         let injected = |index: &usize| {
             let name = reply.open[*index].name.to_lowercase();
-            ["胰岛素", "针", "注射", "肽", "肝素", "insulin", "inject", "heparin", "tide", "mab", "单抗", "诺和", "甘精", "门冬", "赖脯", "疫苗"]
-                .iter()
-                .any(|word| name.contains(word))
+            [
+                "胰岛素",
+                "针",
+                "注射",
+                "肽",
+                "肝素",
+                "insulin",
+                "inject",
+                "heparin",
+                "tide",
+                "mab",
+                "单抗",
+                "诺和",
+                "甘精",
+                "门冬",
+                "赖脯",
+                "疫苗",
+            ]
+            .iter()
+            .any(|word| name.contains(word))
         };
         if !items.iter().all(injected) {
             return None;
@@ -293,7 +354,10 @@ fn said_of_open(
 /// Whether all items were due on the day that was said.
 fn same_day(reply: &Reply<'_>, when: When, items: &[usize]) -> bool {
     let day = when.day.unwrap_or(0);
-    let date = reply.now.date().checked_add(jiff::Span::new().days(i64::from(day)));
+    let date = reply
+        .now
+        .date()
+        .checked_add(jiff::Span::new().days(i64::from(day)));
     items.iter().all(|item| {
         let due = reply.open[*item].at.to_zoned(reply.now.time_zone().clone());
         date.as_ref().is_ok_and(|date| due.date() == *date)
@@ -340,7 +404,12 @@ enum At {
 fn taken_at(when: &When, due: Option<Timestamp>, reply: &Reply<'_>) -> At {
     let now = reply.now;
     if let Some(minutes) = when.ago {
-        let at = now.timestamp().checked_sub(SignedDuration::from_mins(i64::from(minutes)));
+        if when.day.is_some() || when.clock.is_some() {
+            return At::Impossible;
+        }
+        let at = now
+            .timestamp()
+            .checked_sub(SignedDuration::from_mins(i64::from(minutes)));
         return match (at, due) {
             (Ok(at), Some(due)) if fitting(&[at], due).is_none() => At::Impossible,
             (Ok(at), _) => At::Said(at),
@@ -371,7 +440,9 @@ fn taken_at(when: &When, due: Option<Timestamp>, reply: &Reply<'_>) -> At {
         Some(part) => part_fits(part, day, due, now),
         None if when.day.is_some() => {
             let due = due.to_zoned(now.time_zone().clone());
-            now.date().checked_add(jiff::Span::new().days(i64::from(day))).is_ok_and(|date: jiff::civil::Date| due.date() == date)
+            now.date()
+                .checked_add(jiff::Span::new().days(i64::from(day)))
+                .is_ok_and(|date: jiff::civil::Date| due.date() == date)
         }
         None => true,
     };
@@ -380,7 +451,11 @@ fn taken_at(when: &When, due: Option<Timestamp>, reply: &Reply<'_>) -> At {
 
 /// The open doses, of the patients that were named.
 fn doses_of(reply: &Reply<'_>, choice: &Choice) -> Vec<usize> {
-    let named: Vec<Option<&str>> = choice.patients.iter().map(|index| reply.open[*index].patient.as_deref()).collect();
+    let named: Vec<Option<&str>> = choice
+        .patients
+        .iter()
+        .map(|index| reply.open[*index].patient.as_deref())
+        .collect();
     (0..reply.open.len())
         .filter(|index| reply.open[*index].kind == ItemKind::Dose)
         .filter(|index| named.is_empty() || named.contains(&reply.open[*index].patient.as_deref()))
@@ -392,7 +467,10 @@ fn prompts(reply: &Reply<'_>, items: &[usize]) -> Vec<Vec<usize>> {
     let mut prompts: Vec<Vec<usize>> = Vec::new();
     for item in items {
         let number = reply.open[*item].number;
-        match prompts.iter_mut().find(|prompt| reply.open[prompt[0]].number == number) {
+        match prompts
+            .iter_mut()
+            .find(|prompt| reply.open[prompt[0]].number == number)
+        {
             Some(prompt) => prompt.push(*item),
             None => prompts.push(vec![*item]),
         }
@@ -403,37 +481,56 @@ fn prompts(reply: &Reply<'_>, items: &[usize]) -> Vec<Vec<usize>> {
 /// Which doses are meant.
 fn choose(reply: &Reply<'_>, choice: &Choice, answer: DoseAnswer, when: When) -> Chosen {
     let items = doses_of(reply, choice);
+    if choice.counted && !choice.names.is_empty() {
+        return if items.is_empty() { Chosen::Nothing } else { Chosen::Doubtful(items) };
+    }
     if !choice.names.is_empty() {
         return choose_named(reply, choice, &items, answer, when);
     }
     let prompts = prompts(reply, &items);
     let several = prompts.len() > 1;
     if choice.counted {
-        return if several { Chosen::Doubtful(items) } else { Chosen::Nothing };
+        return if several {
+            Chosen::Doubtful(items)
+        } else {
+            Chosen::Nothing
+        };
     }
     if !choice.numbers.is_empty() {
         let mut chosen: Vec<usize> = Vec::new();
         for number in &choice.numbers {
-            match prompts.iter().find(|prompt| reply.open[prompt[0]].number == *number) {
+            match prompts
+                .iter()
+                .find(|prompt| reply.open[prompt[0]].number == *number)
+            {
                 Some(prompt) => chosen.extend(prompt),
                 None if several => return Chosen::Doubtful(items),
                 None => return Chosen::Nothing,
             }
         }
         // "第一个" of a reminder with two medicines may be the first of the two.
-        let two_in_one = chosen.len() > 1 || chosen.iter().any(|item| part_count(&reply.open[*item].name) > 1);
+        let two_in_one = chosen.len() > 1
+            || chosen
+                .iter()
+                .any(|item| part_count(&reply.open[*item].name) > 1);
         if !several && two_in_one {
             return Chosen::Doubtful(items);
         }
         chosen.sort_unstable();
         chosen.dedup();
-        if choice.all.is_some_and(|count| count.is_some_and(|count| count as usize != choice.numbers.len())) {
+        if choice
+            .all
+            .is_some_and(|count| count.is_some_and(|count| count as usize != choice.numbers.len()))
+        {
             return Chosen::Doubtful(items);
         }
         return Chosen::Open(chosen);
     }
     if choice.last {
-        return match prompts.iter().max_by_key(|prompt| reply.open[prompt[0]].number) {
+        return match prompts
+            .iter()
+            .max_by_key(|prompt| reply.open[prompt[0]].number)
+        {
             Some(prompt) if several => Chosen::Open(prompt.clone()),
             _ => Chosen::Nothing,
         };
@@ -443,10 +540,18 @@ fn choose(reply: &Reply<'_>, choice: &Choice, answer: DoseAnswer, when: When) ->
     }
     if let Some(count) = choice.all {
         if items.is_empty() {
-            return if reply.open.is_empty() { recent(reply, answer, when) } else { Chosen::Nothing };
+            return if reply.open.is_empty() {
+                recent(reply, answer, when)
+            } else {
+                Chosen::Nothing
+            };
         }
-        let names: usize = items.iter().map(|item| part_count(&reply.open[*item].name)).sum();
-        let counted = count.is_none_or(|count| prompts.len() == count as usize || names == count as usize);
+        let names: usize = items
+            .iter()
+            .map(|item| part_count(&reply.open[*item].name))
+            .sum();
+        let counted =
+            count.is_none_or(|count| prompts.len() == count as usize || names == count as usize);
         return if counted {
             all_at(reply, items, answer, when)
         } else if several {
@@ -460,10 +565,12 @@ fn choose(reply: &Reply<'_>, choice: &Choice, answer: DoseAnswer, when: When) ->
         [] => Chosen::Nothing,
         [prompt] => {
             // "8点吃的" at noon is about the dose of eight, if that is the one that was missed.
-            let fits = |due: Timestamp| !matches!(taken_at(&when, Some(due), reply), At::Impossible);
+            let fits =
+                |due: Timestamp| !matches!(taken_at(&when, Some(due), reply), At::Impossible);
             let about_open = prompt.iter().all(|item| fits(reply.open[*item].at));
             if answer == DoseAnswer::Taken && when != When::default() {
-                let closest = closest_recent(reply, &when, about_open.then(|| reply.open[prompt[0]].at));
+                let closest =
+                    closest_recent(reply, &when, about_open.then(|| reply.open[prompt[0]].at));
                 if let Some(doses) = closest {
                     return doses;
                 }
@@ -475,7 +582,12 @@ fn choose(reply: &Reply<'_>, choice: &Choice, answer: DoseAnswer, when: When) ->
                 let fitting: Vec<&Vec<usize>> = prompts
                     .iter()
                     .filter(|prompt| {
-                        prompt.iter().all(|item| !matches!(taken_at(&when, Some(reply.open[*item].at), reply), At::Impossible))
+                        prompt.iter().all(|item| {
+                            !matches!(
+                                taken_at(&when, Some(reply.open[*item].at), reply),
+                                At::Impossible
+                            )
+                        })
                     })
                     .collect();
                 if let [prompt] = fitting[..] {
@@ -489,7 +601,12 @@ fn choose(reply: &Reply<'_>, choice: &Choice, answer: DoseAnswer, when: When) ->
 
 /// All of them, where what was said of when fits each.
 fn all_at(reply: &Reply<'_>, items: Vec<usize>, answer: DoseAnswer, when: When) -> Chosen {
-    let fits = |item: &usize| !matches!(taken_at(&when, Some(reply.open[*item].at), reply), At::Impossible);
+    let fits = |item: &usize| {
+        !matches!(
+            taken_at(&when, Some(reply.open[*item].at), reply),
+            At::Impossible
+        )
+    };
     if answer != DoseAnswer::Taken || items.iter().all(fits) {
         Chosen::Open(items)
     } else {
@@ -510,9 +627,16 @@ fn closest_recent(reply: &Reply<'_>, when: &When, open: Option<Timestamp>) -> Op
         return None;
     }
     let near: Vec<usize> = (0..reply.recent.len())
-        .filter(|index| distance(reply.recent[*index].at).is_some_and(|far| of_open.is_none_or(|open| far < open)))
+        .filter(|index| {
+            distance(reply.recent[*index].at)
+                .is_some_and(|far| of_open.is_none_or(|open| far < open))
+        })
         .collect();
-    let candidates: Vec<usize> = near.iter().copied().filter(|index| reply.recent[*index].state != DoseState::Taken).collect();
+    let candidates: Vec<usize> = near
+        .iter()
+        .copied()
+        .filter(|index| reply.recent[*index].state != DoseState::Taken)
+        .collect();
     if near.is_empty() {
         return None;
     }
@@ -529,7 +653,10 @@ fn closest_recent(reply: &Reply<'_>, when: &When, open: Option<Timestamp>) -> Op
 /// The doses, if all were due at one instant: one reminder.
 fn one_instant(reply: &Reply<'_>, doses: &[usize]) -> Option<Vec<usize>> {
     let first = reply.recent[*doses.first()?].at;
-    doses.iter().all(|dose| reply.recent[*dose].at == first).then(|| doses.to_vec())
+    doses
+        .iter()
+        .all(|dose| reply.recent[*dose].at == first)
+        .then(|| doses.to_vec())
 }
 
 /// A correction, when nothing is open.
@@ -538,7 +665,11 @@ fn recent(reply: &Reply<'_>, answer: DoseAnswer, when: When) -> Chosen {
         return Chosen::Nothing;
     }
     let fits = |index: &usize| {
-        answer != DoseAnswer::Taken || !matches!(taken_at(&when, Some(reply.recent[*index].at), reply), At::Impossible)
+        answer != DoseAnswer::Taken
+            || !matches!(
+                taken_at(&when, Some(reply.recent[*index].at), reply),
+                At::Impossible
+            )
     };
     let all: Vec<usize> = (0..reply.recent.len()).filter(fits).collect();
     correctable(reply, &all, answer)
@@ -564,7 +695,13 @@ fn correctable(reply: &Reply<'_>, doses: &[usize], answer: DoseAnswer) -> Chosen
     }
 }
 
-fn choose_named(reply: &Reply<'_>, choice: &Choice, items: &[usize], answer: DoseAnswer, when: When) -> Chosen {
+fn choose_named(
+    reply: &Reply<'_>,
+    choice: &Choice,
+    items: &[usize],
+    answer: DoseAnswer,
+    when: When,
+) -> Chosen {
     let mut open: Vec<(usize, usize)> = Vec::new();
     let mut recent: Vec<usize> = Vec::new();
     let mut doubtful = false;
@@ -573,19 +710,28 @@ fn choose_named(reply: &Reply<'_>, choice: &Choice, items: &[usize], answer: Dos
         let mut old: Vec<usize> = Vec::new();
         for target in &hit.targets {
             match *target {
-                Target::Open(index, part) if items.contains(&index) && due_then(reply, choice, reply.open[index].at) => {
+                Target::Open(index, part)
+                    if items.contains(&index) && due_then(reply, choice, reply.open[index].at) =>
+                {
                     found.push((index, part));
                 }
                 Target::Recent(index, _) => old.push(index),
                 _ => {}
             }
         }
-        let prompts = prompts(reply, &found.iter().map(|(index, _)| *index).collect::<Vec<_>>());
+        let prompts = prompts(
+            reply,
+            &found.iter().map(|(index, _)| *index).collect::<Vec<_>>(),
+        );
         // The same name in two reminders, or a name only begun: which one is not known.
         doubtful |= prompts.len() > 1 && choice.numbers.is_empty() || hit.doubtful;
         if found.is_empty() {
             if old.is_empty() {
-                return if hit.doubtful { Chosen::Doubtful(Vec::new()) } else { Chosen::Nothing };
+                return if hit.doubtful {
+                    Chosen::Doubtful(Vec::new())
+                } else {
+                    Chosen::Nothing
+                };
             }
             recent.extend(old);
         } else {
@@ -598,10 +744,18 @@ fn choose_named(reply: &Reply<'_>, choice: &Choice, items: &[usize], answer: Dos
     if !recent.is_empty() {
         return if open.is_empty() && !doubtful && choice.numbers.is_empty() {
             let fits = |index: &usize| {
-                answer != DoseAnswer::Taken || !matches!(taken_at(&when, Some(reply.recent[*index].at), reply), At::Impossible)
+                answer != DoseAnswer::Taken
+                    || !matches!(
+                        taken_at(&when, Some(reply.recent[*index].at), reply),
+                        At::Impossible
+                    )
             };
             recent.retain(fits);
-            if answer == DoseAnswer::Later { Chosen::Nothing } else { correctable(reply, &recent, answer) }
+            if answer == DoseAnswer::Later {
+                Chosen::Nothing
+            } else {
+                correctable(reply, &recent, answer)
+            }
         } else {
             Chosen::Doubtful(chosen)
         };
@@ -611,11 +765,20 @@ fn choose_named(reply: &Reply<'_>, choice: &Choice, items: &[usize], answer: Dos
     }
     if doubtful {
         // A time may still tell which of two doses of one medicine.
-        if let (true, DoseAnswer::Taken, Some(_)) = (choice.names.len() == 1 && !choice.names[0].doubtful, answer, when.clock) {
+        if let (true, DoseAnswer::Taken, Some(_)) = (
+            choice.names.len() == 1 && !choice.names[0].doubtful,
+            answer,
+            when.clock,
+        ) {
             let fitting: Vec<usize> = chosen
                 .iter()
                 .copied()
-                .filter(|item| !matches!(taken_at(&when, Some(reply.open[*item].at), reply), At::Impossible))
+                .filter(|item| {
+                    !matches!(
+                        taken_at(&when, Some(reply.open[*item].at), reply),
+                        At::Impossible
+                    )
+                })
                 .collect();
             if let [one] = fitting[..] {
                 return Chosen::Open(vec![one]);
@@ -628,7 +791,11 @@ fn choose_named(reply: &Reply<'_>, choice: &Choice, items: &[usize], answer: Dos
         let parts = part_count(&reply.open[*item].name);
         (0..parts).all(|part: usize| open.contains(&(*item, part)))
     });
-    let numbered = choice.numbers.iter().all(|number| chosen.iter().any(|item| reply.open[*item].number == *number));
+    let numbered = choice.numbers.iter().all(|number| {
+        chosen
+            .iter()
+            .any(|item| reply.open[*item].number == *number)
+    });
     if !covered || !numbered {
         return Chosen::Doubtful(chosen);
     }
@@ -641,17 +808,28 @@ fn choose_named(reply: &Reply<'_>, choice: &Choice, items: &[usize], answer: Dos
 fn due_then(reply: &Reply<'_>, choice: &Choice, due: Timestamp) -> bool {
     let local = due.to_zoned(reply.now.time_zone().clone());
     choice.clock.is_none_or(|clock| {
-        let clock = choice.part.map_or(Some(clock), |(part, _)| clock.in_part(part));
+        let clock = choice
+            .part
+            .map_or(Some(clock), |(part, _)| clock.in_part(part));
         clock.is_some_and(|clock| clock.shows(&local))
     }) && choice
         .part
         .is_none_or(|(part, day)| choice.clock.is_some() || due_in_part(part, day, due, reply.now))
 }
 
-fn choose_by_time(reply: &Reply<'_>, choice: &Choice, prompts: &[Vec<usize>], answer: DoseAnswer) -> Chosen {
+fn choose_by_time(
+    reply: &Reply<'_>,
+    choice: &Choice,
+    prompts: &[Vec<usize>],
+    answer: DoseAnswer,
+) -> Chosen {
     let then: Vec<&Vec<usize>> = prompts
         .iter()
-        .filter(|prompt| prompt.iter().all(|item| due_then(reply, choice, reply.open[*item].at)))
+        .filter(|prompt| {
+            prompt
+                .iter()
+                .all(|item| due_then(reply, choice, reply.open[*item].at))
+        })
         .collect();
     match then[..] {
         [prompt] => Chosen::Open(prompt.clone()),
@@ -660,7 +838,11 @@ fn choose_by_time(reply: &Reply<'_>, choice: &Choice, prompts: &[Vec<usize>], an
                 .filter(|index| due_then(reply, choice, reply.recent[*index].at))
                 .collect();
             if recent.is_empty() || answer == DoseAnswer::Later {
-                if prompts.len() > 1 { Chosen::Doubtful(Vec::new()) } else { Chosen::Nothing }
+                if prompts.len() > 1 {
+                    Chosen::Doubtful(Vec::new())
+                } else {
+                    Chosen::Nothing
+                }
             } else {
                 correctable(reply, &recent, answer)
             }

@@ -236,7 +236,10 @@ pub struct Interpretation {
 
 impl Interpretation {
     fn new(reading: Reading, references: Vec<String>) -> Self {
-        Self { reading, references }
+        Self {
+            reading,
+            references,
+        }
     }
 
     fn bare(reading: Reading) -> Self {
@@ -259,7 +262,11 @@ pub fn interpret(reply: &Reply<'_>) -> Interpretation {
         Some(_) => return Interpretation::bare(Reading::Start),
         None => {}
     }
-    if reply.red_flags.iter().any(|flag| red_flag::is_in(flag, reply.text)) {
+    if reply
+        .red_flags
+        .iter()
+        .any(|flag| red_flag::is_in(flag, reply.text))
+    {
         return Interpretation::bare(Reading::RedFlag);
     }
     let writing = Writing::of(reply.text);
@@ -290,7 +297,10 @@ pub fn interpret(reply: &Reply<'_>) -> Interpretation {
     match value {
         CheckInReading::Value(value, items) => {
             if let Some(digit) = digit {
-                return Interpretation::new(Reading::AskWhich(Some(digit)), doses::doubtful(reply, &items));
+                return Interpretation::new(
+                    Reading::AskWhich(Some(digit)),
+                    doses::doubtful(reply, &items),
+                );
             }
             return match items[..] {
                 [_] => Interpretation::new(Reading::CheckInValue(value), references(reply, &items)),
@@ -306,7 +316,9 @@ pub fn interpret(reply: &Reply<'_>) -> Interpretation {
         return answer;
     }
     match value {
-        CheckInReading::Unreadable(items) => Interpretation::new(Reading::Unreadable, references(reply, &items)),
+        CheckInReading::Unreadable(items) => {
+            Interpretation::new(Reading::Unreadable, references(reply, &items))
+        }
         CheckInReading::Text(items) => {
             let references = references(reply, &items);
             if items.len() > 1 {
@@ -330,7 +342,14 @@ fn exact_word(text: &str) -> Option<&'static str> {
     let blanks = writing.characters().contains(&' ');
     ["停止", "退订", "stop", "开始", "start"]
         .into_iter()
-        .find(|exact| **exact == word && (!blanks || !exact.is_ascii() || text.split_whitespace().any(|part| part.len() >= exact.len())))
+        .find(|exact| {
+            **exact == word
+                && (!blanks
+                    || !exact.is_ascii()
+                    || text
+                        .split_whitespace()
+                        .any(|part| part.len() >= exact.len()))
+        })
 }
 
 /// The references of open items, each once.
@@ -344,6 +363,3 @@ fn references(reply: &Reply<'_>, items: &[usize]) -> Vec<String> {
     }
     references
 }
-
-#[cfg(test)]
-mod tests;

@@ -26,9 +26,27 @@ impl Numeral {
 }
 
 const ENGLISH: &[(&str, i64)] = &[
-    ("one", 1), ("two", 2), ("three", 3), ("four", 4), ("five", 5), ("six", 6), ("seven", 7), ("eight", 8), ("nine", 9),
-    ("ten", 10), ("eleven", 11), ("twelve", 12), ("fifteen", 15), ("twenty", 20), ("thirty", 30), ("forty", 40),
-    ("forty five", 45), ("fifty", 50), ("sixty", 60), ("ninety", 90), ("zero", 0),
+    ("one", 1),
+    ("two", 2),
+    ("three", 3),
+    ("four", 4),
+    ("five", 5),
+    ("six", 6),
+    ("seven", 7),
+    ("eight", 8),
+    ("nine", 9),
+    ("ten", 10),
+    ("eleven", 11),
+    ("twelve", 12),
+    ("fifteen", 15),
+    ("twenty", 20),
+    ("thirty", 30),
+    ("forty", 40),
+    ("forty five", 45),
+    ("fifty", 50),
+    ("sixty", 60),
+    ("ninety", 90),
+    ("zero", 0),
 ];
 
 /// The longest number that begins here.
@@ -57,15 +75,20 @@ pub(super) fn numeral(text: &[char], at: usize) -> Option<Numeral> {
 }
 
 fn digits(text: &[char], at: usize) -> Option<Numeral> {
-    let run = |from: usize| text[from..].iter().take_while(|c| c.is_ascii_digit()).count();
+    let run = |from: usize| {
+        text[from..]
+            .iter()
+            .take_while(|c| c.is_ascii_digit())
+            .count()
+    };
     let whole = run(at);
     if whole > 6 {
         return None;
     }
     let value = |from: usize, length: usize| -> i64 {
-        text[from..from + length]
-            .iter()
-            .fold(0, |sum, c| sum * 10 + i64::from(c.to_digit(10).unwrap_or(0)))
+        text[from..from + length].iter().fold(0, |sum, c| {
+            sum * 10 + i64::from(c.to_digit(10).unwrap_or(0))
+        })
     };
     let mut numeral = Numeral {
         thousandths: value(at, whole) * 1000,
@@ -86,13 +109,19 @@ fn digits(text: &[char], at: usize) -> Option<Numeral> {
 
 /// 一百三十五, 一百三 (130), 三十六点八, 一三零.
 fn chinese(text: &[char], at: usize) -> Option<Numeral> {
-    let digit = |index: usize| "零一二三四五六七八九".chars().position(|d| text.get(index) == Some(&d));
+    let digit = |index: usize| {
+        "零一二三四五六七八九"
+            .chars()
+            .position(|d| text.get(index) == Some(&d))
+    };
     let under_hundred = |index: usize| -> Option<(u32, usize)> {
         let text: String = text.get(index..)?.iter().take(3).collect();
         let (number, bytes) = chinese_number(&text)?;
         Some((number, text[..bytes].chars().count()))
     };
-    let run = (at..text.len()).take_while(|index| digit(*index).is_some()).count();
+    let run = (at..text.len())
+        .take_while(|index| digit(*index).is_some())
+        .count();
     let followed = text.get(at + run).copied();
     let (number, mut length) = if run >= 2 && !matches!(followed, Some('十' | '百')) {
         // Read out digit by digit; a longer run is no number of any use.

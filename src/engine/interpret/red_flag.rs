@@ -51,7 +51,12 @@ mod tests {
         ] {
             assert!(is_in(phrase, text), "{phrase}: {text}");
         }
-        for (phrase, text) in [("er", "after dinner"), ("rash", "crash"), ("", "x"), ("胸痛", "胸口")] {
+        for (phrase, text) in [
+            ("er", "after dinner"),
+            ("rash", "crash"),
+            ("", "x"),
+            ("胸痛", "胸口"),
+        ] {
             assert!(!is_in(phrase, text), "{phrase}: {text}");
         }
     }

@@ -106,7 +106,15 @@ struct Pending {
 impl Pending {
     /// Whether something was said that is an answer without a verb.
     fn has_head(&self) -> bool {
-        self.not || self.not_yet || self.no || self.refuse || self.skip || self.plan || self.now || self.forgot || self.minutes.is_some()
+        self.not
+            || self.not_yet
+            || self.no
+            || self.refuse
+            || self.skip
+            || self.plan
+            || self.now
+            || self.forgot
+            || self.minutes.is_some()
     }
 
     /// What stands for itself is an act; what only tells which or when waits for one.
@@ -118,7 +126,11 @@ impl Pending {
         let answer = if said.skip {
             DoseAnswer::Skipped
         } else if said.forgot || said.not_yet || said.no {
-            if said.plan || said.minutes.is_some() { DoseAnswer::Later } else { DoseAnswer::NotTaken }
+            if said.plan || said.minutes.is_some() {
+                DoseAnswer::Later
+            } else {
+                DoseAnswer::NotTaken
+            }
         } else if said.plan || said.minutes.is_some() {
             // "busy, not ..." and "won't" say more than is understood.
             *unclear |= said.refuse;
@@ -139,14 +151,17 @@ impl Pending {
             when: said.when,
             minutes,
             manner: Manner::Any,
-            forgot: said.forgot,
+            forgot: said.forgot && !said.not && said.when == When::default(),
             just: false,
         })
     }
 }
 
 /// Reads the tokens of a reply.
-#[allow(clippy::too_many_lines, reason = "one arm a word, to be read as a table")]
+#[allow(
+    clippy::too_many_lines,
+    reason = "one arm a word, to be read as a table"
+)]
 pub(super) fn sentence(tokens: &[Token]) -> Sentence {
     let mut found = Sentence::default();
     let mut said = Pending::default();
@@ -154,7 +169,13 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
         .iter()
         .filter(|token| !matches!(token.sense, Sense::Word(Kind::Filler | Kind::De)))
         .collect();
-    if let [Token { sense: Sense::Number(digit), .. }] = meaningful[..] {
+    if let [
+        Token {
+            sense: Sense::Number(digit),
+            ..
+        },
+    ] = meaningful[..]
+    {
         found.digit = Some(*digit);
     }
     let mut index = 0;
@@ -196,7 +217,14 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     }
                     said.not = true;
                 }
-                Kind::NotYet => said.not_yet = true,
+                Kind::NotYet => {
+                    // "haven't taken it yet".
+                    let told = found
+                        .acts
+                        .last()
+                        .is_some_and(|act| act.answer == DoseAnswer::NotTaken);
+                    said.not_yet |= !told || said.has_head();
+                }
                 Kind::No => {
                     if after_verb == index && token.gap != Gap::Mark {
                         found.unclear = true;
@@ -222,19 +250,24 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     }
                 }
                 Kind::Now => said.now = true,
-                Kind::After => found.unclear |= !said.has_head() && !matches!(next, Some(Sense::Minutes(_))),
+                Kind::After => {
+                    found.unclear |= !said.has_head() && !matches!(next, Some(Sense::Minutes(_)))
+                }
                 Kind::Ago => found.unclear = true,
                 Kind::In => {
                     found.unclear |= !matches!(next, Some(Sense::Minutes(_)));
                     said.plan = true;
                 }
                 Kind::At => {
-                    let timed = |sense: &Sense| matches!(sense, Sense::Clock(_) | Sense::Minutes(_));
+                    let timed =
+                        |sense: &Sense| matches!(sense, Sense::Clock(_) | Sense::Minutes(_));
                     let before = index.checked_sub(1).is_some_and(|before| {
                         timed(&tokens[before].sense)
                             || matches!(tokens[before].sense, Sense::Word(Kind::At | Kind::After))
                     });
-                    found.unclear |= !before && !next.is_some_and(timed) && !matches!(next, Some(Sense::Word(Kind::At)));
+                    found.unclear |= !before
+                        && !next.is_some_and(timed)
+                        && !matches!(next, Some(Sense::Word(Kind::At)));
                 }
                 Kind::All => {
                     said.all_after_not |= said.not || said.refuse;
@@ -258,6 +291,7 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     if let (Some(part), true) = (part, names_dose(tokens, index)) {
                         said.choice.part = Some((*part, *day));
                     } else {
+                        found.unclear |= said.when.day.is_some();
                         said.when.day = Some(*day);
                         said.when.part = part.or(said.when.part);
                     }
@@ -312,13 +346,19 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                 if matches!(next, Some(Sense::Word(Kind::Ago))) {
                     said.when.ago = Some(*minutes);
                     index += 1;
-                } else if matches!(next, Some(Sense::Word(Kind::PastMaybe))) && said.minutes.is_none() && !said.plan {
+                } else if matches!(next, Some(Sense::Word(Kind::PastMaybe)))
+                    && said.minutes.is_none()
+                    && !said.plan
+                {
                     found.unclear = true;
                 } else {
                     found.unclear |= said.minutes.is_some();
                     said.minutes = Some(*minutes);
                     // "2 半小时": later, in half an hour.
-                    if said.choice.numbers == [2] && index > 0 && matches!(tokens[index - 1].sense, Sense::Number(2)) {
+                    if said.choice.numbers == [2]
+                        && index > 0
+                        && matches!(tokens[index - 1].sense, Sense::Number(2))
+                    {
                         said.choice.numbers.clear();
                         said.plan = true;
                     }
@@ -340,8 +380,12 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                 let apart = token.gap == Gap::Mark
                     || index == 0
                     || index == 1 && matches!(tokens[0].sense, Sense::Number(3))
-                    || token.gap == Gap::Blank && !tokens[index - 1].latin && said.choice.is_empty();
-                let alone = tokens[index..end].iter().all(|token| is_comment(&token.sense));
+                    || token.gap == Gap::Blank
+                        && !tokens[index - 1].latin
+                        && said.choice.is_empty();
+                let alone = tokens[index..end]
+                    .iter()
+                    .all(|token| is_comment(&token.sense));
                 if apart && alone {
                     remark(&mut found, index, end);
                     index = end;
@@ -363,7 +407,9 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
 
 /// Where a clause ends that begins here and says nothing that we know.
 fn comment(tokens: &[Token], at: usize) -> Option<usize> {
-    let length = tokens[at + 1..].iter().position(|token| token.gap == Gap::Mark);
+    let length = tokens[at + 1..]
+        .iter()
+        .position(|token| token.gap == Gap::Mark);
     let end = length.map_or(tokens.len(), |length| at + 1 + length);
     let clause = &tokens[at..end];
     let unknown = clause.iter().any(|token| token.sense == Sense::Unknown);
@@ -373,7 +419,11 @@ fn comment(tokens: &[Token], at: usize) -> Option<usize> {
 /// Whether words that belong to a remark leave what is said beside it as it is.
 fn is_comment(sense: &Sense) -> bool {
     match sense {
-        Sense::Unknown | Sense::Number(_) | Sense::Amount { .. } | Sense::Minutes(_) | Sense::Clock(_) => true,
+        Sense::Unknown
+        | Sense::Number(_)
+        | Sense::Amount { .. }
+        | Sense::Minutes(_)
+        | Sense::Clock(_) => true,
         Sense::Ordinal(_) | Sense::Name(_) => false,
         Sense::Word(kind) => !matches!(
             kind,
@@ -422,14 +472,24 @@ fn names_dose(tokens: &[Token], index: usize) -> bool {
         Some(Kind::One) => true,
         Some(Kind::De) => tokens.get(index + 2).is_some() && kind(index + 2) != Some(Kind::Filler),
         // "morning pills", but not "8点 药吃了".
-        Some(Kind::Medicine) => tokens[index + 1].gap == Gap::Blank && kind(index + 2) != Some(Kind::Verb(Manner::Any)) && tokens[index + 1].latin,
+        Some(Kind::Medicine) => {
+            tokens[index + 1].gap == Gap::Blank
+                && kind(index + 2) != Some(Kind::Verb(Manner::Any))
+                && tokens[index + 1].latin
+        }
         _ => false,
     }
 }
 
 /// A verb with what follows it; where to read on.
-fn verb(tokens: &[Token], at: usize, manner: Manner, said: &mut Pending, found: &mut Sentence) -> usize {
-    let (mut aspect, mut finish, mut de, mut medicine) = (false, false, false, said.medicine);
+fn verb(
+    tokens: &[Token],
+    at: usize,
+    manner: Manner,
+    said: &mut Pending,
+    found: &mut Sentence,
+) -> usize {
+    let (mut aspect, mut finish, mut de) = (false, false, false);
     let medicine_before = said.medicine;
     let mut index = at + 1;
     while let Some(token) = tokens.get(index) {
@@ -445,8 +505,7 @@ fn verb(tokens: &[Token], at: usize, manner: Manner, said: &mut Pending, found: 
                 found.unclear |= matches!(next, Some(Sense::Word(Kind::Medicine))) && aspect;
                 de = true;
             }
-            Sense::Word(Kind::Medicine) => medicine = true,
-            Sense::Word(Kind::Filler) => {}
+            Sense::Word(Kind::Medicine | Kind::Filler) => {}
             Sense::Word(Kind::Verb(Manner::Any)) if !aspect && !finish && !de => {}
             _ => break,
         }
@@ -459,18 +518,9 @@ fn verb(tokens: &[Token], at: usize, manner: Manner, said: &mut Pending, found: 
     if finish && aspect && !said.choice.names.is_empty() && !said.past {
         found.unclear = true;
     }
-    let _ = medicine;
     let timed = said.when != When::default() || said.meal_time;
-    if said.forgot && (said.past || said.now) && (aspect || de) && !said.not {
-        // 忘了，刚吃: both are said, the second counts.
-        let mut forgot = Pending { forgot: true, ..Pending::default() };
-        if let Some(act) = forgot.act(&mut found.unclear) {
-            found.acts.push(act);
-        }
-        said.forgot = false;
-        said.past = true;
-        said.now = false;
-    }
+    // 忘了已经吃了: was it forgotten, or that it was taken?
+    found.unclear |= said.forgot && (said.past || said.now || said.past_maybe);
     let answer = if said.refuse {
         if said.not || said.past || said.did {
             found.unclear = true;
@@ -581,7 +631,8 @@ fn finish(mut said: Pending, found: &mut Sentence) {
         return;
     };
     if said.when != When::default() {
-        found.unclear |= act.when != When::default() && act.when.clock.is_some();
+        found.unclear |=
+            act.when.clock.is_some() || act.when.day.is_some() && said.when.day.is_some();
         act.when = When {
             clock: said.when.clock.or(act.when.clock),
             part: said.when.part.or(act.when.part),
@@ -636,7 +687,11 @@ impl Sentence {
                 (Some(_), Some(_)) => {
                     let mut choice = Choice::default();
                     for other in &self.acts {
-                        let simple = Choice { names: Vec::new(), numbers: Vec::new(), ..other.choice.clone() };
+                        let simple = Choice {
+                            names: Vec::new(),
+                            numbers: Vec::new(),
+                            ..other.choice.clone()
+                        };
                         if !simple.is_empty() {
                             return Said::Nothing;
                         }
@@ -667,10 +722,18 @@ impl Sentence {
                 Said::One(act)
             }
             // 等会儿吃，现在没空, 晚点，还没吃.
-            (DoseAnswer::Later, DoseAnswer::NotTaken) if two && last.choice.is_empty() => Said::One(first.clone()),
-            (DoseAnswer::NotTaken, DoseAnswer::Skipped) if two && !chosen => Said::One(last.clone()),
+            (DoseAnswer::Later, DoseAnswer::NotTaken) if two && last.choice.is_empty() => {
+                Said::One(first.clone())
+            }
+            (DoseAnswer::NotTaken, DoseAnswer::Skipped) if two && !chosen => {
+                Said::One(last.clone())
+            }
             // 忘了，刚补吃了.
-            (DoseAnswer::NotTaken, DoseAnswer::Taken) if two && !chosen && first.forgot && last.just => Said::One(last.clone()),
+            (DoseAnswer::NotTaken, DoseAnswer::Taken)
+                if two && !chosen && first.forgot && last.just =>
+            {
+                Said::One(last.clone())
+            }
             (DoseAnswer::Taken, _) | (_, DoseAnswer::Taken) if chosen => Said::Mixed,
             _ => Said::Nothing,
         }

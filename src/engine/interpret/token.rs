@@ -111,7 +111,10 @@ fn token(text: &[char], at: usize, names: &Names, before: &[Token]) -> Option<(S
     if is_decoration(first) {
         return Some((Sense::Word(Kind::Filler), 1));
     }
-    let same = text[at..].iter().take_while(|c| **c == first && !is_ideograph(**c)).count();
+    let same = text[at..]
+        .iter()
+        .take_while(|c| **c == first && !is_ideograph(**c))
+        .count();
     Some((Sense::Unknown, same.max(1)))
 }
 
@@ -147,11 +150,13 @@ fn counted(text: &[char], at: usize, before: &[Token]) -> Option<(Sense, usize)>
     }
     // "one" after "the first" is no number.
     let after_choice = before.last().is_some_and(|token| {
-        matches!(token.sense, Sense::Ordinal(_) | Sense::Name(_) | Sense::Clock(_))
-            || matches!(
-                token.sense,
-                Sense::Word(Kind::Part(_) | Kind::Day(..) | Kind::Medicine | Kind::Last)
-            )
+        matches!(
+            token.sense,
+            Sense::Ordinal(_) | Sense::Name(_) | Sense::Clock(_)
+        ) || matches!(
+            token.sense,
+            Sense::Word(Kind::Part(_) | Kind::Day(..) | Kind::Medicine | Kind::Last)
+        )
     });
     let spelt = |word: &str| clock::begins(text, at, word) && number.length == word.len();
     if spelt("one") && after_choice {
@@ -165,7 +170,10 @@ fn counted(text: &[char], at: usize, before: &[Token]) -> Option<(Sense, usize)>
         return Some((Sense::Amount { one }, end + length - at));
     }
     let end = at + number.length;
-    if let Some(length) = ["个", "样", "种"].iter().find(|word| clock::begins(text, end, word)) {
+    if let Some(length) = ["个", "样", "种"]
+        .iter()
+        .find(|word| clock::begins(text, end, word))
+    {
         let length = number.length + length.chars().count();
         return Some(match number.whole() {
             Some(1) => (Sense::Amount { one: true }, length),
@@ -187,7 +195,9 @@ fn counted(text: &[char], at: usize, before: &[Token]) -> Option<(Sense, usize)>
 }
 
 fn ordinal(text: &[char], at: usize) -> Option<(u32, usize)> {
-    let units = ["个药", "种药", "个", "种", "样", "项", "条", "号", "款", "味", "片"];
+    let units = [
+        "个药", "种药", "个", "种", "样", "项", "条", "号", "款", "味", "片",
+    ];
     let unit = |end: usize| {
         units
             .iter()
@@ -202,7 +212,16 @@ fn ordinal(text: &[char], at: usize) -> Option<(u32, usize)> {
     if clock::begins(text, at, "头一个") || clock::begins(text, at, "头一样") {
         return Some((1, 3));
     }
-    for (word, number) in [("first", 1), ("1st", 1), ("second", 2), ("2nd", 2), ("third", 3), ("3rd", 3), ("fourth", 4), ("4th", 4)] {
+    for (word, number) in [
+        ("first", 1),
+        ("1st", 1),
+        ("second", 2),
+        ("2nd", 2),
+        ("third", 3),
+        ("3rd", 3),
+        ("fourth", 4),
+        ("4th", 4),
+    ] {
         let end = at + word.len();
         if clock::begins(text, at, word) && text.get(end).is_none_or(|c| !is_letter(*c)) {
             return Some((number, word.len()));
@@ -220,9 +239,11 @@ fn ordinal(text: &[char], at: usize) -> Option<(u32, usize)> {
 /// A unit of medicine, and the characters it takes.
 fn measure(text: &[char], at: usize) -> Option<usize> {
     const UNITS: &[&str] = &[
-        "片", "粒", "颗", "丸", "支", "袋", "包", "针", "滴", "喷", "勺", "瓶", "次", "毫升", "毫克", "克", "单位", "格", "杯", "口", "枚",
-        "tablets", "tablet", "tabs", "tab", "pills", "pill", "capsules", "capsule", "caps", "puffs", "puff", "drops", "drop", "units",
-        "unit", "mg", "ml", "mcg", "g", "u", "iu", "spoons", "spoon", "times", "doses", "shots", "sprays", "more",
+        "片", "粒", "颗", "丸", "支", "袋", "包", "针", "滴", "喷", "勺", "瓶", "次", "毫升",
+        "毫克", "克", "单位", "格", "杯", "口", "枚", "tablets", "tablet", "tabs", "tab", "pills",
+        "pill", "capsules", "capsule", "caps", "puffs", "puff", "drops", "drop", "units", "unit",
+        "mg", "ml", "mcg", "g", "u", "iu", "spoons", "spoon", "times", "doses", "shots", "sprays",
+        "more",
     ];
     UNITS
         .iter()
@@ -245,12 +266,19 @@ fn settle_numbers(tokens: &mut Vec<Token>) {
         match tokens[index - 1].sense {
             Sense::Word(Kind::At) => {
                 let minute = match tokens.get(index + 1) {
-                    Some(Token { sense: Sense::Number(minute), gap: Gap::Blank, .. }) if (10..60).contains(minute) => Some(*minute),
+                    Some(Token {
+                        sense: Sense::Number(minute),
+                        gap: Gap::Blank,
+                        ..
+                    }) if (10..60).contains(minute) => Some(*minute),
                     _ => None,
                 };
                 if let Some(clock) = Clock::of_hour(number) {
                     let minute_said = minute.unwrap_or(0);
-                    tokens[index].sense = Sense::Clock(Clock { minute: minute_said, ..clock });
+                    tokens[index].sense = Sense::Clock(Clock {
+                        minute: minute_said,
+                        ..clock
+                    });
                     if minute.is_some() {
                         tokens.remove(index + 1);
                     }

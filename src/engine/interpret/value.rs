@@ -31,10 +31,14 @@ enum Answer {
 /// Reads a reply as the answer to an open check-in.
 pub(super) fn check_in(reply: &Reply<'_>, short: bool) -> CheckInReading {
     let check_ins = || {
-        reply.open.iter().enumerate().filter_map(|(index, item)| match &item.kind {
-            ItemKind::CheckIn(answer) => Some((index, item, answer)),
-            ItemKind::Dose => None,
-        })
+        reply
+            .open
+            .iter()
+            .enumerate()
+            .filter_map(|(index, item)| match &item.kind {
+                ItemKind::CheckIn(answer) => Some((index, item, answer)),
+                ItemKind::Dose => None,
+            })
     };
     if check_ins().next().is_none() || squeezed(reply.text).is_empty() {
         return CheckInReading::Nothing;
@@ -94,7 +98,13 @@ fn narrow(reply: &Reply<'_>, values: &mut Vec<(Value, usize)>) {
         .map(|(_, index)| *index)
         .filter(|index| {
             let item = &reply.open[*index];
-            let patient: String = item.patient.as_deref().map(squeezed).unwrap_or_default().into_iter().collect();
+            let patient: String = item
+                .patient
+                .as_deref()
+                .map(squeezed)
+                .unwrap_or_default()
+                .into_iter()
+                .collect();
             patient.chars().count() >= 2 && text.contains(&patient)
         })
         .collect();
@@ -116,8 +126,9 @@ fn narrow(reply: &Reply<'_>, values: &mut Vec<(Value, usize)>) {
 
 /// Words that tell two questions of one kind apart.
 const CONTEXTS: &[&str] = &[
-    "空腹", "餐前", "饭前", "餐后", "饭后", "早上", "早餐", "早饭", "中午", "午餐", "午饭", "晚上", "晚餐", "晚饭", "睡前", "左", "右",
-    "fasting", "before", "after", "morning", "evening", "bedtime", "left", "right", "头", "胸", "腿", "腰", "pain", "疼", "痛",
+    "空腹", "餐前", "饭前", "餐后", "饭后", "早上", "早餐", "早饭", "中午", "午餐", "午饭", "晚上",
+    "晚餐", "晚饭", "睡前", "左", "右", "fasting", "before", "after", "morning", "evening",
+    "bedtime", "left", "right", "头", "胸", "腿", "腰", "pain", "疼", "痛",
 ];
 
 fn without_patient(text: &str, item: &OpenItem) -> String {
@@ -137,8 +148,16 @@ fn read(text: &str, item: &OpenItem, answer: &AnswerType, dose_open: bool) -> An
         AnswerType::Temperature => single(text, &Measure::TEMPERATURE),
         AnswerType::Weight => single(text, &Measure::WEIGHT),
         AnswerType::HeartRate => single(text, &Measure::HEART_RATE),
-        AnswerType::Scale { from, to } => ranged(text, i64::from(*from) * 1000, i64::from(*to) * 1000, None, true),
-        AnswerType::Number { from, to, unit } => ranged(text, milli(from), milli(to), unit.as_deref(), false),
+        AnswerType::Scale { from, to } => ranged(
+            text,
+            i64::from(*from) * 1000,
+            i64::from(*to) * 1000,
+            None,
+            true,
+        ),
+        AnswerType::Number { from, to, unit } => {
+            ranged(text, milli(from), milli(to), unit.as_deref(), false)
+        }
     }
 }
 
@@ -154,7 +173,9 @@ enum Piece {
     Mark(char),
     /// High, fine: no number.
     Quality,
-    Unknown { ideograph: bool },
+    Unknown {
+        ideograph: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,67 +224,325 @@ const WORDS: &[(&str, Meaning)] = &{
         Meaning::Unit(unit)
     }
     [
-        ("高压", label(Label::Upper)), ("上压", label(Label::Upper)), ("收缩压", label(Label::Upper)), ("上", label(Label::Upper)),
-        ("高", label(Label::Upper)), ("systolic", label(Label::Upper)), ("sys", label(Label::Upper)), ("sbp", label(Label::Upper)),
-        ("upper", label(Label::Upper)), ("top", label(Label::Upper)), ("high", label(Label::Upper)), ("上面", label(Label::Upper)),
-        ("低压", label(Label::Lower)), ("下压", label(Label::Lower)), ("舒张压", label(Label::Lower)), ("下", label(Label::Lower)),
-        ("低", label(Label::Lower)), ("diastolic", label(Label::Lower)), ("dia", label(Label::Lower)), ("dbp", label(Label::Lower)),
-        ("lower", label(Label::Lower)), ("bottom", label(Label::Lower)), ("low", label(Label::Lower)), ("下面", label(Label::Lower)),
-        ("血压", label(Label::Pressure)), ("blood pressure", label(Label::Pressure)), ("bp", label(Label::Pressure)),
+        ("高压", label(Label::Upper)),
+        ("上压", label(Label::Upper)),
+        ("收缩压", label(Label::Upper)),
+        ("上", label(Label::Upper)),
+        ("高", label(Label::Upper)),
+        ("systolic", label(Label::Upper)),
+        ("sys", label(Label::Upper)),
+        ("sbp", label(Label::Upper)),
+        ("upper", label(Label::Upper)),
+        ("top", label(Label::Upper)),
+        ("high", label(Label::Upper)),
+        ("上面", label(Label::Upper)),
+        ("低压", label(Label::Lower)),
+        ("下压", label(Label::Lower)),
+        ("舒张压", label(Label::Lower)),
+        ("下", label(Label::Lower)),
+        ("低", label(Label::Lower)),
+        ("diastolic", label(Label::Lower)),
+        ("dia", label(Label::Lower)),
+        ("dbp", label(Label::Lower)),
+        ("lower", label(Label::Lower)),
+        ("bottom", label(Label::Lower)),
+        ("low", label(Label::Lower)),
+        ("下面", label(Label::Lower)),
+        ("血压", label(Label::Pressure)),
+        ("blood pressure", label(Label::Pressure)),
+        ("bp", label(Label::Pressure)),
         ("pressure", label(Label::Pressure)),
-        ("心率", label(Label::Pulse)), ("脉搏", label(Label::Pulse)), ("心跳", label(Label::Pulse)), ("脉率", label(Label::Pulse)),
-        ("heart rate", label(Label::Pulse)), ("pulse", label(Label::Pulse)), ("hr", label(Label::Pulse)), ("heartrate", label(Label::Pulse)),
-        ("heartbeat", label(Label::Pulse)), ("pr", label(Label::Pulse)),
-        ("血糖", label(Label::Glucose)), ("空腹血糖", label(Label::Glucose)), ("餐后血糖", label(Label::Glucose)), ("糖", label(Label::Glucose)),
-        ("glucose", label(Label::Glucose)), ("blood sugar", label(Label::Glucose)), ("sugar", label(Label::Glucose)),
-        ("blood glucose", label(Label::Glucose)), ("bg", label(Label::Glucose)), ("fbg", label(Label::Glucose)),
-        ("体温", label(Label::Temperature)), ("温度", label(Label::Temperature)), ("temperature", label(Label::Temperature)),
-        ("temp", label(Label::Temperature)), ("t", label(Label::Temperature)), ("腋温", label(Label::Temperature)), ("耳温", label(Label::Temperature)),
-        ("体重", label(Label::Weight)), ("weight", label(Label::Weight)), ("wt", label(Label::Weight)), ("重", label(Label::Weight)),
-        ("i weigh", label(Label::Weight)), ("weigh", label(Label::Weight)),
-        ("mmhg", unit(Unit::MmHg)), ("mm hg", unit(Unit::MmHg)), ("毫米汞柱", unit(Unit::MmHg)), ("汞柱", unit(Unit::MmHg)), ("毫米", unit(Unit::MmHg)),
-        ("mmol/l", unit(Unit::MmolL)), ("mmol", unit(Unit::MmolL)), ("毫摩尔每升", unit(Unit::MmolL)), ("毫摩尔/升", unit(Unit::MmolL)),
-        ("毫摩尔", unit(Unit::MmolL)), ("毫摩", unit(Unit::MmolL)), ("个", unit(Unit::Points)), ("mmoll", unit(Unit::MmolL)),
-        ("mg/dl", unit(Unit::MgDl)), ("mgdl", unit(Unit::MgDl)), ("毫克每分升", unit(Unit::MgDl)),
-        ("度", unit(Unit::Celsius)), ("摄氏度", unit(Unit::Celsius)), ("°c", unit(Unit::Celsius)), ("°", unit(Unit::Celsius)),
-        ("c", unit(Unit::Celsius)), ("celsius", unit(Unit::Celsius)), ("degrees", unit(Unit::Celsius)), ("degrees celsius", unit(Unit::Celsius)),
-        ("degrees c", unit(Unit::Celsius)), ("° c", unit(Unit::Celsius)), ("deg", unit(Unit::Celsius)),
-        ("°f", unit(Unit::Fahrenheit)), ("f", unit(Unit::Fahrenheit)), ("℉", unit(Unit::Fahrenheit)), ("fahrenheit", unit(Unit::Fahrenheit)),
-        ("华氏度", unit(Unit::Fahrenheit)), ("degrees f", unit(Unit::Fahrenheit)), ("degrees fahrenheit", unit(Unit::Fahrenheit)),
-        ("kg", unit(Unit::Kg)), ("kgs", unit(Unit::Kg)), ("公斤", unit(Unit::Kg)), ("千克", unit(Unit::Kg)), ("kilos", unit(Unit::Kg)),
-        ("kilo", unit(Unit::Kg)), ("kilograms", unit(Unit::Kg)), ("㎏", unit(Unit::Kg)), ("k", unit(Unit::Kg)), ("kilogram", unit(Unit::Kg)),
-        ("斤", unit(Unit::Jin)), ("市斤", unit(Unit::Jin)), ("jin", unit(Unit::Jin)),
-        ("lb", unit(Unit::Pound)), ("lbs", unit(Unit::Pound)), ("pounds", unit(Unit::Pound)), ("磅", unit(Unit::Pound)),
-        ("次", unit(Unit::Beats)), ("次/分", unit(Unit::Beats)), ("次/分钟", unit(Unit::Beats)), ("次每分", unit(Unit::Beats)),
-        ("次每分钟", unit(Unit::Beats)), ("下/分", unit(Unit::Beats)), ("bpm", unit(Unit::Beats)), ("beats", unit(Unit::Beats)),
-        ("beats per minute", unit(Unit::Beats)), ("beats a minute", unit(Unit::Beats)), ("跳", unit(Unit::Beats)), ("per minute", unit(Unit::Beats)),
-        ("次一分钟", unit(Unit::Beats)), ("/min", unit(Unit::Beats)), ("beats/min", unit(Unit::Beats)), ("下每分钟", unit(Unit::Beats)),
-        ("分", unit(Unit::Points)), ("points", unit(Unit::Points)), ("point", unit(Unit::Points)), ("级", unit(Unit::Points)),
-        ("每分钟", Filler), ("一分钟", Filler), ("a minute", Filler), ("每分", Filler),
-        ("/", Over), ("over", Over), ("比", Over), ("\\", Over), ("|", Over), ("除以", Over),
-        ("正常", Quality), ("偏高", Quality), ("偏低", Quality), ("有点高", Quality), ("有点低", Quality), ("很高", Quality), ("很低", Quality),
-        ("normal", Quality), ("high-ish", Quality), ("很正常", Quality), ("不高", Quality), ("不低", Quality),
-        ("不太高", Quality), ("too high", Quality), ("too low", Quality), ("very high", Quality), ("稍高", Quality), ("稍低", Quality), ("还行", Quality),
-        ("是", Filler), ("为", Filler), ("的", Filler), ("了", Filler), ("我", Filler), ("我的", Filler), ("今天", Filler), ("今早", Filler),
-        ("今天早上", Filler), ("今晚", Filler), ("早上", Filler), ("早晨", Filler), ("晚上", Filler), ("中午", Filler), ("下午", Filler), ("上午", Filler),
-        ("刚", Filler), ("刚刚", Filler), ("刚才", Filler), ("现在", Filler), ("量", Filler), ("测", Filler), ("量了", Filler), ("测了", Filler),
-        ("量的", Filler), ("测的", Filler), ("刚量的", Filler), ("刚测的", Filler), ("量出来", Filler), ("测出来", Filler), ("称", Filler), ("称了", Filler),
-        ("查", Filler), ("空腹", Filler), ("餐后", Filler), ("餐前", Filler), ("饭前", Filler), ("饭后", Filler), ("早餐前", Filler), ("早餐后", Filler),
-        ("两小时", Filler), ("餐后两小时", Filler), ("餐后2小时", Filler), ("饭后2小时", Filler), ("饭后两小时", Filler), ("睡前", Filler), ("早饭前", Filler),
-        ("晚饭后", Filler), ("午饭后", Filler), ("早饭后", Filler), ("晚饭前", Filler), ("左右", Filler), ("大概", Filler), ("大约", Filler), ("差不多", Filler),
-        ("约", Filler), ("吧", Filler), ("哦", Filler), ("啊", Filler), ("呢", Filler), ("嗯", Filler), ("好的", Filler), ("医生", Filler), ("谢谢", Filler),
-        ("谢谢医生", Filler), ("你好", Filler), ("您好", Filler), ("医生好", Filler), ("护士", Filler), ("和", Filler), ("到", Filler), ("报告", Filler),
-        ("测量", Filler), ("值", Filler), ("数", Filler), ("这次", Filler), ("目前", Filler), ("有", Filler), ("值是", Filler), ("结果", Filler),
-        ("is", Filler), ("was", Filler), ("my", Filler), ("it's", Filler), ("its", Filler), ("it is", Filler), ("i'm", Filler), ("im", Filler), ("at", Filler),
-        ("today", Filler), ("this morning", Filler), ("morning", Filler), ("tonight", Filler), ("now", Filler), ("just", Filler), ("fasting", Filler),
-        ("about", Filler), ("around", Filler), ("the", Filler), ("a", Filler), ("and", Filler), ("thanks", Filler), ("thank you", Filler), ("ok", Filler),
-        ("hi", Filler), ("hello", Filler), ("doctor", Filler), ("measured", Filler), ("reading", Filler), ("i", Filler), ("have", Filler), ("got", Filler),
-        ("this", Filler), ("evening", Filler), ("after breakfast", Filler), ("before breakfast", Filler), ("after dinner", Filler), ("after lunch", Filler),
-        ("before dinner", Filler), ("before lunch", Filler), ("before meal", Filler), ("after meal", Filler), ("out of", Over), ("i'd say", Filler),
-        ("would say", Filler), ("maybe", Filler), ("am", Filler), ("pm", Filler), ("approx", Filler), ("~", Filler), ("=", Filler), ("just now", Filler),
-        ("读数", Filler), ("选", Filler), ("打", Filler), ("给", Filler), ("疼痛", Filler), ("评分", Filler), ("得分", Filler), ("分数", Filler), ("score", Filler),
-        ("level", Filler), ("pain", Filler), ("🙏", Filler), ("😊", Filler), ("👌", Filler), ("来", Filler), ("多", Filler), ("整", Filler), ("就", Filler),
-        ("今日", Filler), ("刚量", Filler), ("刚测", Filler), ("量血压", Filler), ("跳了", Filler), ("次数", Filler), ("在", Filler), ("为止", Filler),
+        ("心率", label(Label::Pulse)),
+        ("脉搏", label(Label::Pulse)),
+        ("心跳", label(Label::Pulse)),
+        ("脉率", label(Label::Pulse)),
+        ("heart rate", label(Label::Pulse)),
+        ("pulse", label(Label::Pulse)),
+        ("hr", label(Label::Pulse)),
+        ("heartrate", label(Label::Pulse)),
+        ("heartbeat", label(Label::Pulse)),
+        ("pr", label(Label::Pulse)),
+        ("血糖", label(Label::Glucose)),
+        ("空腹血糖", label(Label::Glucose)),
+        ("餐后血糖", label(Label::Glucose)),
+        ("糖", label(Label::Glucose)),
+        ("glucose", label(Label::Glucose)),
+        ("blood sugar", label(Label::Glucose)),
+        ("sugar", label(Label::Glucose)),
+        ("blood glucose", label(Label::Glucose)),
+        ("bg", label(Label::Glucose)),
+        ("fbg", label(Label::Glucose)),
+        ("体温", label(Label::Temperature)),
+        ("温度", label(Label::Temperature)),
+        ("temperature", label(Label::Temperature)),
+        ("temp", label(Label::Temperature)),
+        ("t", label(Label::Temperature)),
+        ("腋温", label(Label::Temperature)),
+        ("耳温", label(Label::Temperature)),
+        ("体重", label(Label::Weight)),
+        ("weight", label(Label::Weight)),
+        ("wt", label(Label::Weight)),
+        ("重", label(Label::Weight)),
+        ("i weigh", label(Label::Weight)),
+        ("weigh", label(Label::Weight)),
+        ("mmhg", unit(Unit::MmHg)),
+        ("mm hg", unit(Unit::MmHg)),
+        ("毫米汞柱", unit(Unit::MmHg)),
+        ("汞柱", unit(Unit::MmHg)),
+        ("毫米", unit(Unit::MmHg)),
+        ("mmol/l", unit(Unit::MmolL)),
+        ("mmol", unit(Unit::MmolL)),
+        ("毫摩尔每升", unit(Unit::MmolL)),
+        ("毫摩尔/升", unit(Unit::MmolL)),
+        ("毫摩尔", unit(Unit::MmolL)),
+        ("毫摩", unit(Unit::MmolL)),
+        ("个", unit(Unit::Points)),
+        ("mmoll", unit(Unit::MmolL)),
+        ("mg/dl", unit(Unit::MgDl)),
+        ("mgdl", unit(Unit::MgDl)),
+        ("毫克每分升", unit(Unit::MgDl)),
+        ("度", unit(Unit::Celsius)),
+        ("摄氏度", unit(Unit::Celsius)),
+        ("°c", unit(Unit::Celsius)),
+        ("°", unit(Unit::Celsius)),
+        ("c", unit(Unit::Celsius)),
+        ("celsius", unit(Unit::Celsius)),
+        ("degrees", unit(Unit::Celsius)),
+        ("degrees celsius", unit(Unit::Celsius)),
+        ("degrees c", unit(Unit::Celsius)),
+        ("° c", unit(Unit::Celsius)),
+        ("deg", unit(Unit::Celsius)),
+        ("°f", unit(Unit::Fahrenheit)),
+        ("f", unit(Unit::Fahrenheit)),
+        ("℉", unit(Unit::Fahrenheit)),
+        ("fahrenheit", unit(Unit::Fahrenheit)),
+        ("华氏度", unit(Unit::Fahrenheit)),
+        ("degrees f", unit(Unit::Fahrenheit)),
+        ("degrees fahrenheit", unit(Unit::Fahrenheit)),
+        ("kg", unit(Unit::Kg)),
+        ("kgs", unit(Unit::Kg)),
+        ("公斤", unit(Unit::Kg)),
+        ("千克", unit(Unit::Kg)),
+        ("kilos", unit(Unit::Kg)),
+        ("kilo", unit(Unit::Kg)),
+        ("kilograms", unit(Unit::Kg)),
+        ("㎏", unit(Unit::Kg)),
+        ("k", unit(Unit::Kg)),
+        ("kilogram", unit(Unit::Kg)),
+        ("斤", unit(Unit::Jin)),
+        ("市斤", unit(Unit::Jin)),
+        ("jin", unit(Unit::Jin)),
+        ("lb", unit(Unit::Pound)),
+        ("lbs", unit(Unit::Pound)),
+        ("pounds", unit(Unit::Pound)),
+        ("磅", unit(Unit::Pound)),
+        ("次", unit(Unit::Beats)),
+        ("次/分", unit(Unit::Beats)),
+        ("次/分钟", unit(Unit::Beats)),
+        ("次每分", unit(Unit::Beats)),
+        ("次每分钟", unit(Unit::Beats)),
+        ("下/分", unit(Unit::Beats)),
+        ("bpm", unit(Unit::Beats)),
+        ("beats", unit(Unit::Beats)),
+        ("beats per minute", unit(Unit::Beats)),
+        ("beats a minute", unit(Unit::Beats)),
+        ("跳", unit(Unit::Beats)),
+        ("per minute", unit(Unit::Beats)),
+        ("次一分钟", unit(Unit::Beats)),
+        ("/min", unit(Unit::Beats)),
+        ("beats/min", unit(Unit::Beats)),
+        ("下每分钟", unit(Unit::Beats)),
+        ("分", unit(Unit::Points)),
+        ("points", unit(Unit::Points)),
+        ("point", unit(Unit::Points)),
+        ("级", unit(Unit::Points)),
+        ("每分钟", Filler),
+        ("一分钟", Filler),
+        ("a minute", Filler),
+        ("每分", Filler),
+        ("/", Over),
+        ("over", Over),
+        ("比", Over),
+        ("\\", Over),
+        ("|", Over),
+        ("除以", Over),
+        ("正常", Quality),
+        ("偏高", Quality),
+        ("偏低", Quality),
+        ("有点高", Quality),
+        ("有点低", Quality),
+        ("很高", Quality),
+        ("很低", Quality),
+        ("normal", Quality),
+        ("high-ish", Quality),
+        ("很正常", Quality),
+        ("不高", Quality),
+        ("不低", Quality),
+        ("不太高", Quality),
+        ("too high", Quality),
+        ("too low", Quality),
+        ("very high", Quality),
+        ("稍高", Quality),
+        ("稍低", Quality),
+        ("还行", Quality),
+        ("是", Filler),
+        ("为", Filler),
+        ("的", Filler),
+        ("了", Filler),
+        ("我", Filler),
+        ("我的", Filler),
+        ("今天", Filler),
+        ("今早", Filler),
+        ("今天早上", Filler),
+        ("今晚", Filler),
+        ("早上", Filler),
+        ("早晨", Filler),
+        ("晚上", Filler),
+        ("中午", Filler),
+        ("下午", Filler),
+        ("上午", Filler),
+        ("刚", Filler),
+        ("刚刚", Filler),
+        ("刚才", Filler),
+        ("现在", Filler),
+        ("量", Filler),
+        ("测", Filler),
+        ("量了", Filler),
+        ("测了", Filler),
+        ("量的", Filler),
+        ("测的", Filler),
+        ("刚量的", Filler),
+        ("刚测的", Filler),
+        ("量出来", Filler),
+        ("测出来", Filler),
+        ("称", Filler),
+        ("称了", Filler),
+        ("查", Filler),
+        ("空腹", Filler),
+        ("餐后", Filler),
+        ("餐前", Filler),
+        ("饭前", Filler),
+        ("饭后", Filler),
+        ("早餐前", Filler),
+        ("早餐后", Filler),
+        ("两小时", Filler),
+        ("餐后两小时", Filler),
+        ("餐后2小时", Filler),
+        ("饭后2小时", Filler),
+        ("饭后两小时", Filler),
+        ("睡前", Filler),
+        ("早饭前", Filler),
+        ("晚饭后", Filler),
+        ("午饭后", Filler),
+        ("早饭后", Filler),
+        ("晚饭前", Filler),
+        ("左右", Filler),
+        ("大概", Filler),
+        ("大约", Filler),
+        ("差不多", Filler),
+        ("约", Filler),
+        ("吧", Filler),
+        ("哦", Filler),
+        ("啊", Filler),
+        ("呢", Filler),
+        ("嗯", Filler),
+        ("好的", Filler),
+        ("医生", Filler),
+        ("谢谢", Filler),
+        ("谢谢医生", Filler),
+        ("你好", Filler),
+        ("您好", Filler),
+        ("医生好", Filler),
+        ("护士", Filler),
+        ("和", Filler),
+        ("到", Filler),
+        ("报告", Filler),
+        ("测量", Filler),
+        ("值", Filler),
+        ("数", Filler),
+        ("这次", Filler),
+        ("目前", Filler),
+        ("有", Filler),
+        ("值是", Filler),
+        ("结果", Filler),
+        ("is", Filler),
+        ("was", Filler),
+        ("my", Filler),
+        ("it's", Filler),
+        ("its", Filler),
+        ("it is", Filler),
+        ("i'm", Filler),
+        ("im", Filler),
+        ("at", Filler),
+        ("today", Filler),
+        ("this morning", Filler),
+        ("morning", Filler),
+        ("tonight", Filler),
+        ("now", Filler),
+        ("just", Filler),
+        ("fasting", Filler),
+        ("about", Filler),
+        ("around", Filler),
+        ("the", Filler),
+        ("a", Filler),
+        ("and", Filler),
+        ("thanks", Filler),
+        ("thank you", Filler),
+        ("ok", Filler),
+        ("hi", Filler),
+        ("hello", Filler),
+        ("doctor", Filler),
+        ("measured", Filler),
+        ("reading", Filler),
+        ("i", Filler),
+        ("have", Filler),
+        ("got", Filler),
+        ("this", Filler),
+        ("evening", Filler),
+        ("after breakfast", Filler),
+        ("before breakfast", Filler),
+        ("after dinner", Filler),
+        ("after lunch", Filler),
+        ("before dinner", Filler),
+        ("before lunch", Filler),
+        ("before meal", Filler),
+        ("after meal", Filler),
+        ("out of", Over),
+        ("i'd say", Filler),
+        ("would say", Filler),
+        ("maybe", Filler),
+        ("am", Filler),
+        ("pm", Filler),
+        ("approx", Filler),
+        ("~", Filler),
+        ("=", Filler),
+        ("just now", Filler),
+        ("读数", Filler),
+        ("选", Filler),
+        ("打", Filler),
+        ("给", Filler),
+        ("疼痛", Filler),
+        ("评分", Filler),
+        ("得分", Filler),
+        ("分数", Filler),
+        ("score", Filler),
+        ("level", Filler),
+        ("pain", Filler),
+        ("🙏", Filler),
+        ("😊", Filler),
+        ("👌", Filler),
+        ("来", Filler),
+        ("多", Filler),
+        ("整", Filler),
+        ("就", Filler),
+        ("今日", Filler),
+        ("刚量", Filler),
+        ("刚测", Filler),
+        ("量血压", Filler),
+        ("跳了", Filler),
+        ("次数", Filler),
+        ("在", Filler),
+        ("为止", Filler),
     ]
 };
 
@@ -295,11 +574,14 @@ fn pieces(text: &str, own: Option<&str>) -> Vec<Piece> {
                 let length = word.chars().count();
                 let here = characters.get(at..at + length)?;
                 let ends = !word.ends_with(|c: char| c.is_ascii_alphabetic())
-                    || characters.get(at + length).is_none_or(|c| !c.is_ascii_alphabetic());
+                    || characters
+                        .get(at + length)
+                        .is_none_or(|c| !c.is_ascii_alphabetic());
                 (here.iter().copied().eq(word.chars()) && ends).then_some((length, *meaning))
             })
             .max_by_key(|(length, _)| *length);
-        let number = numeral(characters, at).filter(|number| !letter || word.is_none_or(|(length, _)| length <= number.length));
+        let number = numeral(characters, at)
+            .filter(|number| !letter || word.is_none_or(|(length, _)| length <= number.length));
         if let Some(number) = number
             && word.is_none_or(|(length, _)| length < number.length || first.is_ascii_digit())
         {
@@ -324,7 +606,10 @@ fn pieces(text: &str, own: Option<&str>) -> Vec<Piece> {
             continue;
         }
         let length = if letter {
-            characters[at..].iter().take_while(|c| c.is_ascii_alphanumeric()).count()
+            characters[at..]
+                .iter()
+                .take_while(|c| c.is_ascii_alphanumeric())
+                .count()
         } else {
             1
         };
@@ -348,19 +633,28 @@ fn numbers(pieces: &[Piece]) -> Vec<Numeral> {
 
 /// A question mark, or words that are not of a value.
 fn has_unknown(pieces: &[Piece]) -> bool {
-    pieces.iter().any(|piece| matches!(piece, Piece::Unknown { .. } | Piece::Mark('?')))
+    pieces
+        .iter()
+        .any(|piece| matches!(piece, Piece::Unknown { .. } | Piece::Mark('?')))
 }
 
 /// Whether it was meant as a value: numbers and nothing that is not understood but a slip.
 fn malformed(pieces: &[Piece]) -> Answer {
     let number = !numbers(pieces).is_empty();
-    let quality = pieces
-        .iter()
-        .any(|piece| matches!(piece, Piece::Quality | Piece::Label(Label::Upper | Label::Lower)));
+    let quality = pieces.iter().any(|piece| {
+        matches!(
+            piece,
+            Piece::Quality | Piece::Label(Label::Upper | Label::Lower)
+        )
+    });
     let words = pieces
         .iter()
         .any(|piece| matches!(piece, Piece::Unknown { ideograph: true } | Piece::Mark('?')));
-    if (number || quality) && !words { Answer::Malformed } else { Answer::None }
+    if (number || quality) && !words {
+        Answer::Malformed
+    } else {
+        Answer::None
+    }
 }
 
 /// "130/85", "高压130低压85", "bp 130 over 85", with the pulse or without.
@@ -404,10 +698,18 @@ fn pressure(pieces: &[Piece]) -> Answer {
     let whole = |number: Option<Numeral>| number.and_then(Numeral::whole);
     let (upper, lower) = match (upper, lower, &plain[..]) {
         (Some(upper), Some(lower), []) => (whole(Some(upper)), whole(Some(lower))),
-        (None, None, [one]) if one.digits && one.thousandths % 1000 != 0 && one.length == 6 && one.thousandths % 10 == 0 => {
+        (None, None, [one])
+            if one.digits
+                && one.thousandths % 1000 != 0
+                && one.length == 6
+                && one.thousandths % 10 == 0 =>
+        {
             // 130.85: three digits, a point, two digits.
             let decimals = one.thousandths % 1000 / 10;
-            (u32::try_from(one.thousandths / 1000).ok(), u32::try_from(decimals).ok())
+            (
+                u32::try_from(one.thousandths / 1000).ok(),
+                u32::try_from(decimals).ok(),
+            )
         }
         // 高压130，85.
         (Some(upper), None, [lower]) => (whole(Some(upper)), whole(Some(*lower))),
@@ -418,9 +720,18 @@ fn pressure(pieces: &[Piece]) -> Answer {
         }
         _ => return malformed(pieces),
     };
-    let beats = pulse.is_none_or(|pulse| pulse.whole().is_some_and(|beats| (20..=300).contains(&beats)));
+    let beats = pulse.is_none_or(|pulse| {
+        pulse
+            .whole()
+            .is_some_and(|beats| (20..=300).contains(&beats))
+    });
     match (upper, lower) {
-        (Some(upper), Some(lower)) if beats && (50..=300).contains(&upper) && (20..=200).contains(&lower) && upper > lower => {
+        (Some(upper), Some(lower))
+            if beats
+                && (50..=300).contains(&upper)
+                && (20..=200).contains(&lower)
+                && upper > lower =>
+        {
             Answer::Value(Value::BloodPressure { upper, lower })
         }
         _ => malformed(pieces),
@@ -477,8 +788,11 @@ fn single(text: &str, measure: &Measure) -> Answer {
         match piece {
             Piece::Number(found) if number.is_none() => number = Some(*found),
             Piece::Label(label) if *label == measure.label => {}
-            Piece::Unit(found) if measure.units.contains(found) && unit.is_none() => unit = Some(*found),
-            Piece::Mark(',' | ':' | '.' | '!' | ';' | '-') if number.is_none() || piece != &Piece::Mark('-') => {}
+            Piece::Unit(found) if measure.units.contains(found) && unit.is_none() => {
+                unit = Some(*found)
+            }
+            Piece::Mark(',' | ':' | '.' | '!' | ';' | '-')
+                if number.is_none() || piece != &Piece::Mark('-') => {}
             Piece::Quality if number.is_some() => {}
             // A value of something else.
             Piece::Label(_) if number.is_none() && pieces.len() > 1 => return Answer::None,
@@ -496,7 +810,9 @@ fn single(text: &str, measure: &Measure) -> Answer {
         Some(Unit::Jin) => number.thousandths / 2,
         _ => number.thousandths,
     };
-    if measure.label == Label::Pulse && value % 1000 != 0 || !(measure.from..=measure.to).contains(&value) {
+    if measure.label == Label::Pulse && value % 1000 != 0
+        || !(measure.from..=measure.to).contains(&value)
+    {
         return malformed(&pieces);
     }
     Answer::Value(Value::Number(value))
@@ -509,15 +825,25 @@ fn rounded(dividend: i64, divisor: i64) -> i64 {
 
 /// 36度8, 36,8 and 三十六度八 are one number.
 fn join_degrees(pieces: &mut Vec<Piece>) {
-    let Some(at) = pieces.iter().position(|piece| matches!(piece, Piece::Number(_))) else {
-        return;
-    };
-    let (Piece::Number(whole), Some(Piece::Unit(Unit::Celsius) | Piece::Mark(',' | '.')), Some(Piece::Number(tenth))) =
-        (pieces[at], pieces.get(at + 1), pieces.get(at + 2))
+    let Some(at) = pieces
+        .iter()
+        .position(|piece| matches!(piece, Piece::Number(_)))
     else {
         return;
     };
-    if whole.thousandths % 1000 == 0 && tenth.thousandths < 10_000 && tenth.length == 1 && tenth.thousandths % 1000 == 0 {
+    let (
+        Piece::Number(whole),
+        Some(Piece::Unit(Unit::Celsius) | Piece::Mark(',' | '.')),
+        Some(Piece::Number(tenth)),
+    ) = (pieces[at], pieces.get(at + 1), pieces.get(at + 2))
+    else {
+        return;
+    };
+    if whole.thousandths % 1000 == 0
+        && tenth.thousandths < 10_000
+        && tenth.length == 1
+        && tenth.thousandths % 1000 == 0
+    {
         let joined = Numeral {
             thousandths: whole.thousandths + tenth.thousandths / 10,
             ..whole
@@ -556,7 +882,11 @@ fn ranged(text: &str, from: i64, to: i64, unit: Option<&str>, scale: bool) -> An
         [number, of] if over && of.thousandths == to => number,
         _ => return malformed(&pieces),
     };
-    let value = if negative { -number.thousandths } else { number.thousandths };
+    let value = if negative {
+        -number.thousandths
+    } else {
+        number.thousandths
+    };
     if scale && value % 1000 != 0 || !(from..=to).contains(&value) {
         return malformed(&pieces);
     }
@@ -564,16 +894,137 @@ fn ranged(text: &str, from: i64, to: i64, unit: Option<&str>, scale: bool) -> An
 }
 
 const YES: &[&str] = &[
-    "是", "是的", "有", "有的", "对", "对的", "嗯", "嗯嗯", "恩", "会", "是啊", "是呀", "对啊", "有啊", "有点", "有一点", "有点儿", "有些", "有一些", "确实", "确实有",
-    "yes", "yep", "yeah", "y", "yup", "ya", "yea", "yes i do", "yes i did", "yes i have", "i do", "i did", "i have", "sure", "a little", "a bit", "a little bit",
-    "of course", "correct", "right", "系", "系啊", "没错", "有哦", "有呢", "是哦", "yess", "yes a little", "yes a bit", "可以", "要", "sometimes yes", "indeed", "做了", "是滴",
+    "是",
+    "是的",
+    "有",
+    "有的",
+    "对",
+    "对的",
+    "嗯",
+    "嗯嗯",
+    "恩",
+    "会",
+    "是啊",
+    "是呀",
+    "对啊",
+    "有啊",
+    "有点",
+    "有一点",
+    "有点儿",
+    "有些",
+    "有一些",
+    "确实",
+    "确实有",
+    "yes",
+    "yep",
+    "yeah",
+    "y",
+    "yup",
+    "ya",
+    "yea",
+    "yes i do",
+    "yes i did",
+    "yes i have",
+    "i do",
+    "i did",
+    "i have",
+    "sure",
+    "a little",
+    "a bit",
+    "a little bit",
+    "of course",
+    "correct",
+    "right",
+    "系",
+    "系啊",
+    "没错",
+    "有哦",
+    "有呢",
+    "是哦",
+    "yess",
+    "yes a little",
+    "yes a bit",
+    "可以",
+    "要",
+    "sometimes yes",
+    "indeed",
+    "做了",
+    "是滴",
 ];
 const NO: &[&str] = &[
-    "没有", "没", "无", "不", "不是", "否", "不会", "没有的", "都没有", "没有啊", "没有呢", "没有哦", "没啊", "不是的", "一点没有", "一点都没有", "没呢", "从来没有", "还没有", "还没",
-    "no", "nope", "nah", "n", "none", "never", "not at all", "no i don't", "no i dont", "no i haven't", "no i didn't", "not really", "i don't", "i dont", "nothing",
-    "冇", "唔系", "木有", "没得", "not", "no not at all", "nop", "不有", "没有没有", "noo", "i haven't", "i didn't", "haven't", "didn't", "没做", "不可以", "不要",
+    "没有",
+    "没",
+    "无",
+    "不",
+    "不是",
+    "否",
+    "不会",
+    "没有的",
+    "都没有",
+    "没有啊",
+    "没有呢",
+    "没有哦",
+    "没啊",
+    "不是的",
+    "一点没有",
+    "一点都没有",
+    "没呢",
+    "从来没有",
+    "还没有",
+    "还没",
+    "no",
+    "nope",
+    "nah",
+    "n",
+    "none",
+    "never",
+    "not at all",
+    "no i don't",
+    "no i dont",
+    "no i haven't",
+    "no i didn't",
+    "not really",
+    "i don't",
+    "i dont",
+    "nothing",
+    "冇",
+    "唔系",
+    "木有",
+    "没得",
+    "not",
+    "no not at all",
+    "nop",
+    "不有",
+    "没有没有",
+    "noo",
+    "i haven't",
+    "i didn't",
+    "haven't",
+    "didn't",
+    "没做",
+    "不可以",
+    "不要",
 ];
-const POLITE: &[&str] = &["谢谢", "医生", "谢谢医生", "谢谢您", "的", "啊", "哦", "呢", "thanks", "thank you", "doctor", "哈", "呀", "了", "今天", "today", "也", "我"];
+const POLITE: &[&str] = &[
+    "谢谢",
+    "医生",
+    "谢谢医生",
+    "谢谢您",
+    "的",
+    "啊",
+    "哦",
+    "呢",
+    "thanks",
+    "thank you",
+    "doctor",
+    "哈",
+    "呀",
+    "了",
+    "今天",
+    "today",
+    "也",
+    "我",
+];
 
 fn yes_or_no(text: &str, question: &str) -> Answer {
     let key = |text: &str| -> String { squeezed(text).into_iter().collect() };
@@ -586,7 +1037,9 @@ fn yes_or_no(text: &str, question: &str) -> Answer {
     for _ in 0..2 {
         for polite in POLITE {
             let polite = key(polite);
-            if let Some(rest) = stripped.strip_suffix(&polite).or_else(|| stripped.strip_prefix(&polite))
+            if let Some(rest) = stripped
+                .strip_suffix(&polite)
+                .or_else(|| stripped.strip_prefix(&polite))
                 && !rest.is_empty()
             {
                 stripped = rest.to_owned();
@@ -603,11 +1056,17 @@ fn yes_or_no(text: &str, question: &str) -> Answer {
         }
     }
     // "没有头晕", "不疼", "头疼" repeat the question's own words.
-    let echoes = |rest: &str| rest.chars().any(|c| is_ideograph(c) || c.is_ascii_alphabetic()) && asked.contains(rest);
+    let echoes = |rest: &str| {
+        rest.chars()
+            .any(|c| is_ideograph(c) || c.is_ascii_alphabetic())
+            && asked.contains(rest)
+    };
     let prefixed = |words: &[&str]| {
-        words
-            .iter()
-            .any(|word| stripped.strip_prefix(key(word).as_str()).is_some_and(|rest| rest.chars().count() >= 1 && echoes(rest)))
+        words.iter().any(|word| {
+            stripped
+                .strip_prefix(key(word).as_str())
+                .is_some_and(|rest| rest.chars().count() >= 1 && echoes(rest))
+        })
     };
     if prefixed(NO) || stripped.strip_prefix('不').is_some_and(echoes) {
         return Answer::Value(Value::Bool(false));
@@ -615,7 +1074,9 @@ fn yes_or_no(text: &str, question: &str) -> Answer {
     if prefixed(YES) {
         return Answer::Value(Value::Bool(true));
     }
-    let predicate = ["吗", "么", "没有"].iter().any(|mark| asked.contains(&format!("{stripped}{mark}")));
+    let predicate = ["吗", "么", "没有"]
+        .iter()
+        .any(|mark| asked.contains(&format!("{stripped}{mark}")));
     if predicate && stripped.chars().count() >= 1 && !stripped.is_empty() {
         return Answer::Value(Value::Bool(true));
     }
@@ -624,15 +1085,40 @@ fn yes_or_no(text: &str, question: &str) -> Answer {
 
 /// A short word where a word was asked for; politeness, numbers and sentences are something else.
 fn word_malformed(said: &str) -> Answer {
-    const SAYING: &[&str] = &["好的", "收到", "谢谢", "ok", "okay", "thanks", "知道了", "嗯", "hi", "hello", "你好", "later", "wait", "等"];
+    const SAYING: &[&str] = &[
+        "好的",
+        "收到",
+        "谢谢",
+        "ok",
+        "okay",
+        "thanks",
+        "知道了",
+        "嗯",
+        "hi",
+        "hello",
+        "你好",
+        "later",
+        "wait",
+        "等",
+    ];
     let ideographs = said.chars().filter(|c| is_ideograph(*c)).count();
     let digits = said.chars().filter(char::is_ascii_digit).count();
     // A value of something else, with words beside it.
     let mixed = digits > 0 && digits < said.chars().count();
     let short = !mixed && ideographs <= 5 && said.chars().count() <= 10 && !said.is_empty();
-    let dose = ["吃", "药", "服", "took", "take", "taken", "done", "pill", "skip", "忘"].iter().any(|word| said.contains(word));
-    let saying = SAYING.iter().any(|word| said == *word || ideographs > 0 && said.starts_with(word));
-    if short && !dose && !saying { Answer::Malformed } else { Answer::None }
+    let dose = [
+        "吃", "药", "服", "took", "take", "taken", "done", "pill", "skip", "忘",
+    ]
+    .iter()
+    .any(|word| said.contains(word));
+    let saying = SAYING
+        .iter()
+        .any(|word| said == *word || ideographs > 0 && said.starts_with(word));
+    if short && !dose && !saying {
+        Answer::Malformed
+    } else {
+        Answer::None
+    }
 }
 
 fn one_of(text: &str, choices: &[String], dose_open: bool) -> Answer {
@@ -642,22 +1128,60 @@ fn one_of(text: &str, choices: &[String], dose_open: bool) -> Answer {
         return Answer::None;
     }
     let mut stripped = vec![said.clone()];
-    for word in ["选", "我选", "感觉", "我感觉", "觉得", "今天", "我", "i feel", "feeling", "feel", "i'm", "it's", "i am", "it is", "选择", "回复", "今天感觉", "答", "是", "答案", "today"] {
+    for word in [
+        "选",
+        "我选",
+        "感觉",
+        "我感觉",
+        "觉得",
+        "今天",
+        "我",
+        "i feel",
+        "feeling",
+        "feel",
+        "i'm",
+        "it's",
+        "i am",
+        "it is",
+        "选择",
+        "回复",
+        "今天感觉",
+        "答",
+        "是",
+        "答案",
+        "today",
+    ] {
         if let Some(rest) = said.strip_prefix(key(word).as_str()) {
             stripped.push(rest.to_owned());
         }
     }
-    for word in ["吧", "的", "了", "啊", "哦", "呢", "谢谢", "thanks", "today", "谢谢医生"] {
+    for word in [
+        "吧",
+        "的",
+        "了",
+        "啊",
+        "哦",
+        "呢",
+        "谢谢",
+        "thanks",
+        "today",
+        "谢谢医生",
+    ] {
         if let Some(rest) = said.strip_suffix(key(word).as_str()) {
             stripped.push(rest.to_owned());
         }
     }
-    if let Some(choice) = choices.iter().find(|choice| stripped.contains(&key(choice))) {
+    if let Some(choice) = choices
+        .iter()
+        .find(|choice| stripped.contains(&key(choice)))
+    {
         return Answer::Value(Value::Choice(choice.clone()));
     }
-    let numbered = choices.iter().any(|choice| choice.chars().any(|c| c.is_ascii_digit()) || {
-        let choice = squeezed(choice);
-        numeral(&choice, 0).is_some_and(|number| number.length == choice.len())
+    let numbered = choices.iter().any(|choice| {
+        choice.chars().any(|c| c.is_ascii_digit()) || {
+            let choice = squeezed(choice);
+            numeral(&choice, 0).is_some_and(|number| number.length == choice.len())
+        }
     });
     if !numbered && !dose_open {
         let bare = said.trim_start_matches('第').trim_end_matches(['个', '项']);
@@ -666,7 +1190,10 @@ fn one_of(text: &str, choices: &[String], dose_open: bool) -> Answer {
             && number.length == characters.len()
             && let Some(whole) = number.whole()
         {
-            return match (whole as usize).checked_sub(1).and_then(|index| choices.get(index)) {
+            return match (whole as usize)
+                .checked_sub(1)
+                .and_then(|index| choices.get(index))
+            {
                 Some(choice) => Answer::Value(Value::Choice(choice.clone())),
                 None => Answer::Malformed,
             };

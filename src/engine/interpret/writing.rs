@@ -1,6 +1,8 @@
 //! A reply as it is compared: one way of writing for what can be written in several.
 
 use crate::plan::plain;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// The characters of a text as they are compared, each with its place in the text as written.
 #[derive(Debug)]
@@ -71,8 +73,29 @@ pub(super) fn is_mark(c: char) -> bool {
     c.is_ascii_punctuation() && !matches!(c, '\'' | '#' | '%' | '&' | '+')
         || matches!(
             c,
-            '，' | '。' | '、' | '；' | '：' | '！' | '？' | '…' | '⋯' | '·' | '“' | '”' | '「' | '」'
-                | '《' | '》' | '（' | '）' | '【' | '】' | '～' | '—' | '‘' | '’'
+            '，' | '。'
+                | '、'
+                | '；'
+                | '：'
+                | '！'
+                | '？'
+                | '…'
+                | '⋯'
+                | '·'
+                | '“'
+                | '”'
+                | '「'
+                | '」'
+                | '《'
+                | '》'
+                | '（'
+                | '）'
+                | '【'
+                | '】'
+                | '～'
+                | '—'
+                | '‘'
+                | '’'
         )
 }
 
@@ -88,6 +111,16 @@ const TRADITIONAL: &str = "藥药 沒没 個个 點点 鐘钟 後后 過过 還�
     塗涂 術术 為为 爺爷 媽妈 兒儿 孫孙 統统 選选 擇择 吶呐 囉啰 嘍喽 罷罢 輕轻 讓让 讚赞 產产 煩烦 陣阵 聽听 氣气 難难 經经 歲岁 \
     別别 嚐尝 強强 帶带 買买 見见 舊旧 邊边 長长 著着 裝装 質质 轉转 較较 隻只 驗验 麵面 誰谁 幫帮 覺觉 錢钱 關关 須须 願愿 飛飞 \
     國国 學学 實实 導导 將将 專专 尋寻 屬属 嚴严 圍围 場场 報报 塊块";
+
+static SIMPLIFIED: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
+    TRADITIONAL
+        .split(' ')
+        .filter_map(|pair| {
+            let mut pair = pair.chars();
+            Some((pair.next()?, pair.next()?))
+        })
+        .collect()
+});
 
 /// `None` for what does not count.
 fn fold(character: char) -> Option<char> {
@@ -108,10 +141,7 @@ fn fold(character: char) -> Option<char> {
         '℃' | '˚' | 'º' => '°',
         '…' | '⋯' => '.',
         '〇' | '○' => '零',
-        c if is_ideograph(c) => TRADITIONAL
-            .split(' ')
-            .find_map(|pair| pair.strip_prefix(c)?.chars().next())
-            .unwrap_or(c),
+        c if is_ideograph(c) => SIMPLIFIED.get(&c).copied().unwrap_or(c),
         c => c,
     })
 }

@@ -154,9 +154,7 @@ pub(crate) fn plain(character: char) -> impl Iterator<Item = char> {
         '。' | '．' => '.',
         '\u{3000}' | '\u{a0}' => ' ',
         '–' | '—' | '−' | '～' | '~' | '〜' | '‐' | '‑' => '-',
-        '\u{ff01}'..='\u{ff5e}' => {
-            char::from_u32(character as u32 - 0xfee0).unwrap_or(character)
-        }
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(character as u32 - 0xfee0).unwrap_or(character),
         other => other,
     };
     plain.to_lowercase()

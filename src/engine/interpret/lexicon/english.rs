@@ -629,8 +629,6 @@ pub(super) const WORDS: &[(&str, Kind)] = &[
     ("definitely", Filler),
     ("mate", Filler),
     ("love", Filler),
-    ("xx", Filler),
-    ("x", Filler),
     ("gotcha", Filler),
     ("noted", Filler),
     ("phew", Filler),

@@ -7,6 +7,9 @@
 mod chinese;
 mod english;
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// What a word means for an answer to a reminder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -128,14 +131,25 @@ impl Part {
     }
 }
 
+/// The words by their first character.
+static BY_FIRST: LazyLock<HashMap<char, Vec<(&'static str, Kind)>>> = LazyLock::new(|| {
+    let mut words: HashMap<char, Vec<(&'static str, Kind)>> = HashMap::new();
+    for (word, kind) in [chinese::WORDS, english::WORDS].into_iter().flatten() {
+        if let Some(first) = word.chars().next() {
+            words.entry(first).or_default().push((word, *kind));
+        }
+    }
+    words
+});
+
 /// The longest word of any table that begins here, and its length in characters.
 pub(super) fn longest(text: &[char], at: usize) -> Option<(Kind, usize)> {
     let word_before = at
         .checked_sub(1)
         .is_some_and(|before| is_letter(text[before]));
-    [chinese::WORDS, english::WORDS]
-        .into_iter()
-        .flatten()
+    BY_FIRST
+        .get(&text[at])?
+        .iter()
         .filter_map(|(word, kind)| {
             let begins_with_letter = word.starts_with(is_letter);
             if begins_with_letter && word_before {
@@ -164,7 +178,8 @@ fn matching(text: &[char], at: usize, word: &str) -> Option<usize> {
         index += 1;
         last = character;
     }
-    let goes_on = is_letter(last) && text.get(index).is_some_and(|next| is_letter(*next));
+    let in_word = |c: &char| is_letter(*c) || c.is_ascii_digit();
+    let goes_on = is_letter(last) && text.get(index).is_some_and(in_word);
     (!goes_on).then_some(index - at)
 }
 
