@@ -25,10 +25,10 @@ impl Clock {
         })
     }
 
-    /// The time with the part of the day that was said beside it; `None` where they contradict.
-    pub(super) fn in_part(self, part: Part) -> Option<Self> {
+    /// The time with the part of the day that was said beside it.
+    pub(super) fn in_part(self, part: Part) -> Self {
         if !self.either_half {
-            return Some(self);
+            return self;
         }
         let hour = self.hour % 12;
         let hour = match part {
@@ -41,11 +41,11 @@ impl Clock {
             Part::Night if hour <= 5 => hour,
             Part::Night => hour + 12,
         };
-        Some(Self {
+        Self {
             hour,
             either_half: false,
             ..self
-        })
+        }
     }
 
     fn hours(self) -> Vec<u32> {

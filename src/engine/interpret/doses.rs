@@ -1,9 +1,10 @@
 //! Which doses an answer is about.
 
-use super::clock::{due_in_part, fitting, part_fits};
+use super::clock::due_in_part;
 use super::lexicon::Manner;
 use super::name::{Target, part_count};
 use super::sentence::{Act, Choice, Said, Sentence, When};
+use super::taken_at::{At, taken_at};
 use super::writing::Writing;
 use super::{DoseAnswer, Interpretation, ItemKind, Reading, Reply, references};
 use crate::engine::DoseState;
@@ -180,7 +181,7 @@ pub(super) fn answer(
     if sentence.unclear {
         return None;
     }
-    let mut reason = sentence.remark.map(|(from, until)| (from, until));
+    let mut reason = sentence.remark;
     let act = match sentence.said() {
         Said::One(act) => without_digit(reply, act),
         Said::Mixed => {
@@ -327,7 +328,7 @@ fn said_of_open(
                 (Some(minutes), _) => Some(minutes),
                 (None, Some(clock)) => {
                     let clock = match act.when.part {
-                        Some(part) => clock.in_part(part)?,
+                        Some(part) => clock.in_part(part),
                         None => clock,
                     };
                     Some(clock.minutes_until(reply.now)?)
@@ -391,64 +392,6 @@ fn said_of_recent(reply: &Reply<'_>, act: &Act, doses: &[usize]) -> Option<Inter
     Some(Interpretation::new(reading, references))
 }
 
-/// When something was taken.
-enum At {
-    /// Then.
-    Said(Timestamp),
-    /// Nothing was said, or nothing exact.
-    Unsaid,
-    /// What was said does not fit the dose, or lies ahead.
-    Impossible,
-}
-
-fn taken_at(when: &When, due: Option<Timestamp>, reply: &Reply<'_>) -> At {
-    let now = reply.now;
-    if let Some(minutes) = when.ago {
-        if when.day.is_some() || when.clock.is_some() {
-            return At::Impossible;
-        }
-        let at = now
-            .timestamp()
-            .checked_sub(SignedDuration::from_mins(i64::from(minutes)));
-        return match (at, due) {
-            (Ok(at), Some(due)) if fitting(&[at], due).is_none() => At::Impossible,
-            (Ok(at), _) => At::Said(at),
-            (Err(_), _) => At::Impossible,
-        };
-    }
-    if let Some(clock) = when.clock {
-        let clock = match when.part {
-            Some(part) => match clock.in_part(part) {
-                Some(clock) => clock,
-                None => return At::Impossible,
-            },
-            None => clock,
-        };
-        let instants = clock.instants(when.day, now);
-        let at = match due {
-            Some(due) => fitting(&instants, due),
-            None => instants.last().copied(),
-        };
-        return at.map_or(At::Impossible, At::Said);
-    }
-    let day = when.day.unwrap_or(0);
-    let Some(due) = due else {
-        // Without a dose to hold it against, "yesterday" has no instant.
-        return if day == 0 { At::Unsaid } else { At::Impossible };
-    };
-    let fits = match when.part {
-        Some(part) => part_fits(part, day, due, now),
-        None if when.day.is_some() => {
-            let due = due.to_zoned(now.time_zone().clone());
-            now.date()
-                .checked_add(jiff::Span::new().days(i64::from(day)))
-                .is_ok_and(|date: jiff::civil::Date| due.date() == date)
-        }
-        None => true,
-    };
-    if fits { At::Unsaid } else { At::Impossible }
-}
-
 /// The open doses, of the patients that were named.
 fn doses_of(reply: &Reply<'_>, choice: &Choice) -> Vec<usize> {
     let named: Vec<Option<&str>> = choice
@@ -482,7 +425,11 @@ fn prompts(reply: &Reply<'_>, items: &[usize]) -> Vec<Vec<usize>> {
 fn choose(reply: &Reply<'_>, choice: &Choice, answer: DoseAnswer, when: When) -> Chosen {
     let items = doses_of(reply, choice);
     if choice.counted && !choice.names.is_empty() {
-        return if items.is_empty() { Chosen::Nothing } else { Chosen::Doubtful(items) };
+        return if items.is_empty() {
+            Chosen::Nothing
+        } else {
+            Chosen::Doubtful(items)
+        };
     }
     if !choice.names.is_empty() {
         return choose_named(reply, choice, &items, answer, when);
@@ -808,10 +755,10 @@ fn choose_named(
 fn due_then(reply: &Reply<'_>, choice: &Choice, due: Timestamp) -> bool {
     let local = due.to_zoned(reply.now.time_zone().clone());
     choice.clock.is_none_or(|clock| {
-        let clock = choice
+        choice
             .part
-            .map_or(Some(clock), |(part, _)| clock.in_part(part));
-        clock.is_some_and(|clock| clock.shows(&local))
+            .map_or(clock, |(part, _)| clock.in_part(part))
+            .shows(&local)
     }) && choice
         .part
         .is_none_or(|(part, day)| choice.clock.is_some() || due_in_part(part, day, due, reply.now))

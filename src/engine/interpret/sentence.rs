@@ -251,7 +251,7 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                 }
                 Kind::Now => said.now = true,
                 Kind::After => {
-                    found.unclear |= !said.has_head() && !matches!(next, Some(Sense::Minutes(_)))
+                    found.unclear |= !said.has_head() && !matches!(next, Some(Sense::Minutes(_)));
                 }
                 Kind::Ago => found.unclear = true,
                 Kind::In => {
@@ -538,7 +538,7 @@ fn verb(
     } else if said.now {
         found.unclear |= aspect || finish;
         Some(DoseAnswer::Later)
-    } else if aspect || finish && said.past || said.past && !finish || said.did || de && timed {
+    } else if aspect || said.past || said.did || de && timed {
         Some(DoseAnswer::Taken)
     } else if timed && !de && !finish {
         Some(DoseAnswer::Later)

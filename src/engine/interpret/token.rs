@@ -183,7 +183,7 @@ fn counted(text: &[char], at: usize, before: &[Token]) -> Option<(Sense, usize)>
     }
     match number.whole() {
         Some(whole) if number.digits || text[at] != '半' => Some((
-            if text.get(end).is_some_and(|c| c.is_ascii_alphabetic()) && number.digits {
+            if text.get(end).is_some_and(char::is_ascii_alphabetic) && number.digits {
                 Sense::Unknown
             } else {
                 Sense::Number(whole)
