@@ -276,6 +276,8 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                 Kind::Both(count) => {
                     said.all_after_not |= said.not || said.refuse;
                     said.choice.all = Some(Some(*count));
+                    // 吃了两个 may be two tablets.
+                    said.choice.counted |= !token.latin && !found.acts.is_empty();
                 }
                 Kind::Last => said.choice.last = true,
                 Kind::Only => said.choice.only = true,

@@ -35,7 +35,7 @@ pub(super) const WORDS: &[(&str, Kind)] = &[
     ("刚刚才", Past), ("刚已", Past), ("方才", Past), ("刚好", Past), ("以经", Past), ("己经", Past), ("己", Past),
     ("乙经", Past), ("将将", Past), ("啱啱", Past), ("早", PastMaybe), ("早就", PastMaybe), ("早已", PastMaybe),
     ("早都", PastMaybe), ("才", PastMaybe), ("先", PastMaybe), ("就", PastMaybe), ("也", PastMaybe), ("没", Not),
-    ("没有", Not), ("未", Not), ("尚未", Not), ("还没", Not), ("还没有", Not), ("还未", Not), ("都还没", Not), ("木有", Not),
+    ("没有", Not), ("未", Not), ("尚未", Not), ("还没", Not), ("还没有", Not), ("还未", Not), ("木有", Not),
     ("米有", Not), ("冇", Not), ("仲未", Not), ("还冇", Not), ("没来得及", Not), ("还没来得及", Not), ("没顾上", Not),
     ("没顾得上", Not), ("还没顾上", Not), ("没来及", Not), ("没能", Not), ("没得", Not), ("莫", Not), ("还木有", Not),
     ("并没有", Not), ("并没", Not), ("没记得", Not), ("未曾", Not), ("还没得", Not), ("还没呢", NotYet), ("还没有呢", NotYet),

@@ -237,4 +237,5 @@ pub(super) const WORDS: &[(&str, Kind)] = &[
     ("had i", Question), ("have all", Question), ("are they", Question), ("is everything", Question),
     ("i did not", Not), ("i did nt", Not), ("i do not", Not), ("i have not", Not), ("i had not", Not),
     ("i did never", Not), ("did nt", Not),
+    ("all good", Filler), ("all well", Filler), ("all fine", Filler), ("all ok", Filler), ("all okay", Filler),
 ];
