@@ -109,7 +109,6 @@ fn daemon_burst(sink: &Sink, patients: usize) -> Burst {
         ready_file: Some(ready.clone()),
         environment,
         clock: Arc::new(clock),
-        inbox: None,
     };
     let control = Control::default();
     let stop = control.stop.clone();

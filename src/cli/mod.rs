@@ -15,6 +15,7 @@ mod fhir_file;
 pub mod fsck;
 pub mod history;
 pub mod import;
+pub mod interpret;
 pub mod manual;
 mod plan_texts;
 pub mod preview;
@@ -54,6 +55,7 @@ enum Command {
     Preview(preview::Args),
     Diff(diff::Args),
     Import(import::Args),
+    Interpret(interpret::Args),
     Demo(demo::Args),
     Status(status::Args),
     History(history::Args),
@@ -96,6 +98,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Preview(args) => preview::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Interpret(args) => interpret::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),
         Command::History(args) => history::run(&args),

@@ -92,6 +92,8 @@ pub enum Report {
     Skipped(Option<String>),
     /// Not taken (yet).
     NotTaken,
+    /// Words that answer one of several check-ins.
+    Value(String),
 }
 
 impl Report {
@@ -106,7 +108,8 @@ impl Report {
             Report::Skipped(reason) => DoseReport::Skipped {
                 reason: reason.as_deref(),
             },
-            Report::NotTaken => DoseReport::NotTaken,
+            // Of doses it says nothing; it is never handed to them.
+            Report::NotTaken | Report::Value(_) => DoseReport::NotTaken,
         }
     }
 }

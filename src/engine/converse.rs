@@ -1,7 +1,8 @@
 //! The one function that decides what a contact's words mean for its patients: [`converse`].
 
 use super::interpret::{
-    AsNeededItem, Interpretation, ItemKind, OpenItem, Reading, RecentItem, Written, interpret,
+    self, AsNeededItem, Interpretation, ItemKind, OpenItem, Reading, RecentDose as RecentItem,
+    interpret,
 };
 use super::{
     Asked, Choice, ChoiceItem, Consent, Conversation, DoseAnswer, DoseName, DoseState, Matter,
@@ -206,6 +207,13 @@ impl Talk<'_> {
             // Nothing medical is spoken of.
             Vec::new()
         };
+        if let Some((words, prompt)) = listed_value(text, &prompts, asked.as_ref()) {
+            // The number says to which of the questions the words before were the answer.
+            let one = std::slice::from_ref(prompt);
+            let read = self.read(&words, one, None, allowed);
+            self.follow(&words, read, one, None);
+            return;
+        }
         let read = self.read(text, &prompts, asked.as_ref(), allowed);
         self.follow(text, read, &prompts, asked);
     }
@@ -257,7 +265,7 @@ impl Talk<'_> {
             .map(|it| it.plan.zone.time_zone().clone());
         let now = self.now.to_zoned(zone.unwrap_or(jiff::tz::TimeZone::UTC));
         let language = self.people.first().map(|it| it.plan.language);
-        interpret(&Written {
+        interpret(&interpret::Reply {
             now: &now,
             language: language.unwrap_or(self.conversed.conversation.language),
             text,
@@ -265,7 +273,7 @@ impl Talk<'_> {
             open: &open,
             recent: &recent,
             as_needed: &as_needed,
-            asked_which: asked.map(|asked| answer_of(&asked.report)),
+            asked_which: asked.and_then(|asked| answer_of(&asked.report)),
         })
     }
 
@@ -460,7 +468,7 @@ impl Talk<'_> {
     fn ask_which(
         &mut self,
         text: &str,
-        answer: DoseAnswer,
+        answer: Option<DoseAnswer>,
         prompts: &[Prompt],
         references: &[String],
     ) {
@@ -507,10 +515,11 @@ impl Talk<'_> {
             return;
         }
         let report = match answer {
-            DoseAnswer::Taken => Report::Taken(None),
-            DoseAnswer::Later => Report::Later(None),
-            DoseAnswer::Skipped => Report::Skipped(None),
-            DoseAnswer::NotTaken => Report::NotTaken,
+            Some(DoseAnswer::Taken) => Report::Taken(None),
+            Some(DoseAnswer::Later) => Report::Later(None),
+            Some(DoseAnswer::Skipped) => Report::Skipped(None),
+            Some(DoseAnswer::NotTaken) => Report::NotTaken,
+            None => Report::Value(text.to_owned()),
         };
         self.conversation().asked = Some(Asked {
             report,
@@ -682,6 +691,20 @@ impl Talk<'_> {
     }
 }
 
+/// The words that may answer one of several questions, and the question whose number was said.
+fn listed_value<'p>(
+    text: &str,
+    prompts: &'p [Prompt],
+    asked: Option<&Asked>,
+) -> Option<(String, &'p Prompt)> {
+    let Report::Value(words) = &asked?.report else {
+        return None;
+    };
+    let number: u32 = text.trim().trim_end_matches(['.', '。']).parse().ok()?;
+    let prompt = prompts.iter().find(|it| it.number == number)?;
+    Some((words.clone(), prompt))
+}
+
 fn matter_of(patient: u32, id: &str, due: Timestamp) -> Matter {
     Matter {
         patient,
@@ -703,12 +726,13 @@ fn label<'p>(plan: &'p ResolvedPlan, id: &'p str) -> &'p str {
     known.map_or(id, |it| it.label())
 }
 
-fn answer_of(report: &Report) -> DoseAnswer {
+fn answer_of(report: &Report) -> Option<DoseAnswer> {
     match report {
-        Report::Taken(_) => DoseAnswer::Taken,
-        Report::Later(_) => DoseAnswer::Later,
-        Report::Skipped(_) => DoseAnswer::Skipped,
-        Report::NotTaken => DoseAnswer::NotTaken,
+        Report::Taken(_) => Some(DoseAnswer::Taken),
+        Report::Later(_) => Some(DoseAnswer::Later),
+        Report::Skipped(_) => Some(DoseAnswer::Skipped),
+        Report::NotTaken => Some(DoseAnswer::NotTaken),
+        Report::Value(_) => None,
     }
 }
 

@@ -3,10 +3,9 @@
 use super::{DoseName, Value};
 use crate::plan::AnswerType;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 /// An answer to what somebody wrote. Each says which medicine and which scheduled time it means.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// The doses are noted as taken.
     Taken {
@@ -47,8 +46,8 @@ pub enum Reply {
     },
     /// Which is meant?
     Which {
-        /// What is to be noted of the one meant.
-        asked: super::DoseAnswer,
+        /// What is to be noted of the one meant; `None`: the value that was just said.
+        asked: Option<super::DoseAnswer>,
         /// The numbered list.
         choices: Vec<Choice>,
     },
@@ -110,7 +109,7 @@ pub enum Reply {
 }
 
 /// One line of a numbered list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// The number to answer with.
     pub number: u32,
@@ -121,7 +120,7 @@ pub struct Choice {
 }
 
 /// What one line of a numbered list means.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChoiceItem {
     /// Doses that were reminded of together.
     Doses(Vec<DoseName>),

@@ -510,12 +510,7 @@ impl About<'_> {
             }
             Reply::TooLate { doses } => ("too_late", context! { doses => self.doses(doses) }),
             Reply::Which { asked, choices } => {
-                let asked = match asked {
-                    DoseAnswer::Taken => "taken",
-                    DoseAnswer::Later => "later",
-                    DoseAnswer::Skipped => "skipped",
-                    DoseAnswer::NotTaken => "not_taken",
-                };
+                let asked = asked.map_or("value", DoseAnswer::name);
                 let choices: Vec<Jinja> = choices.iter().map(|it| self.choice(it)).collect();
                 ("which", context! { asked, choices })
             }
@@ -678,7 +673,7 @@ fn sample_replies() -> Vec<Reply> {
         not_taken(&[("华法林", "不要补服")], None),
         Reply::TooLate { doses: doses() },
         Reply::Which {
-            asked: DoseAnswer::Taken,
+            asked: Some(DoseAnswer::Taken),
             choices: vec![
                 Choice {
                     number: 1,

@@ -18,9 +18,11 @@ mod scheduled;
 mod words;
 
 pub use day::{Day, DayWord};
+pub(crate) use grammar::answer::milli;
 pub use grammar::{
     Problem,
     amount::thousandths,
+    answer::answer as answer_type,
     span::{duration, quiet_hours},
 };
 pub use patient_id::{PatientId, PatientIdError};
@@ -28,6 +30,7 @@ pub use projection::{Due, DueKind};
 pub use read::{MedicationPlace, Places, ReadPlan, read, read_table};
 pub use renames::{Rename, renames};
 pub use resolved::*;
+pub(crate) use words::{chinese_number, plain};
 
 /// What a plan inherits where its text is silent.
 #[derive(Clone, Debug, PartialEq)]

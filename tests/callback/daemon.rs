@@ -1,13 +1,12 @@
 //! The daemon opens the callback where it is told to, with the secrets of its files, and shows
 //! nothing of the private side there.
 
-use super::desk::{APPID, Desk, KEY, NOON, PATIENCE, TOKEN, desk};
+use super::desk::{APPID, KEY, PATIENCE, TOKEN};
+use dosed::daemon;
 use dosed::daemon::clock::SystemClock;
 use dosed::daemon::config::{Config, Environment};
 use dosed::daemon::signals::Control;
-use dosed::daemon::{self, DaemonError};
-use dosed::messaging::wechat::callback::Kind;
-use dosed::sandbox::{Callback, Follower, Options, Sandbox};
+use dosed::sandbox::{Callback, Content, Follower, Options, Sandbox};
 use jiff::Timestamp;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +17,7 @@ async fn sandbox() -> Sandbox {
     let options = Options {
         appid: APPID.to_owned(),
         followers: vec![Follower::new("o-wang", "王秀兰")],
-        now: Arc::new(|| Timestamp::from_second(NOON).unwrap()),
+        now: Arc::new(Timestamp::now),
         ..Options::default()
     };
     Sandbox::start(options).await.unwrap()
@@ -32,7 +31,7 @@ fn config(directory: &Path, api_base: &str) -> Config {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
     let text = format!(
-        "[clinic]\ntimezone = \"Asia/Shanghai\"\n[http]\nprivate = \"127.0.0.1:0\"\n\
+        "[clinic]\nname = \"郝医生诊所\"\ntimezone = \"Asia/Shanghai\"\n[http]\nprivate = \"127.0.0.1:0\"\n\
          public = \"127.0.0.1:0\"\n[messaging]\nchannel = \"wechat\"\n[wechat]\n\
          api_base = \"{api_base}\"\nappid = \"{APPID}\"\nsecret_file = \"secret\"\n\
          callback_path = \"/push\"\ntoken_file = \"token\"\naes_key_file = \"key\"\n\
@@ -43,22 +42,20 @@ fn config(directory: &Path, api_base: &str) -> Config {
     Config::load(&path, &Environment::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn options(directory: &Path, inbox: Option<Arc<Desk>>) -> daemon::Options {
+fn options(directory: &Path) -> daemon::Options {
     daemon::Options {
         ready_file: Some(directory.join("ready")),
         environment: Environment::default(),
         clock: Arc::new(SystemClock),
-        inbox: inbox.map(|inbox| inbox as Arc<_>),
     }
 }
 
 #[tokio::test]
-async fn what_followers_write_goes_through_the_daemon_to_its_inbox() {
+async fn a_follower_whom_nobody_knows_is_greeted_with_the_clinics_name() {
     let directory = tempfile::tempdir().unwrap();
     let sandbox = sandbox().await;
     let config = config(directory.path(), &sandbox.base_url());
-    let inbox = desk(|_| Ok(Some("收到".to_owned())));
-    let options = options(directory.path(), Some(Arc::clone(&inbox)));
+    let options = options(directory.path());
     let control = Control::default();
     let (ready, stop) = (Arc::clone(&control.ready), control.stop.clone());
     let running = tokio::spawn(daemon::run(config, options, control));
@@ -77,12 +74,16 @@ async fn what_followers_write_goes_through_the_daemon_to_its_inbox() {
             .wait_for(|delivered| delivered.len() == 1, PATIENCE)
             .await
     );
-    let taken = inbox.taken.lock().unwrap().clone();
-    let one = Kind::Text {
-        content: "1".to_owned(),
-        menu_id: None,
+    assert!(
+        sandbox
+            .wait_for(|delivered| !delivered.is_empty(), PATIENCE)
+            .await
+    );
+    let inbox = sandbox.inbox("o-wang");
+    let Content::Text(said) = &inbox[0].content else {
+        panic!("{inbox:?}")
     };
-    assert!(taken.len() == 1 && taken[0].kind == one, "{taken:?}");
+    assert!(said.contains("郝医生诊所"), "{said}");
 
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     for (path, status) in [
@@ -114,22 +115,12 @@ async fn what_followers_write_goes_through_the_daemon_to_its_inbox() {
 }
 
 #[tokio::test]
-async fn without_an_inbox_a_public_listener_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
-    let sandbox = sandbox().await;
-    let config = config(directory.path(), &sandbox.base_url());
-    let options = options(directory.path(), None);
-    let ended = daemon::run(config, options, Control::default()).await;
-    assert!(matches!(ended, Err(DaemonError::NoInbox)), "{ended:?}");
-}
-
-#[tokio::test]
 async fn a_key_that_is_none_is_refused_by_its_name() {
     let directory = tempfile::tempdir().unwrap();
     let sandbox = sandbox().await;
     let config = config(directory.path(), &sandbox.base_url());
     std::fs::write(directory.path().join("key"), "tooshort").unwrap();
-    let options = options(directory.path(), Some(desk(|_| Ok(None))));
+    let options = options(directory.path());
     let ended = daemon::run(config, options, Control::default()).await;
     let error = ended.expect_err("no key").to_string();
     assert!(error.contains("wechat.aes_key_file"), "{error}");

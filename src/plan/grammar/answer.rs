@@ -26,8 +26,11 @@ const NAMED: &[(&str, AnswerType)] = &[
     ("心率", AnswerType::HeartRate),
 ];
 
-/// Reads `answer`.
-pub(in crate::plan) fn answer(text: &str) -> Read<AnswerType> {
+/// What a check-in asks for, as `answer` of a plan says it.
+///
+/// # Errors
+/// What is wrong with the text, and what to write instead.
+pub fn answer(text: &str) -> Read<AnswerType> {
     let plain = collapse(&normalise(text));
     if let Some((_, answer)) = NAMED.iter().find(|(name, _)| *name == plain) {
         return Ok(answer.clone());
@@ -157,7 +160,7 @@ fn number(text: &str) -> Option<(&str, &str)> {
 }
 
 /// A number of [`number`] in thousandths.
-fn milli(number: &str) -> i64 {
+pub(crate) fn milli(number: &str) -> i64 {
     let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
     let whole_milli = whole
         .parse::<i64>()

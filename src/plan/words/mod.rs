@@ -144,20 +144,20 @@ impl Words {
 
 /// Full-width forms as their ASCII twins, small letters, one kind of dash and of comma.
 pub(in crate::plan) fn normalise(text: &str) -> String {
-    text.trim()
-        .chars()
-        .map(|character| match character {
-            '，' | '、' | '､' => ',',
-            '。' | '．' => '.',
-            '\u{3000}' | '\u{a0}' => ' ',
-            '–' | '—' | '−' | '～' | '~' | '〜' | '‐' | '‑' => '-',
-            '\u{ff01}'..='\u{ff5e}' => {
-                char::from_u32(character as u32 - 0xfee0).unwrap_or(character)
-            }
-            other => other,
-        })
-        .flat_map(char::to_lowercase)
-        .collect()
+    text.trim().chars().flat_map(plain).collect()
+}
+
+/// What one character counts as.
+pub(crate) fn plain(character: char) -> impl Iterator<Item = char> {
+    let plain = match character {
+        '，' | '、' | '､' => ',',
+        '。' | '．' => '.',
+        '\u{3000}' | '\u{a0}' => ' ',
+        '–' | '—' | '−' | '～' | '~' | '〜' | '‐' | '‑' => '-',
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(character as u32 - 0xfee0).unwrap_or(character),
+        other => other,
+    };
+    plain.to_lowercase()
 }
 
 fn lex(text: &str, first: char) -> (Vec<Kind>, usize) {
@@ -256,6 +256,14 @@ pub(in crate::plan) fn vulgar_fraction(character: char) -> Option<i64> {
 }
 
 pub(in crate::plan) use chinese::numeral;
+
+/// The whole number from 一 to 九十九 at the beginning of a text, and its length in bytes.
+pub(crate) fn chinese_number(text: &str) -> Option<(u32, usize)> {
+    match numeral(text)? {
+        (Kind::N(number), length) => Some((number, length)),
+        _ => None,
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,758 @@
+//! What a reply says about doses: the acts it reports, without yet knowing of which dose.
+
+use super::DoseAnswer;
+use super::clock::Clock;
+use super::lexicon::{Kind, Manner, Part};
+use super::name::{Hit, Target};
+use super::token::{Gap, Sense, Token};
+
+/// Which of the doses are spoken of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// By name.
+    pub(super) names: Vec<Hit>,
+    /// By the patient's name: indexes of open items of that patient.
+    pub(super) patients: Vec<usize>,
+    /// By the number in the list.
+    pub(super) numbers: Vec<u32>,
+    /// All, and how many that are where it is said.
+    pub(super) all: Option<Option<u32>>,
+    /// The last in the list.
+    pub(super) last: bool,
+    /// "8点的": those due at that time.
+    pub(super) clock: Option<Clock>,
+    /// "早上的": those due in that part of the day.
+    pub(super) part: Option<(Part, i8)>,
+    /// Only these.
+    pub(super) only: bool,
+    /// A number behind the verb, which may as well be an amount.
+    pub(super) counted: bool,
+}
+
+impl Choice {
+    /// Whether nothing was said of which.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// When something was taken, as it was said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct When {
+    pub(super) clock: Option<Clock>,
+    pub(super) part: Option<Part>,
+    pub(super) day: Option<i8>,
+    /// So many minutes ago.
+    pub(super) ago: Option<u32>,
+}
+
+/// One thing said about doses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Act {
+    pub(super) answer: DoseAnswer,
+    pub(super) choice: Choice,
+    pub(super) when: When,
+    /// Of later.
+    pub(super) minutes: Option<u32>,
+    pub(super) manner: Manner,
+    /// It was forgotten, which may have been mended since.
+    forgot: bool,
+    /// It was said to have happened just now.
+    just: bool,
+}
+
+/// A whole reply.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sentence {
+    pub(super) acts: Vec<Act>,
+    /// What was chosen without an act.
+    pub(super) rest: Choice,
+    /// Something in it is not understood, or makes what is said doubtful.
+    pub(super) unclear: bool,
+    /// Words that are not understood stand apart from the rest, from this character until that.
+    pub(super) remark: Option<(usize, usize)>,
+    /// Somebody else is spoken of.
+    pub(super) third: bool,
+    /// Symptoms are named.
+    pub(super) symptom: bool,
+    /// "One tablet" was said.
+    pub(super) one: bool,
+    /// The reply is nothing but this digit.
+    pub(super) digit: Option<u32>,
+}
+
+/// What was said since the last act.
+#[derive(Clone, Debug, Default)]
+struct Pending {
+    not: bool,
+    not_yet: bool,
+    no: bool,
+    refuse: bool,
+    skip: bool,
+    plan: bool,
+    now: bool,
+    forgot: bool,
+    past: bool,
+    past_maybe: bool,
+    did: bool,
+    medicine: bool,
+    meal_time: bool,
+    all_after_not: bool,
+    minutes: Option<u32>,
+    when: When,
+    choice: Choice,
+}
+
+impl Pending {
+    /// Whether something was said that is an answer without a verb.
+    fn has_head(&self) -> bool {
+        self.not
+            || self.not_yet
+            || self.no
+            || self.refuse
+            || self.skip
+            || self.plan
+            || self.now
+            || self.forgot
+            || self.minutes.is_some()
+    }
+
+    /// What stands for itself is an act; what only tells which or when waits for one.
+    fn act(&mut self, unclear: &mut bool) -> Option<Act> {
+        if !self.has_head() {
+            return None;
+        }
+        let said = std::mem::take(self);
+        let answer = if said.skip {
+            DoseAnswer::Skipped
+        } else if said.forgot || said.not_yet || said.no {
+            if said.plan || said.minutes.is_some() {
+                DoseAnswer::Later
+            } else {
+                DoseAnswer::NotTaken
+            }
+        } else if said.plan || said.minutes.is_some() {
+            // "busy, not ..." and "won't" say more than is understood.
+            *unclear |= said.refuse;
+            DoseAnswer::Later
+        } else if said.not {
+            *unclear |= said.medicine;
+            DoseAnswer::NotTaken
+        } else {
+            // "now" alone is about to be; what is refused without a verb may be anything.
+            *unclear |= said.refuse;
+            DoseAnswer::Later
+        };
+        *unclear |= said.did;
+        let minutes = said.minutes;
+        Some(Act {
+            answer,
+            choice: said.choice,
+            when: said.when,
+            minutes,
+            manner: Manner::Any,
+            forgot: said.forgot && !said.not && said.when == When::default(),
+            just: false,
+        })
+    }
+}
+
+/// Reads the tokens of a reply.
+#[allow(
+    clippy::too_many_lines,
+    reason = "one arm a word, to be read as a table"
+)]
+pub(super) fn sentence(tokens: &[Token]) -> Sentence {
+    let mut found = Sentence::default();
+    let mut said = Pending::default();
+    let meaningful: Vec<&Token> = tokens
+        .iter()
+        .filter(|token| !matches!(token.sense, Sense::Word(Kind::Filler | Kind::De)))
+        .collect();
+    if let [
+        Token {
+            sense: Sense::Number(digit),
+            ..
+        },
+    ] = meaningful[..]
+    {
+        found.digit = Some(*digit);
+    }
+    let mut index = 0;
+    // The token behind the last verb, for questions that end with a negation.
+    let mut after_verb = usize::MAX;
+    while index < tokens.len() {
+        let token = &tokens[index];
+        if token.gap == Gap::Mark
+            && let Some(act) = said.act(&mut found.unclear)
+        {
+            found.acts.push(act);
+        }
+        if (token.gap == Gap::Mark || index == 0)
+            && let Some(end) = comment(tokens, index)
+        {
+            remark(&mut found, index, end);
+            index = end;
+            continue;
+        }
+        let next = tokens.get(index + 1).map(|token| &token.sense);
+        match &token.sense {
+            Sense::Word(kind) => match kind {
+                Kind::Verb(manner) => {
+                    index = verb(tokens, index, *manner, &mut said, &mut found);
+                    after_verb = index;
+                    continue;
+                }
+                Kind::Taken(manner) => taken(*manner, &mut said, &mut found),
+                Kind::Aspect => {
+                    // 过半小时: in half an hour.
+                    said.plan |= matches!(next, Some(Sense::Minutes(_)));
+                }
+                Kind::Did => said.did = true,
+                Kind::Past => said.past = true,
+                Kind::PastMaybe => said.past_maybe = true,
+                Kind::Not => {
+                    if after_verb == index && index + 1 == tokens.len() {
+                        found.unclear = true;
+                    }
+                    said.not = true;
+                }
+                Kind::NotYet => {
+                    // "haven't taken it yet".
+                    let told = found
+                        .acts
+                        .last()
+                        .is_some_and(|act| act.answer == DoseAnswer::NotTaken);
+                    said.not_yet |= !told || said.has_head();
+                }
+                Kind::No => {
+                    if after_verb == index && token.gap != Gap::Mark {
+                        found.unclear = true;
+                    }
+                    said.no = true;
+                }
+                Kind::Forgot => said.forgot = true,
+                Kind::Refuse => said.refuse = true,
+                Kind::Skip => {
+                    let with_other = said.not || said.did || said.forgot;
+                    found.unclear |= with_other;
+                    said.skip = true;
+                    said.plan = false;
+                }
+                Kind::Plan => {
+                    said.plan = true;
+                    // "later 30": minutes.
+                    if let (Some(Sense::Number(number)), true) = (next, index + 2 == tokens.len())
+                        && (5..=240).contains(number)
+                    {
+                        said.minutes = Some(*number);
+                        index += 1;
+                    }
+                }
+                Kind::Now => said.now = true,
+                Kind::After => {
+                    found.unclear |= !said.has_head() && !matches!(next, Some(Sense::Minutes(_)));
+                }
+                Kind::Ago => found.unclear = true,
+                Kind::In => {
+                    found.unclear |= !matches!(next, Some(Sense::Minutes(_)));
+                    said.plan = true;
+                }
+                Kind::At => {
+                    let timed =
+                        |sense: &Sense| matches!(sense, Sense::Clock(_) | Sense::Minutes(_));
+                    let before = index.checked_sub(1).is_some_and(|before| {
+                        timed(&tokens[before].sense)
+                            || matches!(tokens[before].sense, Sense::Word(Kind::At | Kind::After))
+                    });
+                    found.unclear |= !before
+                        && !next.is_some_and(timed)
+                        && !matches!(next, Some(Sense::Word(Kind::At)));
+                }
+                Kind::All => {
+                    said.all_after_not |= said.not || said.refuse;
+                    said.choice.all.get_or_insert(None);
+                }
+                Kind::Both(count) => {
+                    said.all_after_not |= said.not || said.refuse;
+                    said.choice.all = Some(Some(*count));
+                    // 吃了两个 may be two tablets.
+                    said.choice.counted |= !token.latin && !found.acts.is_empty();
+                }
+                Kind::Last => said.choice.last = true,
+                Kind::Only => said.choice.only = true,
+                Kind::Part(part) => {
+                    if names_dose(tokens, index) {
+                        said.choice.part = Some((*part, said.when.day.take().unwrap_or(0)));
+                    } else {
+                        found.unclear |= said.when.part.is_some();
+                        said.when.part = Some(*part);
+                    }
+                }
+                Kind::Day(day, part) => {
+                    if let (Some(part), true) = (part, names_dose(tokens, index)) {
+                        said.choice.part = Some((*part, *day));
+                    } else {
+                        found.unclear |= said.when.day.is_some();
+                        said.when.day = Some(*day);
+                        said.when.part = part.or(said.when.part);
+                    }
+                }
+                Kind::MealTime => said.meal_time = true,
+                Kind::Medicine => said.medicine = true,
+                Kind::Meal | Kind::Unclear | Kind::Question => found.unclear = true,
+                Kind::Because if matches!(next, Some(Sense::Word(Kind::Symptom))) => {}
+                Kind::Because => {
+                    // What follows is the reason.
+                    found.remark = Some((index, tokens.len()));
+                    break;
+                }
+                Kind::Third => found.third = true,
+                Kind::Symptom => {
+                    found.symptom = true;
+                    let after_three = index == 1 && matches!(tokens[0].sense, Sense::Number(3));
+                    let attached = token.gap == Gap::None && index > 0 && !after_three;
+                    if !attached {
+                        remark(&mut found, index, index + 1);
+                    }
+                    if attached && !said.choice.is_empty() {
+                        found.unclear = true;
+                    }
+                }
+                Kind::One | Kind::De | Kind::Finish | Kind::And | Kind::Filler | Kind::Yes => {}
+            },
+            Sense::Name(hit) => choose_name(hit, &mut said.choice, &mut found.unclear),
+            Sense::Number(number) | Sense::Ordinal(number) => {
+                let more_minutes = found.digit.is_none()
+                    && said.choice.numbers == [2]
+                    && index + 1 == tokens.len()
+                    && token.gap != Gap::None
+                    && *number >= 5
+                    && matches!(token.sense, Sense::Number(_));
+                if more_minutes {
+                    // "2 30": later, in 30 minutes.
+                    said.choice.numbers.clear();
+                    said.minutes = Some(*number);
+                    said.plan = true;
+                } else {
+                    said.choice.numbers.push(*number);
+                    let behind = !found.acts.is_empty() && matches!(token.sense, Sense::Number(_));
+                    said.choice.counted |= behind;
+                }
+            }
+            Sense::Amount { one } => {
+                found.one = *one;
+                found.unclear |= !one;
+            }
+            Sense::Minutes(minutes) => {
+                if matches!(next, Some(Sense::Word(Kind::Ago))) {
+                    said.when.ago = Some(*minutes);
+                    index += 1;
+                } else if matches!(next, Some(Sense::Word(Kind::PastMaybe)))
+                    && said.minutes.is_none()
+                    && !said.plan
+                {
+                    found.unclear = true;
+                } else {
+                    found.unclear |= said.minutes.is_some();
+                    said.minutes = Some(*minutes);
+                    // "2 半小时": later, in half an hour.
+                    if said.choice.numbers == [2]
+                        && index > 0
+                        && matches!(tokens[index - 1].sense, Sense::Number(2))
+                    {
+                        said.choice.numbers.clear();
+                        said.plan = true;
+                    }
+                }
+            }
+            Sense::Clock(clock) => {
+                if names_dose(tokens, index) {
+                    said.choice.clock = Some(*clock);
+                } else {
+                    found.unclear |= said.when.clock.is_some();
+                    said.when.clock = Some(*clock);
+                }
+            }
+            Sense::Unknown => {
+                let end = tokens[index..]
+                    .iter()
+                    .position(|token| token.gap == Gap::Mark && token.from > tokens[index].from)
+                    .map_or(tokens.len(), |length| index + length);
+                let apart = token.gap == Gap::Mark
+                    || index == 0
+                    || index == 1 && matches!(tokens[0].sense, Sense::Number(3))
+                    || token.gap == Gap::Blank
+                        && !tokens[index - 1].latin
+                        && said.choice.is_empty();
+                let alone = tokens[index..end]
+                    .iter()
+                    .all(|token| is_comment(&token.sense));
+                if apart && alone {
+                    remark(&mut found, index, end);
+                    index = end;
+                    continue;
+                }
+                found.unclear = true;
+            }
+        }
+        index += 1;
+    }
+    finish(said, &mut found);
+    // Places in the text, for whoever wants the words.
+    found.remark = found.remark.map(|(from, until)| {
+        let place = |index: usize| tokens.get(index).map_or(usize::MAX, |token| token.from);
+        (place(from), place(until))
+    });
+    found
+}
+
+/// Where a clause ends that begins here and says nothing that we know.
+fn comment(tokens: &[Token], at: usize) -> Option<usize> {
+    let length = tokens[at + 1..]
+        .iter()
+        .position(|token| token.gap == Gap::Mark);
+    let end = length.map_or(tokens.len(), |length| at + 1 + length);
+    let clause = &tokens[at..end];
+    let unknown = clause.iter().any(|token| token.sense == Sense::Unknown);
+    (unknown && clause.iter().all(|token| is_comment(&token.sense))).then_some(end)
+}
+
+/// Whether words that belong to a remark leave what is said beside it as it is.
+fn is_comment(sense: &Sense) -> bool {
+    match sense {
+        Sense::Unknown
+        | Sense::Number(_)
+        | Sense::Amount { .. }
+        | Sense::Minutes(_)
+        | Sense::Clock(_) => true,
+        Sense::Ordinal(_) | Sense::Name(_) => false,
+        Sense::Word(kind) => !matches!(
+            kind,
+            Kind::Verb(_)
+                | Kind::Taken(_)
+                | Kind::Did
+                | Kind::Forgot
+                | Kind::Skip
+                | Kind::Question
+                | Kind::Medicine
+                | Kind::NotYet
+                | Kind::Refuse
+        ),
+    }
+}
+
+fn remark(found: &mut Sentence, from: usize, until: usize) {
+    let (first, last) = found.remark.unwrap_or((from, until));
+    found.remark = Some((first.min(from), last.max(until)));
+}
+
+fn choose_name(hit: &Hit, choice: &mut Choice, unclear: &mut bool) {
+    let patients: Vec<usize> = hit
+        .targets
+        .iter()
+        .filter_map(|target| match target {
+            Target::Patient(index) => Some(*index),
+            _ => None,
+        })
+        .collect();
+    if patients.is_empty() {
+        choice.names.push(hit.clone());
+    } else {
+        *unclear |= !choice.patients.is_empty();
+        choice.patients = patients;
+    }
+}
+
+/// "8点的吃了", "the morning one", "早上的药": the time tells which, not when.
+fn names_dose(tokens: &[Token], index: usize) -> bool {
+    let kind = |index: usize| match tokens.get(index).map(|token| &token.sense) {
+        Some(Sense::Word(kind)) => Some(*kind),
+        _ => None,
+    };
+    match kind(index + 1) {
+        Some(Kind::One) => true,
+        Some(Kind::De) => tokens.get(index + 2).is_some() && kind(index + 2) != Some(Kind::Filler),
+        // "morning pills", but not "8点 药吃了".
+        Some(Kind::Medicine) => {
+            tokens[index + 1].gap == Gap::Blank
+                && kind(index + 2) != Some(Kind::Verb(Manner::Any))
+                && tokens[index + 1].latin
+        }
+        _ => false,
+    }
+}
+
+/// A verb with what follows it; where to read on.
+fn verb(
+    tokens: &[Token],
+    at: usize,
+    manner: Manner,
+    said: &mut Pending,
+    found: &mut Sentence,
+) -> usize {
+    let (mut aspect, mut finish, mut de) = (false, false, false);
+    let medicine_before = said.medicine;
+    let mut index = at + 1;
+    while let Some(token) = tokens.get(index) {
+        if token.gap == Gap::Mark {
+            break;
+        }
+        let next = tokens.get(index + 1).map(|token| &token.sense);
+        match &token.sense {
+            Sense::Word(Kind::Aspect) if !matches!(next, Some(Sense::Minutes(_))) => aspect = true,
+            Sense::Word(Kind::Finish) => finish = true,
+            Sense::Word(Kind::De) => {
+                // "吃了的药" is a thing, no deed.
+                found.unclear |= matches!(next, Some(Sense::Word(Kind::Medicine))) && aspect;
+                de = true;
+            }
+            Sense::Word(Kind::Medicine | Kind::Filler) => {}
+            Sense::Word(Kind::Verb(Manner::Any)) if !aspect && !finish && !de => {}
+            _ => break,
+        }
+        index += 1;
+    }
+    // 药吃完了 may say that none is left.
+    if finish && aspect && medicine_before && !said.past && found.acts.is_empty() {
+        found.unclear = true;
+    }
+    if finish && aspect && !said.choice.names.is_empty() && !said.past {
+        found.unclear = true;
+    }
+    let timed = said.when != When::default() || said.meal_time;
+    // 忘了已经吃了: was it forgotten, or that it was taken?
+    found.unclear |= said.forgot && (said.past || said.now || said.past_maybe);
+    let answer = if said.refuse {
+        if said.not || said.past || said.did {
+            found.unclear = true;
+        }
+        Some(DoseAnswer::Skipped)
+    } else if said.skip {
+        Some(DoseAnswer::Skipped)
+    } else if said.not || said.not_yet || said.no {
+        found.unclear |= said.no && !said.not;
+        Some(DoseAnswer::NotTaken)
+    } else if said.forgot {
+        Some(DoseAnswer::NotTaken)
+    } else if said.plan || said.minutes.is_some() {
+        Some(DoseAnswer::Later)
+    } else if said.now {
+        found.unclear |= aspect || finish;
+        Some(DoseAnswer::Later)
+    } else if aspect || said.past || said.did || de && timed {
+        Some(DoseAnswer::Taken)
+    } else if timed && !de && !finish {
+        Some(DoseAnswer::Later)
+    } else {
+        None
+    };
+    match answer {
+        Some(answer) => push(answer, manner, said, found),
+        None => found.unclear = true,
+    }
+    index
+}
+
+/// "Taken" as a whole, or what stands in front of it turned round.
+fn taken(manner: Manner, said: &mut Pending, found: &mut Sentence) {
+    found.unclear |= said.forgot || said.skip || said.no || said.now && !said.past;
+    let answer = if said.refuse {
+        found.unclear = true;
+        DoseAnswer::Skipped
+    } else if said.not || said.not_yet {
+        DoseAnswer::NotTaken
+    } else if said.plan || said.minutes.is_some() {
+        found.unclear |= !said.plan;
+        DoseAnswer::Later
+    } else {
+        DoseAnswer::Taken
+    };
+    push(answer, manner, said, found);
+}
+
+fn push(answer: DoseAnswer, manner: Manner, said: &mut Pending, found: &mut Sentence) {
+    let mut said = std::mem::take(said);
+    // What stands before the next verb belongs to that.
+    said.choice.counted = false;
+    found.unclear |= said.all_after_not;
+    found.acts.push(Act {
+        answer,
+        just: said.past || said.now,
+        choice: said.choice,
+        when: said.when,
+        minutes: said.minutes,
+        manner,
+        forgot: said.forgot,
+    });
+}
+
+/// What was said behind the last act belongs to it.
+fn finish(mut said: Pending, found: &mut Sentence) {
+    if !found.acts.is_empty() {
+        // "taking it now".
+        said.now = false;
+    }
+    if let Some(last) = found.acts.last_mut()
+        && last.answer == DoseAnswer::Later
+        && last.minutes.is_none()
+        && (said.plan || said.minutes.is_some())
+        && !(said.not || said.not_yet || said.no || said.refuse || said.skip || said.forgot)
+    {
+        // "will take it soon", "会吃，半小时后".
+        last.minutes = said.minutes;
+        said.plan = false;
+        said.minutes = None;
+    }
+    if said.has_head() && !said.did {
+        // "took it, not yet ..." and the like are two acts.
+        if let Some(act) = said.act(&mut found.unclear) {
+            found.acts.push(act);
+        }
+        return;
+    }
+    let leftover = std::mem::take(&mut said.choice);
+    if said.did {
+        found.unclear = true;
+    }
+    let Some(act) = found.acts.last_mut() else {
+        if said.meal_time && leftover.is_empty() {
+            found.acts.push(Act {
+                answer: DoseAnswer::Later,
+                choice: leftover,
+                when: When::default(),
+                minutes: None,
+                manner: Manner::Any,
+                forgot: false,
+                just: false,
+            });
+            return;
+        }
+        found.unclear |= said.when != When::default();
+        found.rest = leftover;
+        return;
+    };
+    if said.when != When::default() {
+        found.unclear |=
+            act.when.clock.is_some() || act.when.day.is_some() && said.when.day.is_some();
+        act.when = When {
+            clock: said.when.clock.or(act.when.clock),
+            part: said.when.part.or(act.when.part),
+            day: said.when.day.or(act.when.day),
+            ago: said.when.ago.or(act.when.ago),
+        };
+    }
+    if leftover.is_empty() {
+        return;
+    }
+    let choice = &mut act.choice;
+    choice.names.extend(leftover.names);
+    choice.numbers.extend(leftover.numbers);
+    choice.all = choice.all.or(leftover.all);
+    choice.last |= leftover.last;
+    choice.only |= leftover.only;
+    choice.counted |= leftover.counted;
+    choice.clock = choice.clock.or(leftover.clock);
+    choice.part = choice.part.or(leftover.part);
+    if choice.patients.is_empty() {
+        choice.patients = leftover.patients;
+    }
+}
+
+/// The one act that counts, of the acts of a reply.
+pub(super) enum Said {
+    /// Nothing about a dose, or not to be understood.
+    Nothing,
+    /// Different things of different doses.
+    Mixed,
+    /// This.
+    One(Act),
+}
+
+impl Sentence {
+    /// What all acts come to.
+    pub(super) fn said(&self) -> Said {
+        let Some(last) = self.acts.last() else {
+            return Said::Nothing;
+        };
+        if self.acts.len() == 1 {
+            return Said::One(last.clone());
+        }
+        let is = |answer: DoseAnswer| self.acts.iter().all(|act| act.answer == answer);
+        if is(last.answer) {
+            // The same twice ("done, took it"): what was told once counts.
+            let mut told = self.acts.iter().filter(|act| !act.choice.is_empty());
+            let mut act = last.clone();
+            match (told.next(), told.next()) {
+                (Some(first), None) => act.choice = first.choice.clone(),
+                (None, _) => {}
+                (Some(_), Some(_)) => {
+                    let mut choice = Choice::default();
+                    for other in &self.acts {
+                        let simple = Choice {
+                            names: Vec::new(),
+                            numbers: Vec::new(),
+                            ..other.choice.clone()
+                        };
+                        if !simple.is_empty() {
+                            return Said::Nothing;
+                        }
+                        choice.names.extend(other.choice.names.clone());
+                        choice.numbers.extend(other.choice.numbers.clone());
+                    }
+                    act.choice = choice;
+                }
+            }
+            for other in &self.acts {
+                if other.when != When::default() {
+                    act.when = other.when;
+                }
+                act.minutes = act.minutes.or(other.minutes);
+            }
+            return Said::One(act);
+        }
+        let chosen = self.acts.iter().any(|act| !act.choice.is_empty());
+        let first = &self.acts[0];
+        let two = self.acts.len() == 2;
+        match (first.answer, last.answer) {
+            // 还没吃，等会儿吃.
+            (DoseAnswer::NotTaken | DoseAnswer::Skipped, DoseAnswer::Later) if two => {
+                let mut act = last.clone();
+                if act.choice.is_empty() {
+                    act.choice = first.choice.clone();
+                }
+                Said::One(act)
+            }
+            // 等会儿吃，现在没空, 晚点，还没吃.
+            (DoseAnswer::Later, DoseAnswer::NotTaken) if two && last.choice.is_empty() => {
+                Said::One(first.clone())
+            }
+            (DoseAnswer::NotTaken, DoseAnswer::Skipped) if two && !chosen => {
+                Said::One(last.clone())
+            }
+            // 忘了，刚补吃了.
+            (DoseAnswer::NotTaken, DoseAnswer::Taken)
+                if two && !chosen && first.forgot && last.just =>
+            {
+                Said::One(last.clone())
+            }
+            (DoseAnswer::Taken, _) | (_, DoseAnswer::Taken) if chosen => Said::Mixed,
+            _ => Said::Nothing,
+        }
+    }
+}
+
+impl Act {
+    /// What a digit says.
+    pub(super) fn of_digit(answer: DoseAnswer) -> Self {
+        Self {
+            answer,
+            choice: Choice::default(),
+            when: When::default(),
+            minutes: None,
+            manner: Manner::Any,
+            forgot: false,
+            just: false,
+        }
+    }
+}
