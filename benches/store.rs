@@ -60,7 +60,6 @@ fn world(runtime: &Runtime, plan: &ResolvedPlan) -> World {
             caregivers: Vec::new(),
             address: Some(Address {
                 channel: "wechat".to_owned(),
-                caregivers: Vec::new(),
                 address: format!("o{number:027}"),
             }),
         })
