@@ -31,8 +31,8 @@ use toml::de::{DeTable, DeValue};
 
 /// Errors, and warnings, kept of one text; the rest is counted, not listed.
 const FINDINGS_MAX: usize = 100;
-/// A longer list of keys than this helps nobody to find one.
-const LISTED_KEYS_MAX: usize = 12;
+/// A longer value is not repeated in a help.
+const REPEATED_MAX: usize = 60;
 
 /// What was found while a text was read.
 ///
@@ -140,7 +140,14 @@ impl<'s> Document<'s> {
         let findings = Findings::new(source);
         let (tree, errors) = DeTable::parse_recoverable(source.text());
         let mut lines = HashSet::new();
-        for error in &errors {
+        // What follows an open header seems to belong to the table above.
+        let open_header = errors
+            .iter()
+            .position(|error| error.message().starts_with("unclosed"));
+        for (index, error) in errors.iter().enumerate() {
+            if error.message() == "duplicate key" && open_header.is_some_and(|open| open < index) {
+                continue;
+            }
             if lines.len() == FINDINGS_MAX {
                 // To find the line of each of a million would take a day.
                 findings.left_out.set(errors.len() - FINDINGS_MAX);
@@ -214,14 +221,98 @@ fn syntax_error(source: &Arc<Source>, span: Range<usize>, message: &str) -> Diag
     if let Some((wide, ascii)) = twins.into_iter().find(|(wide, _)| line.contains(*wide)) {
         return diagnostic.with_help(format!("write `{ascii}` instead of `{wide}`"));
     }
-    if diagnostic.message().contains("must be quoted") {
-        let value = line.split_once('=').map_or("", |(_, value)| value);
-        let value = value.split('#').next().unwrap_or_default().trim();
-        if !value.is_empty() && !value.contains(['"', '\\']) {
-            return diagnostic.with_help(format!("write it in quotes: \"{value}\""));
+    if line.contains('：') && !line.contains('=') {
+        return diagnostic.with_help("write `=` instead of `：`");
+    }
+    if line.contains("\"，") || line.contains("\"、") {
+        return diagnostic.with_help("write `,` between the values of a list");
+    }
+    let help = syntax_help(line, diagnostic.message());
+    diagnostic.with_help(help)
+}
+
+/// What to write instead of a line that is no TOML.
+fn syntax_help(line: &str, message: &str) -> String {
+    let line = line.trim();
+    let (key, value) = line.split_once('=').unwrap_or((line, ""));
+    let (key, value) = (
+        key.trim(),
+        value.split('#').next().unwrap_or_default().trim(),
+    );
+    let bare_key = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let under_key = |value: &str| {
+        if bare_key && line.contains('=') {
+            format!("write: {key} = {value}")
+        } else {
+            format!("write: {value}")
+        }
+    };
+    if message.ends_with("is given twice") {
+        return "keep one of the two and leave the other out".to_owned();
+    }
+    if message.contains("invalid date") || message.contains("must be quoted") {
+        if let Some(date) = nearest_date(value) {
+            return under_key(&date);
+        }
+        if message.contains("invalid date") {
+            return under_key("2026-03-02");
         }
     }
-    diagnostic
+    if message.contains("invalid time")
+        && let Some(time) = nearest_time(value)
+    {
+        return under_key(&format!("\"{time}\""));
+    }
+    if message.contains("must be quoted") && !value.is_empty() && !value.contains(['"', '\\']) {
+        return format!("write it in quotes: \"{value}\"");
+    }
+    if message.contains("unclosed") && line.starts_with('[') {
+        let name = line.trim_matches(|c: char| c == '[' || c == ']' || c.is_whitespace());
+        return if line.starts_with("[[") {
+            format!("write: [[{name}]]")
+        } else {
+            format!("write: [{name}]")
+        };
+    }
+    if value.starts_with('"') && !value.starts_with("\"\"\"") && value.matches('"').count() == 1 {
+        return under_key(&format!("{value}\""));
+    }
+    "a line is a key, `=` and a value, texts in quotes: take = \"1 tablet\"".to_owned()
+}
+
+/// "2026-3-2" or "2026/03/02" as it is to be written; the 30th of February as its last day.
+fn nearest_date(value: &str) -> Option<String> {
+    let numbers: Vec<i64> = value
+        .trim_matches('"')
+        .split(['-', '/', '.', '年', '月', '日'])
+        .take(3)
+        .map(|part| {
+            let digits = part.trim().bytes().take_while(u8::is_ascii_digit).count();
+            part.trim()[..digits].parse().ok()
+        })
+        .collect::<Option<_>>()?;
+    let [year @ 1900..=2200, month @ 1..=12, day @ 1..=31] = numbers[..] else {
+        return None;
+    };
+    let first = civil::Date::new(year as i16, month as i8, 1).ok()?;
+    let last = first.last_of_month().day();
+    Some(
+        first
+            .with()
+            .day(last.min(day as i8))
+            .build()
+            .ok()?
+            .to_string(),
+    )
+}
+
+/// "8:00" as it is to be written.
+fn nearest_time(value: &str) -> Option<String> {
+    let (hour, minute) = value.split_once(':')?;
+    let hour: i8 = hour.trim().parse().ok()?;
+    let minute: i8 = minute.get(..2)?.parse().ok()?;
+    civil::Time::new(hour, minute, 0, 0).ok()?;
+    Some(format!("{hour:02}:{minute:02}"))
 }
 
 /// The keys a table may have.
@@ -265,6 +356,42 @@ pub fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
             .partial_cmp(&distance(b))
             .unwrap_or(std::cmp::Ordering::Equal)
     })
+}
+
+/// What other programs and people call the keys of this one.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("amount", "take"),
+    ("dosage", "take"),
+    ("dose", "take"),
+    ("drug", "name"),
+    ("duration", "for"),
+    ("instructions", "note"),
+    ("interval", "every"),
+    ("medicine", "name"),
+    ("prn", "as_needed"),
+    ("question", "ask"),
+    ("stop", "end"),
+    ("time", "at"),
+    ("times", "at"),
+    ("timezone_name", "timezone"),
+    ("tz", "timezone"),
+    ("until", "end"),
+    ("weekdays", "days"),
+    ("when", "at"),
+];
+
+/// The known key that is meant by another name.
+fn meant<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+    let word = word.to_lowercase();
+    let (_, meant) = OTHER_NAMES.iter().find(|(other, _)| *other == word)?;
+    candidates.iter().copied().find(|known| known == meant)
+}
+
+/// Whether a key is a slip of the pen away from another, or its other name.
+fn is_like(word: &str, known: &str) -> bool {
+    let word = word.to_lowercase();
+    OTHER_NAMES.contains(&(word.as_str(), known))
+        || strsim::damerau_levenshtein(&word, known) <= 1 + known.len() / 4
 }
 
 /// A table: `[header]`, `{ inline }`, or the top level.
@@ -319,19 +446,22 @@ impl<'a> Table<'a> {
                     .error(entry.key_span(), format!("`{key}` is not supported yet"));
                 continue;
             }
-            let message = match nearest(key, keys.known) {
+            let nearest = meant(key, keys.known).or_else(|| nearest(key, keys.known));
+            let message = match nearest {
                 Some(nearest) => {
                     format!("unknown key `{key}`; the nearest known one is `{nearest}`")
                 }
                 None => format!("unknown key `{key}`"),
             };
-            if keys.known.len() > LISTED_KEYS_MAX {
-                self.findings.error(entry.key_span(), message);
-            } else {
-                let help = format!("known here: {}", keys.known.join(", "));
-                self.findings
-                    .error_with_help(entry.key_span(), message, help);
-            }
+            let help = nearest
+                .filter(|nearest| is_like(key, nearest))
+                .and_then(|nearest| entry.under_key(nearest))
+                .map_or_else(
+                    || format!("known here: {}", keys.known.join(", ")),
+                    |line| format!("write: {line}"),
+                );
+            self.findings
+                .error_with_help(entry.key_span(), message, help);
         }
     }
 
@@ -509,6 +639,51 @@ impl<'a> Value<'a> {
         self.findings.source.slice(self.key_span())
     }
 
+    /// The line with another key before the value: one that can be copied.
+    fn under_key(&self, key: &str) -> Option<String> {
+        let written = self.written();
+        let header = self.is_table() && written.starts_with('[');
+        if header || (self.is_list() && written.starts_with("[[")) || written.is_empty() {
+            let brackets = if self.is_list() { 2 } else { 1 };
+            return Some(format!(
+                "{}{key}{}",
+                "[".repeat(brackets),
+                "]".repeat(brackets)
+            ));
+        }
+        let short = written.chars().count() <= REPEATED_MAX && !written.contains('\n');
+        short.then(|| format!("{key} = {written}"))
+    }
+
+    /// A value that stands without quotes where a text was wanted: a number, a date, a boolean.
+    #[must_use]
+    pub fn bare(&self) -> Option<&'a str> {
+        match self.inner.get_ref() {
+            DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_) => Some(self.written()),
+            DeValue::String(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+        }
+    }
+
+    /// The texts of a list as one text: `["mon", "wed"]` as `mon, wed`.
+    fn joined(&self) -> Option<String> {
+        let DeValue::Array(array) = self.inner.get_ref() else {
+            return None;
+        };
+        let texts: Option<Vec<&str>> = array
+            .iter()
+            .map(|element| match element.get_ref() {
+                DeValue::String(text) => Some(&**text),
+                _ => None,
+            })
+            .collect();
+        let joined = texts?.join(", ");
+        let plain = !joined.contains(|c: char| c == '"' || c == '\\' || c.is_control());
+        (plain && !joined.is_empty() && joined.chars().count() <= REPEATED_MAX).then_some(joined)
+    }
+
     /// What it is, in words: "a number".
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -565,7 +740,11 @@ impl<'a> Value<'a> {
         match self.inner.get_ref() {
             DeValue::String(text) => Some(Spanned::new(self.span(), text)),
             DeValue::Array(_) | DeValue::Table(_) => {
-                self.expected("a text in quotes", None);
+                let example = self.joined().map(|joined| format!("\"{joined}\""));
+                self.expected(
+                    "a text in quotes",
+                    Some(example.as_deref().unwrap_or("\"…\"")),
+                );
                 None
             }
             DeValue::Integer(_)
@@ -616,8 +795,8 @@ impl<'a> Value<'a> {
                 .trim()
                 .parse::<i64>();
             let example = unquoted.ok().filter(|number| range.contains(number));
-            let example = example.map(|number| number.to_string());
-            self.expected("a whole number", example.as_deref());
+            let example = example.unwrap_or(min).to_string();
+            self.expected("a whole number", Some(&example));
             return None;
         };
         let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
@@ -628,11 +807,14 @@ impl<'a> Value<'a> {
             } else {
                 format!("from {min} to {max}")
             };
-            self.error(format!(
-                "`{}` must be {bounds}, not {}",
-                self.key(),
-                self.written()
-            ));
+            let negative = self.written().trim_start().starts_with('-');
+            let small = i64::from_str_radix(integer.as_str(), integer.radix())
+                .map_or(negative, |number| number < min);
+            let example = if small { min } else { max };
+            self.error_with_help(
+                format!("`{}` must be {bounds}, not {}", self.key(), self.written()),
+                format!("write: {} = {example}", self.key()),
+            );
         }
         number
     }
@@ -650,7 +832,11 @@ impl<'a> Value<'a> {
             return None;
         };
         let Some(date) = stamp.date else {
-            self.expected("a date", Some("2026-03-02"));
+            let example = stamp.time.map_or_else(
+                || "2026-03-02".to_owned(),
+                |time| format!("2026-03-02T{time}"),
+            );
+            self.expected("a date", Some(&example));
             return None;
         };
         let year = i16::try_from(date.year).ok();
@@ -682,10 +868,11 @@ impl<'a> Value<'a> {
             return None;
         }
         if local.is_none() {
-            self.error(format!(
-                "{} is not a date and time of the calendar",
-                self.written()
-            ));
+            let help = format!("write: {} = 2026-03-02T08:00:00", self.key());
+            self.error_with_help(
+                format!("{} is not a date and time of the calendar", self.written()),
+                help,
+            );
         }
         local
     }
@@ -760,7 +947,10 @@ impl<'a> Value<'a> {
                 None
             }
             _ => {
-                self.expected("a table", None);
+                let help = format!("write [{}] above its keys", self.key());
+                let message = format!("`{}` must be a table, not {}", self.key(), self.kind());
+                let what = if self.in_list { "each entry of " } else { "" };
+                self.error_with_help(format!("{what}{message}"), help);
                 None
             }
         }
@@ -819,10 +1009,9 @@ mod tests {
             [
                 "2:5 string values must be quoted, expected literal string | \
                  write it in quotes: \"oops\"",
-                "3:5 invalid date, expected day between 01 and 28",
-                "4:3 unclosed table, expected `]`",
-                "6:4 the value is missing",
-                "7:2 `e` is given twice",
+                "3:5 invalid date, expected day between 01 and 28 | write: d = 2026-02-28",
+                "4:3 unclosed table, expected `]` | write: [c]",
+                "6:4 the value is missing | a line is a key, `=` and a value, texts in quotes: take = \"1 tablet\"",
             ]
         );
     }
@@ -834,32 +1023,50 @@ mod tests {
             ("name ＝ \"王秀兰\"", "write `=` instead of `＝`"),
             ("【day】", "write `[` instead of `【`"),
             ("at = morning # 早上", "write it in quotes: \"morning\""),
+            ("take：\"1片\"", "write `=` instead of `：`"),
+            (
+                "at = [\"08:00\"，\"20:00\"]",
+                "write `,` between the values of a list",
+            ),
+            ("start = 2026-3-2", "write: start = 2026-03-02"),
+            ("start = 2026/03/02", "write: start = 2026-03-02"),
+            ("start = 2027-02-29", "write: start = 2027-02-28"),
+            ("start = 2026-13-01", "write: start = 2026-03-02"),
+            ("at = 8:00", "write: at = \"08:00\""),
+            ("take = \"1 tablet", "write: take = \"1 tablet\""),
+            ("[[medication]", "write: [[medication]]"),
+            ("take \"1 tablet\"", "take = \"1 tablet\""),
         ] {
             let found = findings(text, |_| ());
             assert!(found[0].ends_with(help), "{text}: {found:#?}");
         }
         let found = findings("id = 1\nid = 2", |_| ());
-        assert_eq!(found, ["2:1 `id` is given twice"]);
+        assert_eq!(
+            found,
+            ["2:1 `id` is given twice | keep one of the two and leave the other out"]
+        );
     }
 
     #[test]
     fn unknown_keys_name_the_nearest_known_one() {
         const KEYS: Keys = Keys::new(&["name", "medication", "check_in"]).with_not_yet(&["steps"]);
-        let found = findings("nmae = 1\nsteps = 2\n[[medicaton]]\n[Check_In]\n", |root| {
-            root.check_keys(&KEYS);
-        });
+        let found = findings(
+            "nmae = 1\nsteps = 2\nfrequency = 3\n[[medicaton]]\n[Check_In]\n",
+            |root| {
+                root.check_keys(&KEYS);
+            },
+        );
         let known = "known here: name, medication, check_in";
         assert_eq!(
             found,
             [
-                &format!("1:1 unknown key `nmae`; the nearest known one is `name` | {known}"),
+                "1:1 unknown key `nmae`; the nearest known one is `name` | write: name = 1",
                 "2:1 `steps` is not supported yet",
                 &format!(
-                    "3:3 unknown key `medicaton`; the nearest known one is `medication` | {known}"
+                    "3:1 unknown key `frequency`; the nearest known one is `check_in` | {known}"
                 ),
-                &format!(
-                    "4:2 unknown key `Check_In`; the nearest known one is `check_in` | {known}"
-                ),
+                "4:3 unknown key `medicaton`; the nearest known one is `medication` | write: [[medication]]",
+                "5:2 unknown key `Check_In`; the nearest known one is `check_in` | write: [check_in]",
             ]
         );
     }
@@ -883,7 +1090,7 @@ mod tests {
             (
                 "k = ['a']",
                 text,
-                "1:5 `k` must be a text in quotes, not a list",
+                "1:5 `k` must be a text in quotes, not a list | write: k = \"a\"",
             ),
             (
                 "k = 'yes'",
@@ -903,13 +1110,22 @@ mod tests {
             (
                 "k = 1.5",
                 integer,
-                "1:5 `k` must be a whole number, not a number",
+                "1:5 `k` must be a whole number, not a number | write: k = 1",
             ),
-            ("k = 91", integer, "1:5 `k` must be from 1 to 90, not 91"),
+            (
+                "k = 91",
+                integer,
+                "1:5 `k` must be from 1 to 90, not 91 | write: k = 90",
+            ),
+            (
+                "k = -1",
+                integer,
+                "1:5 `k` must be from 1 to 90, not -1 | write: k = 1",
+            ),
             (
                 "k = 99999999999999999999",
                 integer,
-                "1:5 `k` must be from 1 to 90, not 99999999999999999999",
+                "1:5 `k` must be from 1 to 90, not 99999999999999999999 | write: k = 90",
             ),
             (
                 "k = '2026-03-02'",
@@ -934,14 +1150,18 @@ mod tests {
             (
                 "k = 2026-03-02T08:00:60",
                 date_time,
-                "1:5 2026-03-02T08:00:60 is not a date and time of the calendar",
+                "1:5 2026-03-02T08:00:60 is not a date and time of the calendar | write: k = 2026-03-02T08:00:00",
             ),
             (
                 "k = 'x'",
                 list,
                 "1:5 `k` must be a list, not a text | write: k = ['x']",
             ),
-            ("k = 'x'", table, "1:5 `k` must be a table, not a text"),
+            (
+                "k = 'x'",
+                table,
+                "1:5 `k` must be a table, not a text | write [k] above its keys",
+            ),
             (
                 "[[k]]",
                 table,

@@ -154,6 +154,12 @@ pub(in crate::plan) fn amount(text: &str) -> Reading<String> {
             problem.help(format!("\"{decimal}\""))
         });
     }
+    if exponent(rest) {
+        return Err(
+            Problem::new(format!("`{words}` is written like a calculator's number"))
+                .help("\"1000 mg\", with all its digits"),
+        );
+    }
     if first.thousandths == 0 {
         return Err(Problem::new("an amount of zero is no dose").help("\"1 tablet\""));
     }
@@ -162,6 +168,14 @@ pub(in crate::plan) fn amount(text: &str) -> Reading<String> {
             .help("\"0.5 tablet\", \"1 tablet\" or \"1-2 puffs\""));
     }
     Ok(words.to_owned())
+}
+
+/// "e3": the rest of a number that a calculator shows as 1e3.
+fn exponent(rest: &str) -> bool {
+    let digits = rest
+        .strip_prefix('e')
+        .map(|rest| rest.trim_start_matches(['-', '+']));
+    digits.is_some_and(|digits| digits.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// The four places of a scheme: morning, noon, evening, bedtime; `None` for 0. The unit is not
@@ -182,7 +196,16 @@ pub(in crate::plan) fn scheme(text: &str) -> Reading<[Option<String>; 4]> {
             Some(found) if found.rest.is_empty() => {
                 *place = (found.thousandths > 0).then(|| (*field).to_owned());
             }
-            _ => return Err(wrong(format!("`{field}` is no number of a scheme"))),
+            _ => {
+                let problem = wrong(format!("`{field}` is no number of a scheme"));
+                let decimal = plain.replace(',', ".");
+                let repaired = field.contains(',') && scheme(&decimal).is_ok();
+                return Err(if repaired {
+                    problem.help(format!("scheme = \"{decimal}\""))
+                } else {
+                    problem
+                });
+            }
         }
     }
     if places.iter().all(Option::is_none) {
@@ -204,7 +227,7 @@ pub(in crate::plan) fn step(text: &str) -> Reading<(String, StepLength)> {
     let text = text.trim();
     for ending in [" once", "一次"] {
         if let Some(cut) = strip_ending(text, ending) {
-            return Ok((amount(cut)?, StepLength::Once));
+            return Ok((amount_of_step(cut, ending)?, StepLength::Once));
         }
     }
     let lower = text.to_ascii_lowercase();
@@ -214,8 +237,13 @@ pub(in crate::plan) fn step(text: &str) -> Reading<(String, StepLength)> {
         .checked_sub(4)
         .filter(|at| lower[..].ends_with(" for") && *at > 0))
     {
-        let span = super::span::calendar_span(text.get(at + 5..).unwrap_or_default())?;
-        return Ok((amount(&text[..at])?, StepLength::Span(span)));
+        let words = text[..at].trim();
+        let span = super::span::calendar_span(text.get(at + 5..).unwrap_or_default())
+            .map_err(|problem| problem.help(format!("\"{words} for 5 days\"")))?;
+        return Ok((
+            amount_of_step(words, " for 5 days")?,
+            StepLength::Span(span),
+        ));
     }
     // The last word alone, where it is a span: "40 mg 5天", "40mg，5天".
     if let Some(at) = text.rfind([' ', '\u{3000}', ',', '，']) {
@@ -230,10 +258,19 @@ pub(in crate::plan) fn step(text: &str) -> Reading<(String, StepLength)> {
                     Problem::new("a step lasts at least a day").help("\"40 mg for 5 days\"")
                 );
             };
-            return Ok((amount(&text[..at])?, StepLength::Span(span)));
+            return Ok((amount_of_step(&text[..at], " 5天")?, StepLength::Span(span)));
         }
     }
     Ok((amount(text)?, StepLength::Open))
+}
+
+/// The amount of a step; what is wrong with it is helped with a whole step.
+fn amount_of_step(text: &str, ending: &str) -> Reading<String> {
+    amount(text).map_err(|problem| {
+        let help = problem.help.as_deref().unwrap_or_default();
+        let first = help.split('"').nth(1).unwrap_or("40 mg").to_owned();
+        problem.help(format!("\"{first}{ending}\""))
+    })
 }
 
 fn strip_ending<'t>(text: &'t str, ending: &str) -> Option<&'t str> {
@@ -257,6 +294,9 @@ pub(in crate::plan) fn stock(text: &str) -> Reading<(i64, String, Date)> {
     let Some((counted, date)) = cut.map(|at| text.split_at(at)) else {
         return Err(Problem::new("a stock has an amount and the day it was counted").help(HELP));
     };
+    if let Some(problem) = super::span::impossible_date(text, HELP) {
+        return Err(problem);
+    }
     let Ok(date) = date.parse::<Date>() else {
         return Err(Problem::new("a stock ends with the day on which it was counted").help(HELP));
     };
@@ -336,6 +376,8 @@ mod tests {
             "3/2 tablets",
             "1\ntablet",
             "08:00",
+            "1e3 mg",
+            "1.5E-3 g",
         ] {
             assert!(amount(text).unwrap_err().help.is_some(), "{text}");
         }

@@ -78,6 +78,9 @@ const HELP: &str = "\"every day\", \"mon, thu\", \"weekdays\", \"every 3 days\",
 /// Reads `days`.
 pub(in crate::plan) fn days(text: &str) -> Reading<DaysWord> {
     let words = Words::of(text);
+    if let Some(problem) = misspelt_ordinal(&words, text) {
+        return Err(problem);
+    }
     if let Some(days) = every(&words, text).or_else(|| of_the_calendar(&words, text)) {
         return days;
     }
@@ -158,24 +161,105 @@ fn of_the_calendar(words: &Words, text: &str) -> Option<Reading<DaysWord>> {
     })
 }
 
+/// 1st, 2nd, 3rd, 11th.
+fn ordinal(day: u32) -> String {
+    let ending = match (day % 10, day / 10 % 10) {
+        (1, tens) if tens != 1 => "st",
+        (2, tens) if tens != 1 => "nd",
+        (3, tens) if tens != 1 => "rd",
+        _ => "th",
+    };
+    format!("{day}{ending}")
+}
+
+/// "2st": was the 2nd or the 1st meant?
+fn misspelt_ordinal(words: &Words, text: &str) -> Option<Problem> {
+    let mut repaired = text.trim().to_lowercase();
+    let mut wrong = None;
+    for (index, kind) in words.kinds().iter().enumerate() {
+        if let Kind::Ordinal(day) = *kind {
+            let (written, right) = (words.text_of(index), ordinal(day));
+            if written != right && (1..=31).contains(&day) {
+                repaired = repaired.replacen(written, &right, 1);
+                wrong.get_or_insert(written);
+            }
+        }
+    }
+    let wrong = wrong?;
+    Some(Problem::new(format!("`{wrong}` is no number of a day")).help(format!("\"{repaired}\"")))
+}
+
 /// What is asked instead of days that are not said, or said so that they can be misread.
 fn how_often(words: &Words, text: &str) -> Option<Problem> {
-    use Kind::{A, Day, DayNumber, Every, EveryGap, N, Once, Ordinal, Thousandths, Times, Week};
+    use Kind::{
+        A, Day, DayNumber, Every, EveryGap, Month, N, Of, Once, Ordinal, The, Thousandths, Times,
+        Week, Weekday,
+    };
     let text = text.trim();
     Some(match *words.kinds() {
+        [EveryGap, N(n), unit @ (Week | Month)] => {
+            let unit = if unit == Week { "周" } else { "个月" };
+            let cause = format!(
+                "每隔N{unit} is ambiguous: some count those between, some the next one of taking"
+            );
+            let help = format!("\"每{n}{unit}\" or \"每{}{unit}\"", n.saturating_add(1));
+            Problem::new(cause).help(help)
+        }
+        [EveryGap, N(1), Day] => {
+            let cause =
+                "每隔N天 is ambiguous: some count the days between, some the next day of taking";
+            Problem::new(cause).help("\"每天\" or \"隔天\"")
+        }
         [EveryGap, N(n), Day] => {
             let cause =
                 "每隔N天 is ambiguous: some count the days between, some the next day of taking";
             let help = format!("\"每{n}天\" or \"每{}天\"", n.saturating_add(1));
             Problem::new(cause).help(help)
         }
-        [Ordinal(_), ..] => {
+        [Ordinal(_), Weekday(_), ..] => Problem::new(format!(
+            "`{text}`: days of the month are dates, and days of the week come every week"
+        ))
+        .help("\"every 4 weeks on mon\" or \"1st of the month\""),
+        [The, Ordinal(day)] => Problem::new(format!("`{text}` of what?"))
+            .help(format!("\"{} of the month\"", ordinal(day))),
+        [Ordinal(_), ref rest @ ..]
+            if rest
+                .iter()
+                .all(|kind| matches!(kind, Ordinal(_) | Kind::Comma)) =>
+        {
             Problem::new(format!("`{text}` of what?")).help(format!("\"{text} of the month\""))
         }
-        [N(n), Times, A, Week] | [Every, Week, N(n), Times] => {
-            Problem::new(format!("{n} times a week: on which days?")).help("\"mon, wed, fri\"")
+        [N(_), ref rest @ .., Of, The | Every | A, Month]
+            if rest.iter().all(|kind| matches!(kind, N(_) | Kind::Comma)) =>
+        {
+            let days: Vec<String> = words
+                .kinds()
+                .iter()
+                .filter_map(|kind| match kind {
+                    N(day) => Some(ordinal(*day)),
+                    _ => None,
+                })
+                .collect();
+            Problem::new(format!(
+                "`{text}`: days of the month are written 1st, 2nd, 3rd"
+            ))
+            .help(format!("\"{} of the month\"", days.join(", ")))
         }
-        [Once, A, Week] | [Every, Week, Once] => {
+        // 每周三次 is three times, not on Wednesday.
+        [Every | N(1), Weekday(day), Times] => {
+            let n = day.to_monday_one_offset().unsigned_abs().into();
+            Problem::new(format!("{n} times a week: on which days?"))
+                .help(format!("\"{}\"", super::time::days_a_week(n)))
+        }
+        [N(n), Times, A, Week]
+        | [Every, Week, N(n), Times]
+        | [N(1), Week, N(n), Times]
+        | [N(n), Times, Every, Week] => Problem::new(format!("{n} times a week: on which days?"))
+            .help(format!("\"{}\"", super::time::days_a_week(n))),
+        [N(n)] if (1..=366).contains(&n) => {
+            Problem::new(format!("`{text}` of what?")).help(format!("\"every {n} days\""))
+        }
+        [Once, A, Week] | [Every, Week, Once] | [N(1), Week, Once] => {
             Problem::new("once a week: on which day?").help("\"mon\"")
         }
         [N(_), Times, A, Day] | [Once, A, Day] | [Every, Day, N(_) | Once, ..] => {
@@ -226,7 +310,8 @@ fn weekdays(kinds: &[Kind], words: &Words, text: &str) -> Reading<Weekdays> {
             _ => return Err(Problem::not_understood("days", text, words, HELP)),
         };
         if !set.intersection(more).is_empty() {
-            return Err(Problem::new(format!("`{written}` stands here twice")).help(HELP));
+            return Err(Problem::new(format!("`{written}` stands here twice"))
+                .help("each day once: \"mon, wed, fri\""));
         }
         set = set.union(more);
         expect_day = false;
@@ -272,11 +357,12 @@ fn month_days_chinese(kinds: &[Kind]) -> Option<Reading<MonthDays>> {
 fn with_month_day(set: MonthDays, day: u32) -> Reading<MonthDays> {
     match u8::try_from(day) {
         Ok(day @ 1..=31) if !set.contains(day) => Ok(set.with(day)),
-        Ok(1..=31) => Err(Problem::new(format!(
-            "day {day} of the month stands here twice"
-        ))),
+        Ok(1..=31) => Err(
+            Problem::new(format!("day {day} of the month stands here twice"))
+                .help("each day once: \"1st, 15th of the month\""),
+        ),
         _ => Err(Problem::new(format!("a month has no day {day}"))
-            .help("1st to 31st, or \"last day of the month\"")),
+            .help("\"last day of the month\", or a day from \"1st\" to \"31st of the month\"")),
     }
 }
 
@@ -399,6 +485,15 @@ mod tests {
             "32nd of the month",
             "0th of the month",
             "1st, 1st of the month",
+            "1th of the month",
+            "2st, 3nd of the month",
+            "the 15th",
+            "1, 15 of the month",
+            "1st mon of the month",
+            "3",
+            "每隔2周",
+            "每隔一个月",
+            "一周三次",
             "5 times a week",
             "once a week",
             "每周一次",
@@ -410,7 +505,8 @@ mod tests {
             "every 2 weeks on",
             "every 2 weeks on the 1st",
         ] {
-            assert!(days(text).is_err(), "{text}");
+            let problem = days(text).unwrap_err();
+            assert!(problem.help.is_some(), "{text}");
         }
         assert!(
             days("每隔3天")

@@ -148,9 +148,10 @@ fn warn_of_unheard(tables: &[Table<'_>]) {
 fn tables<'a>(table: &Table<'a>, key: &str, keys: &Keys) -> Vec<Table<'a>> {
     let mut tables = table.tables(key, keys);
     if tables.len() > ITEMS_MAX {
-        table.findings().error(
+        table.findings().error_with_help(
             table.span(),
             format!("there are more than {ITEMS_MAX} of `{key}`"),
+            "leave out those that are over",
         );
         tables.truncate(ITEMS_MAX);
     }
@@ -202,6 +203,7 @@ pub(super) fn zone(value: &Value<'_>) -> Option<Zone> {
             .is_some_and(|city| city.eq_ignore_ascii_case(&text.replace(' ', "_")))
     });
     let known = match text.to_lowercase().as_str() {
+        "" => None,
         "beijing" | "北京" | "china" | "utc+8" | "gmt+8" | "+08:00" | "cst" | "asia/beijing" => {
             Some("Asia/Shanghai")
         }
