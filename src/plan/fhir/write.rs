@@ -1,11 +1,13 @@
 //! Requests as plan files.
 //!
-//! A dosage becomes one `[[medication]]`, or a few where one cannot say it. Times are written as
+//! A request becomes one `[[medication]]` where a form of the plan language says all its dosages
+//! together, else each dosage one, or a few where one cannot say it. Times are written as
 //! clock times, so that the text means the same whatever the clinic's words of the day are. What
 //! was written is read back and compared with the dosage: a text that would mean anything else
 //! is not given out, and the caller is told what is left.
 
 mod form;
+mod joined;
 
 use super::{Course, End, Moment, Names, Request, Terms, WhenNeeded, document::PatientName};
 use crate::plan::{self, Day, Defaults, Language, Zone, diagnostic::Source};
@@ -110,7 +112,14 @@ pub fn write(subject: &Subject, requests: &[Request], terms: &Terms) -> Written 
             ));
         }
         let mut items = Vec::new();
-        for course in &request.courses {
+        let joined = joined::item(request, terms);
+        let apart = if joined.is_some() {
+            &[]
+        } else {
+            &request.courses[..]
+        };
+        items.extend(joined);
+        for course in apart {
             let place = format!("{label}: dosageInstruction[{}]", course.index);
             match form::items(course, terms).filter(|items| fits(items, course, terms)) {
                 Some(found) if found.is_empty() => {
@@ -274,13 +283,18 @@ fn noted(item: Item, note: Option<&str>, dose: &str) -> Item {
         words.push(dose);
     }
     words.extend(note);
-    let note = several_lines(&words.join("\n"), NOTE_MAX);
     let mut lines = vec![("take", quoted(amount.as_deref().unwrap_or("as directed")))];
     lines.extend(item.lines);
-    if !note.is_empty() {
-        lines.push(("note", quoted(&note)));
+    noted_words(Item { lines }, &words)
+}
+
+/// The item with a note, where there are words for one.
+fn noted_words(item: Item, words: &[&str]) -> Item {
+    let note = several_lines(&words.join("\n"), NOTE_MAX);
+    if note.is_empty() {
+        return item;
     }
-    Item { lines }
+    item.with("note", quoted(&note))
 }
 
 /// `take`, where the plan language reads the dose as it is.
