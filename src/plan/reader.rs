@@ -20,8 +20,12 @@
 //! assert_eq!(places, ["a.toml:1:8", "a.toml:3:1"]);
 //! ```
 
+mod names;
+mod syntax;
+
 use super::diagnostic::{Diagnostic, Source};
 use jiff::civil;
+pub use names::nearest;
 pub use serde_spanned::Spanned;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -156,7 +160,7 @@ impl<'s> Document<'s> {
             let span = error.span().unwrap_or(0..0);
             // One slip often makes the parser stumble again on the same line.
             if lines.insert(source.position(span.start).line) {
-                findings.push(syntax_error(source, span, error.message()));
+                findings.push(syntax::error(source, span, error.message()));
             }
         }
         Self {
@@ -189,132 +193,6 @@ impl<'s> Document<'s> {
     }
 }
 
-/// The parser's words with what helps a person who is no programmer.
-fn syntax_error(source: &Arc<Source>, span: Range<usize>, message: &str) -> Diagnostic {
-    let line = source.line_at(span.start);
-    let slice = source.slice(span.clone());
-    let message = if message == "duplicate key" && !slice.is_empty() {
-        format!(
-            "`{}` is given twice",
-            slice.trim_matches(['"', '\'', '[', ']'])
-        )
-    } else if message.contains("must be quoted") && slice.trim().is_empty() {
-        "the value is missing".to_owned()
-    } else {
-        message.to_owned()
-    };
-    let diagnostic = Diagnostic::error(source, span, message);
-    // Input methods for Chinese put these where TOML wants its ASCII twin.
-    let twins = [
-        ('“', '"'),
-        ('”', '"'),
-        ('＂', '"'),
-        ('‘', '\''),
-        ('’', '\''),
-        ('＝', '='),
-        ('［', '['),
-        ('］', ']'),
-        ('【', '['),
-        ('】', ']'),
-        ('＃', '#'),
-    ];
-    if let Some((wide, ascii)) = twins.into_iter().find(|(wide, _)| line.contains(*wide)) {
-        return diagnostic.with_help(format!("write `{ascii}` instead of `{wide}`"));
-    }
-    if line.contains('：') && !line.contains('=') {
-        return diagnostic.with_help("write `=` instead of `：`");
-    }
-    if line.contains("\"，") || line.contains("\"、") {
-        return diagnostic.with_help("write `,` between the values of a list");
-    }
-    let help = syntax_help(line, diagnostic.message());
-    diagnostic.with_help(help)
-}
-
-/// What to write instead of a line that is no TOML.
-fn syntax_help(line: &str, message: &str) -> String {
-    let line = line.trim();
-    let (key, value) = line.split_once('=').unwrap_or((line, ""));
-    let (key, value) = (
-        key.trim(),
-        value.split('#').next().unwrap_or_default().trim(),
-    );
-    let bare_key = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let under_key = |value: &str| {
-        if bare_key && line.contains('=') {
-            format!("write: {key} = {value}")
-        } else {
-            format!("write: {value}")
-        }
-    };
-    if message.ends_with("is given twice") {
-        return "keep one of the two and leave the other out".to_owned();
-    }
-    if message.contains("invalid date") || message.contains("must be quoted") {
-        if let Some(date) = nearest_date(value) {
-            return under_key(&date);
-        }
-        if message.contains("invalid date") {
-            return under_key("2026-03-02");
-        }
-    }
-    if message.contains("invalid time")
-        && let Some(time) = nearest_time(value)
-    {
-        return under_key(&format!("\"{time}\""));
-    }
-    if message.contains("must be quoted") && !value.is_empty() && !value.contains(['"', '\\']) {
-        return format!("write it in quotes: \"{value}\"");
-    }
-    if message.contains("unclosed") && line.starts_with('[') {
-        let name = line.trim_matches(|c: char| c == '[' || c == ']' || c.is_whitespace());
-        return if line.starts_with("[[") {
-            format!("write: [[{name}]]")
-        } else {
-            format!("write: [{name}]")
-        };
-    }
-    if value.starts_with('"') && !value.starts_with("\"\"\"") && value.matches('"').count() == 1 {
-        return under_key(&format!("{value}\""));
-    }
-    "a line is a key, `=` and a value, texts in quotes: take = \"1 tablet\"".to_owned()
-}
-
-/// "2026-3-2" or "2026/03/02" as it is to be written; the 30th of February as its last day.
-fn nearest_date(value: &str) -> Option<String> {
-    let numbers: Vec<i64> = value
-        .trim_matches('"')
-        .split(['-', '/', '.', '年', '月', '日'])
-        .take(3)
-        .map(|part| {
-            let digits = part.trim().bytes().take_while(u8::is_ascii_digit).count();
-            part.trim()[..digits].parse().ok()
-        })
-        .collect::<Option<_>>()?;
-    let [year @ 1900..=2200, month @ 1..=12, day @ 1..=31] = numbers[..] else {
-        return None;
-    };
-    let first = civil::Date::new(year as i16, month as i8, 1).ok()?;
-    let last = first.last_of_month().day();
-    Some(
-        first
-            .with()
-            .day(last.min(day as i8))
-            .build()
-            .ok()?
-            .to_string(),
-    )
-}
-
-/// "8:00" as it is to be written.
-fn nearest_time(value: &str) -> Option<String> {
-    let (hour, minute) = value.split_once(':')?;
-    let hour: i8 = hour.trim().parse().ok()?;
-    let minute: i8 = minute.get(..2)?.parse().ok()?;
-    civil::Time::new(hour, minute, 0, 0).ok()?;
-    Some(format!("{hour:02}:{minute:02}"))
-}
-
 /// The keys a table may have.
 #[derive(Clone, Copy, Debug)]
 pub struct Keys {
@@ -339,59 +217,6 @@ impl Keys {
     pub const fn with_not_yet(self, not_yet: &'static [&'static str]) -> Self {
         Self { not_yet, ..self }
     }
-}
-
-/// The candidate that is most like the word.
-#[must_use]
-pub fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
-    let word = word.to_lowercase();
-    candidates.iter().copied().min_by(|a, b| {
-        let distance = |other: &str| {
-            (
-                strsim::damerau_levenshtein(&word, other) as f64,
-                -strsim::jaro_winkler(&word, other),
-            )
-        };
-        distance(a)
-            .partial_cmp(&distance(b))
-            .unwrap_or(std::cmp::Ordering::Equal)
-    })
-}
-
-/// What other programs and people call the keys of this one.
-const OTHER_NAMES: &[(&str, &str)] = &[
-    ("amount", "take"),
-    ("dosage", "take"),
-    ("dose", "take"),
-    ("drug", "name"),
-    ("duration", "for"),
-    ("instructions", "note"),
-    ("interval", "every"),
-    ("medicine", "name"),
-    ("prn", "as_needed"),
-    ("question", "ask"),
-    ("stop", "end"),
-    ("time", "at"),
-    ("times", "at"),
-    ("timezone_name", "timezone"),
-    ("tz", "timezone"),
-    ("until", "end"),
-    ("weekdays", "days"),
-    ("when", "at"),
-];
-
-/// The known key that is meant by another name.
-fn meant<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
-    let word = word.to_lowercase();
-    let (_, meant) = OTHER_NAMES.iter().find(|(other, _)| *other == word)?;
-    candidates.iter().copied().find(|known| known == meant)
-}
-
-/// Whether a key is a slip of the pen away from another, or its other name.
-fn is_like(word: &str, known: &str) -> bool {
-    let word = word.to_lowercase();
-    OTHER_NAMES.contains(&(word.as_str(), known))
-        || strsim::damerau_levenshtein(&word, known) <= 1 + known.len() / 4
 }
 
 /// A table: `[header]`, `{ inline }`, or the top level.
@@ -446,7 +271,7 @@ impl<'a> Table<'a> {
                     .error(entry.key_span(), format!("`{key}` is not supported yet"));
                 continue;
             }
-            let nearest = meant(key, keys.known).or_else(|| nearest(key, keys.known));
+            let nearest = names::meant(key, keys.known).or_else(|| nearest(key, keys.known));
             let message = match nearest {
                 Some(nearest) => {
                     format!("unknown key `{key}`; the nearest known one is `{nearest}`")
@@ -454,7 +279,7 @@ impl<'a> Table<'a> {
                 None => format!("unknown key `{key}`"),
             };
             let help = nearest
-                .filter(|nearest| is_like(key, nearest))
+                .filter(|nearest| names::is_like(key, nearest))
                 .and_then(|nearest| entry.under_key(nearest))
                 .map_or_else(
                     || format!("known here: {}", keys.known.join(", ")),

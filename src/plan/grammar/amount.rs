@@ -154,6 +154,9 @@ pub(in crate::plan) fn amount(text: &str) -> Reading<String> {
             problem.help(format!("\"{decimal}\""))
         });
     }
+    if let Some(problem) = says_when(&plain[..plain.len() - rest.len()], rest) {
+        return Err(problem);
+    }
     if exponent(rest) {
         return Err(
             Problem::new(format!("`{words}` is written like a calculator's number"))
@@ -168,6 +171,33 @@ pub(in crate::plan) fn amount(text: &str) -> Reading<String> {
             .help("\"0.5 tablet\", \"1 tablet\" or \"1-2 puffs\""));
     }
     Ok(words.to_owned())
+}
+
+/// "1 tablet for 7 days", "1片，每天3次": an amount that says when, which nothing would follow.
+fn says_when(number: &str, rest: &str) -> Option<Problem> {
+    use Kind::{Day, DayNumber, Every, Hour, Month, N, Once, Part, Times, Week, Weekday};
+    let words = Words::of(rest);
+    let at = words.kinds().windows(2).position(|pair| {
+        matches!(
+            pair,
+            [N(_), Day | DayNumber | Week | Month | Times]
+                | [Times | Once, N(_)]
+                | [
+                    Every,
+                    Day | N(_) | Hour | Week | Month | Weekday(_) | Part(_)
+                ]
+        )
+    })?;
+    let message =
+        "an amount says how much; when, and for how long, stand in `at`, `days` and `for`";
+    if at == 0 && matches!(words.kinds()[0], Times | Once) {
+        return Some(Problem::new(message).help("\"2 tablets\""));
+    }
+    let (unit, _) = words.split_at(at, rest)?;
+    let unit = unit.trim_end_matches([' ', ',', '-']);
+    let unit = unit.strip_suffix(" for").unwrap_or(unit);
+    let space = if rest.starts_with(' ') { " " } else { "" };
+    Some(Problem::new(message).help(format!("\"{number}{space}{unit}\"")))
 }
 
 /// "e3": the rest of a number that a calculator shows as 1e3.
@@ -225,8 +255,8 @@ pub(in crate::plan) enum StepLength {
 /// "40 mg for 5 days", "500 mg once", "5 mg", "40 mg 5天", "500 mg 一次".
 pub(in crate::plan) fn step(text: &str) -> Reading<(String, StepLength)> {
     let text = text.trim();
-    for ending in [" once", "一次"] {
-        if let Some(cut) = strip_ending(text, ending) {
+    for ending in [" once", "一次", " 1次", "，1次"] {
+        if let Some(cut) = strip_ending(text, ending).filter(|cut| !cut.ends_with('十')) {
             return Ok((amount_of_step(cut, ending)?, StepLength::Once));
         }
     }
@@ -245,23 +275,39 @@ pub(in crate::plan) fn step(text: &str) -> Reading<(String, StepLength)> {
             StepLength::Span(span),
         ));
     }
-    // The last word alone, where it is a span: "40 mg 5天", "40mg，5天".
-    if let Some(at) = text.rfind([' ', '\u{3000}', ',', '，']) {
-        let cut = at + text[at..].chars().next().map_or(1, char::len_utf8);
-        if let [
-            Kind::N(number),
-            unit @ (Kind::Day | Kind::Week | Kind::Month),
-        ] = *Words::of(&text[cut..]).kinds()
-        {
-            let Some(span) = CalendarSpan::of(number, unit) else {
-                return Err(
-                    Problem::new("a step lasts at least a day").help("\"40 mg for 5 days\"")
-                );
-            };
-            return Ok((amount_of_step(&text[..at], " 5天")?, StepLength::Span(span)));
-        }
+    // The last words, where they are a span: "40 mg 5天", "40 mg，5天", "40 mg 5 days".
+    let words = Words::of(text);
+    if let [
+        ..,
+        Kind::N(number),
+        unit @ (Kind::Day | Kind::Week | Kind::Month),
+    ] = *words.kinds()
+        && let Some((amount, _)) = words.split_at(words.kinds().len() - 2, text)
+        && amount.ends_with([' ', '\u{3000}', ',', '，', '、'])
+    {
+        let amount = amount.trim_end_matches([' ', '\u{3000}', ',', '，', '、']);
+        let Some(span) = CalendarSpan::of(number, unit) else {
+            let help = format!("\"{amount} for 5 days\"");
+            return Err(Problem::new("a step lasts from a day to 100 years").help(help));
+        };
+        return Ok((amount_of_step(amount, " 5天")?, StepLength::Span(span)));
     }
-    Ok((amount(text)?, StepLength::Open))
+    let open = amount(text).map_err(|problem| {
+        let says_length = matches!(
+            words.kinds(),
+            [
+                ..,
+                Kind::N(_),
+                Kind::Day | Kind::DayNumber | Kind::Week | Kind::Month
+            ]
+        );
+        if says_length {
+            problem.help("\"40 mg for 5 days\"")
+        } else {
+            problem
+        }
+    });
+    Ok((open?, StepLength::Open))
 }
 
 /// The amount of a step; what is wrong with it is helped with a whole step.
@@ -348,6 +394,9 @@ mod tests {
             ("½片", 500),
             ("１片", 1000),
             ("5 ml (one spoon)", 5000),
+            ("1 puff in each nostril", 1000),
+            ("1次", 1000),
+            ("2 tablets (1 in the morning)", 2000),
         ] {
             assert_eq!(amount(text).as_deref(), Ok(text), "{text}");
             assert_eq!(thousandths(text), Some(thousandths_expected), "{text}");
@@ -377,6 +426,12 @@ mod tests {
             "1\ntablet",
             "08:00",
             "1e3 mg",
+            "1 tablet for 7 days",
+            "1 tablet 3 times a day",
+            "1 tablet daily",
+            "1片，每天3次",
+            "2片7天",
+            "一次2片",
             "1.5E-3 g",
         ] {
             assert!(amount(text).unwrap_err().help.is_some(), "{text}");
@@ -422,6 +477,10 @@ mod tests {
             ),
             ("500 mg once", "500 mg", Once),
             ("500 mg 一次", "500 mg", Once),
+            ("40 mg 5 days", "40 mg", Span(CalendarSpan::Days(5))),
+            ("40 mg，5 天", "40 mg", Span(CalendarSpan::Days(5))),
+            ("４０ mg　5天", "４０ mg", Span(CalendarSpan::Days(5))),
+            ("500 mg 1次", "500 mg", Once),
             ("5 mg", "5 mg", Open),
         ] {
             assert_eq!(step(text), Ok((words.to_owned(), length)), "{text}");
@@ -432,6 +491,11 @@ mod tests {
             "40 mg for 0 days",
             "40 mg for ever",
             "once",
+            "40 mg5天",
+            "40 mg 5日",
+            "40 mg 5 days then stop",
+            "500 mg 十一次",
+            "500 mg 3次",
             "",
         ] {
             assert!(step(text).is_err(), "{text}");

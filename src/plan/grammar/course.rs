@@ -33,11 +33,17 @@ pub(in crate::plan) fn every(text: &str) -> Reading<Every> {
         [Kind::Every, rest @ ..] => rest,
         all => all,
     };
+    // 每8小时一次
+    let kinds = match kinds {
+        [rest @ .., Kind::Once] => rest,
+        all => all,
+    };
     let (number, unit, after_last) = match *kinds {
         [N(n), unit @ (Hour | Minute)] => (n, unit, false),
         [N(n), unit @ (Hour | Minute), After, The, Last, Dose]
         | [N(n), unit @ (Hour | Minute), After, Last, Dose]
-        | [Last, Dose, After, N(n), unit @ (Hour | Minute)] => (n, unit, true),
+        | [Last, Dose, After, N(n), unit @ (Hour | Minute)]
+        | [Last, Dose, N(n), unit @ (Hour | Minute), After] => (n, unit, true),
         [N(n), Day | Week | Month, ..] | [N(n), Kind::Year] => {
             let unit = text
                 .trim()
@@ -274,6 +280,8 @@ mod tests {
             ("every 8 hours", 480, false),
             ("8小时", 480, false),
             ("每8小时", 480, false),
+            ("每8小时一次", 480, false),
+            ("上一次服药后6小时", 360, true),
             ("每90分钟", 90, false),
             ("36 hours", 2160, false),
             ("6 hours after the last dose", 360, true),

@@ -90,7 +90,7 @@ pub(in crate::plan) fn days(text: &str) -> Reading<DaysWord> {
 
 /// What is counted: every so many days, weeks or months, and cycles.
 fn every(words: &Words, text: &str) -> Option<Reading<DaysWord>> {
-    use Kind::{Comma, Day, Every, Month, N, Of, Off, On, Other, Week, Year};
+    use Kind::{Comma, Day, Every, Month, N, Of, Off, On, Once, Other, Week, Year};
     let in_range = |n: u32, max: u32, what: &str| {
         if (1..=max).contains(&n) {
             return Ok(n);
@@ -105,6 +105,14 @@ fn every(words: &Words, text: &str) -> Option<Reading<DaysWord>> {
     Some(match *words.kinds() {
         [Every, Day] | [Every, N(1), Day] => Ok(DaysWord::EVERY),
         [Every, N(n), Day] => in_range(n, 366, "days").map(DaysWord::EveryDays),
+        [N(n @ 2..), Day, Once] | [Every, N(n @ 2..), Day, Once] => {
+            in_range(n, 366, "days").map(DaysWord::EveryDays)
+        }
+        [N(n @ 2..), Week, Once] | [Every, N(n @ 2..), Week, Once] => weeks(n, None),
+        [N(n), Month, Once] | [Every, N(n), Month, Once] => {
+            in_range(n, 120, "months").map(DaysWord::Months)
+        }
+        [Every, Month, Once] => Ok(DaysWord::Months(1)),
         [Every, Other, Day] => Ok(DaysWord::EveryDays(2)),
         [Every, Week] => weeks(1, None),
         [Every, Other, Week] => weeks(2, None),
@@ -141,6 +149,7 @@ fn of_the_calendar(words: &Words, text: &str) -> Option<Reading<DaysWord>> {
     Some(match *kinds {
         [Every, Month, Last, N(1), Day]
         | [Last, Day, Of, The, Month]
+        | [The, Last, Day, Of, The, Month]
         | [Last, Day, Of, Every, Month]
         | [Every, Month, Of, Last, N(1), Day] => Ok(DaysWord::MonthDays(MonthDays::LAST)),
         [Every, Month, ref rest @ ..] if matches!(rest.first(), Some(N(_))) => {
@@ -267,6 +276,10 @@ fn how_often(words: &Words, text: &str) -> Option<Problem> {
                 .help(format!("at = \"{text}\""))
         }
         [Every, Thousandths(_), ..] => Problem::new("days are counted in whole numbers").help(HELP),
+        [Every, N(n), DayNumber] => {
+            Problem::new(format!("`{text}`: so many days apart, or on that day?"))
+                .help(format!("\"每{n}天\" or \"每月{n}日\""))
+        }
         [N(_), DayNumber, ..] => {
             Problem::new(format!("`{text}` of which month?")).help(format!("\"每月{text}\""))
         }
@@ -342,9 +355,15 @@ fn month_days(kinds: &[Kind]) -> Option<Reading<MonthDays>> {
 /// 1日, 15日
 fn month_days_chinese(kinds: &[Kind]) -> Option<Reading<MonthDays>> {
     let mut set = MonthDays::NONE;
-    for part in kinds.split(|kind| matches!(kind, Kind::Comma | Kind::And)) {
-        let [Kind::N(day), Kind::DayNumber] = *part else {
-            return None;
+    let mut parts = kinds
+        .split(|kind| matches!(kind, Kind::Comma | Kind::And))
+        .peekable();
+    while let Some(part) = parts.next() {
+        // The last one alone needs to say that it is a day: 每月1、15日.
+        let day = match *part {
+            [Kind::N(day), Kind::DayNumber] => day,
+            [Kind::N(day)] if parts.peek().is_some() => day,
+            _ => return None,
         };
         match with_month_day(set, day) {
             Ok(more) => set = more,
@@ -403,6 +422,14 @@ mod tests {
             ("每3天", D::EveryDays(3)),
             ("每三天", D::EveryDays(3)),
             ("隔天", D::EveryDays(2)),
+            ("两天一次", D::EveryDays(2)),
+            ("每3天一次", D::EveryDays(3)),
+            ("每3个月一次", D::Months(3)),
+            ("每月一次", D::Months(1)),
+            ("each month", D::Months(1)),
+            ("每月1、15日", month_days(&[1, 15])),
+            ("the last day of the month", month_days(&[31])),
+            ("服药21天，停药7天", D::Cycle { on: 21, off: 7 }),
             ("every other day", D::EveryDays(2)),
             (
                 "every 2 weeks",
@@ -492,6 +519,9 @@ mod tests {
             "1st mon of the month",
             "3",
             "每隔2周",
+            "每3日",
+            "一天一次",
+            "一周一次",
             "每隔一个月",
             "一周三次",
             "5 times a week",

@@ -69,6 +69,9 @@ pub(in crate::plan) fn impossible_date(text: &str, help: &str) -> Option<Problem
 pub(in crate::plan) fn calendar_span(text: &str) -> Reading<CalendarSpan> {
     let words = Words::of(text);
     let problem = match *words.kinds() {
+        [Kind::N(number), Kind::DayNumber] if CalendarSpan::of(number, Kind::Day).is_some() => {
+            return Ok(CalendarSpan::Days(number));
+        }
         [
             Kind::N(number),
             unit @ (Kind::Day | Kind::Week | Kind::Month),
@@ -252,6 +255,7 @@ mod tests {
         for (text, span) in [
             ("7 days", CalendarSpan::Days(7)),
             ("7天", CalendarSpan::Days(7)),
+            ("7日", CalendarSpan::Days(7)),
             ("2 weeks", CalendarSpan::Weeks(2)),
             ("2周", CalendarSpan::Weeks(2)),
             ("两个星期", CalendarSpan::Weeks(2)),

@@ -95,11 +95,16 @@ fn times_a_day(kinds: &[Kind], day: &Day) -> Reading<Option<Vec<Minute>>> {
         [Kind::N(n), Kind::Times, Kind::A, Kind::Day]
         | [Kind::N(n), Kind::Times, Kind::Every, Kind::Day]
         | [Kind::Every, Kind::Day, Kind::N(n), Kind::Times]
-        | [Kind::N(1), Kind::Day, Kind::N(n), Kind::Times] => n,
+        | [
+            Kind::N(1),
+            Kind::Day | Kind::DayNumber,
+            Kind::N(n),
+            Kind::Times,
+        ] => n,
         [Kind::Once, Kind::A, Kind::Day]
         | [Kind::Once, Kind::Every, Kind::Day]
         | [Kind::Every, Kind::Day, Kind::Once]
-        | [Kind::N(1), Kind::Day, Kind::Once] => 1,
+        | [Kind::N(1), Kind::Day | Kind::DayNumber, Kind::Once] => 1,
         [Kind::N(n), Kind::Times, Kind::A, Kind::Week]
         | [Kind::Every, Kind::Week, Kind::N(n), Kind::Times]
         | [Kind::N(1), Kind::Week, Kind::N(n), Kind::Times] => {
@@ -392,6 +397,11 @@ mod tests {
             ("饭前", "07:00 12:00 18:00"),
             ("随餐", "07:30 12:30 18:30"),
             ("早饭前半小时", "07:00"),
+            ("每餐后", "08:00 13:00 19:00"),
+            ("一日三次", "08:00 14:00 20:00"),
+            ("一日一次", "08:00"),
+            ("1 time a day", "08:00"),
+            ("正午，傍晚，临睡", "12:00 18:00 22:00"),
             ("0.5 hours before dinner", "18:00"),
             ("08:00 and 20:00", "08:00 20:00"),
             ("早上和晚上", "08:00 18:00"),
