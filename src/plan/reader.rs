@@ -468,6 +468,10 @@ impl<'a> Value<'a> {
     fn under_key(&self, key: &str) -> Option<String> {
         let written = self.written();
         let header = self.is_table() && written.starts_with('[');
+        if self.is_table() && !header && !written.starts_with('{') {
+            // A dotted key has no value of its own.
+            return None;
+        }
         if header || (self.is_list() && written.starts_with("[[")) || written.is_empty() {
             let brackets = if self.is_list() { 2 } else { 1 };
             return Some(format!(
@@ -544,7 +548,9 @@ impl<'a> Value<'a> {
         let finding = Diagnostic::error(&self.findings.source, self.place(), message);
         self.findings.push(match example {
             Some(example) if self.in_list => finding.with_help(format!("write: {example}")),
-            Some(example) => finding.with_help(format!("write: {} = {example}", self.key())),
+            Some(example) => {
+                finding.with_help(format!("write: {} = {example}", self.key_written()))
+            }
             None => finding,
         });
     }
@@ -647,12 +653,19 @@ impl<'a> Value<'a> {
     /// A local date or a local date-time, neither in quotes nor with an offset.
     #[must_use]
     pub fn local_date(&self) -> Option<LocalDate> {
+        self.local_date_like("2026-03-02")
+    }
+
+    /// [`Value::local_date`]; `example` is shown to whom writes something else.
+    #[must_use]
+    pub fn local_date_like(&self, example: &str) -> Option<LocalDate> {
         let DeValue::Datetime(stamp) = self.inner.get_ref() else {
             let unquoted = self.written().trim_matches(['"', '\'']).trim();
             let is_stamp = unquoted
                 .parse::<toml::value::Datetime>()
                 .is_ok_and(|stamp| stamp.date.is_some() && stamp.offset.is_none());
-            let example = if is_stamp { unquoted } else { "2026-03-02" };
+            let like = is_stamp && unquoted.len() >= example.len().min(16);
+            let example = if like { unquoted } else { example };
             self.expected("a date without quotes", Some(example));
             return None;
         };
@@ -742,7 +755,12 @@ impl<'a> Value<'a> {
     #[must_use]
     pub fn list(&self) -> Option<Vec<Value<'a>>> {
         let DeValue::Array(array) = self.inner.get_ref() else {
-            self.expected("a list", Some(&format!("[{}]", self.written())));
+            let example = if self.is_table() {
+                "[\"…\"]".to_owned()
+            } else {
+                format!("[{}]", self.written())
+            };
+            self.expected("a list", Some(&example));
             return None;
         };
         Some(array.iter().map(|element| self.element(element)).collect())
@@ -772,7 +790,11 @@ impl<'a> Value<'a> {
                 None
             }
             _ => {
-                let help = format!("write [{}] above its keys", self.key());
+                let help = if self.in_list {
+                    format!("write [[{}]] above the keys of each", self.key())
+                } else {
+                    format!("write [{}] above its keys", self.key())
+                };
                 let message = format!("`{}` must be a table, not {}", self.key(), self.kind());
                 let what = if self.in_list { "each entry of " } else { "" };
                 self.error_with_help(format!("{what}{message}"), help);
@@ -861,6 +883,14 @@ mod tests {
             ("take = \"1 tablet", "write: take = \"1 tablet\""),
             ("[[medication]", "write: [[medication]]"),
             ("take \"1 tablet\"", "take = \"1 tablet\""),
+            (
+                "once = 2026-04-30T24:00:00",
+                "write: once = 2026-04-30T08:00:00",
+            ),
+            ("nudge = [\"1 min\"", "write: nudge = [\"1 min\"]"),
+            ("take = { mon = \"1\"", "write: take = { mon = \"1\" }"),
+            ("days = \"mon\",", "write: days = \"mon\""),
+            ("note: \"x\"", "write: note = \"x\""),
         ] {
             let found = findings(text, |_| ());
             assert!(found[0].ends_with(help), "{text}: {found:#?}");

@@ -104,7 +104,9 @@ pub(in crate::plan) fn amount(text: &str) -> Reading<String> {
         .help("\"1 tablet\"; put explanations into `note`"));
     }
     let fields = plain.split('-').count();
+    // 2026-03-02 is a date.
     if fields > 2
+        && plain.find('-') != Some(4)
         && plain
             .split('-')
             .all(|field| leading(field).is_some_and(|l| l.rest.is_empty()))

@@ -205,6 +205,10 @@ fn how_often(words: &Words, text: &str) -> Option<Problem> {
         Week, Weekday,
     };
     let text = text.trim();
+    if matches!(text.to_lowercase().as_str(), "qod" | "eod" | "q.o.d.") {
+        let message = format!("`{text}` is an abbreviation that is often misread");
+        return Some(Problem::new(message).help("\"every 2 days\""));
+    }
     Some(match *words.kinds() {
         [EveryGap, N(n), unit @ (Week | Month)] => {
             let unit = if unit == Week { "周" } else { "个月" };
@@ -427,6 +431,14 @@ mod tests {
             ("每3个月一次", D::Months(3)),
             ("每月一次", D::Months(1)),
             ("each month", D::Months(1)),
+            ("alternate days", D::EveryDays(2)),
+            (
+                "fortnightly",
+                D::Weeks {
+                    every: 2,
+                    on: Weekdays::NONE,
+                },
+            ),
             ("每月1、15日", month_days(&[1, 15])),
             ("the last day of the month", month_days(&[31])),
             ("服药21天，停药7天", D::Cycle { on: 21, off: 7 }),
@@ -522,6 +534,9 @@ mod tests {
             "每3日",
             "一天一次",
             "一周一次",
+            "qod",
+            "biweekly",
+            "2026-03-02",
             "每隔一个月",
             "一周三次",
             "5 times a week",

@@ -70,7 +70,15 @@ pub(in crate::plan) fn single(text: &str) -> Reading<civil::Time> {
     let words = Words::of(text);
     match *words.kinds() {
         [Kind::Clock(hour, minute)] => clock(hour, minute),
-        _ => Err(explain(words.kinds(), text, &words)),
+        _ => {
+            let problem = explain(words.kinds(), text, &words);
+            let one = problem.help.as_deref().is_some_and(|help| help.len() == 7);
+            Err(if one {
+                problem
+            } else {
+                problem.help("\"08:00\"")
+            })
+        }
     }
 }
 
@@ -308,7 +316,9 @@ fn spoken(kinds: &[Kind]) -> Option<(u32, u32)> {
 fn other_notation(text: &str) -> Option<Problem> {
     let plain = normalise(text);
     let fields: Vec<&str> = plain.split(['-', ' ']).collect();
-    let is_scheme = (3..=4).contains(&fields.len())
+    // 2026-03-02 is a date.
+    let is_scheme = fields[0].len() < 4
+        && (3..=4).contains(&fields.len())
         && plain.contains('-')
         && fields
             .iter()

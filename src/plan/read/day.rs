@@ -51,6 +51,9 @@ impl Day {
 
 /// A distance from a meal; zero is allowed.
 fn minutes(value: &Value<'_>) -> Option<i32> {
+    if super::without_quotes(value, span::duration) {
+        return None;
+    }
     let text = value.text()?;
     let length = span::duration(text.get_ref())
         .map_err(|problem| refuse(value, problem))

@@ -135,7 +135,7 @@ impl Reader<'_> {
                         "{} is past the window, in which alone a nudge can be",
                         entry.written()
                     ),
-                    "write a longer `window` or an earlier nudge",
+                    "write: nudge = [\"15 min\"], or a longer `window`",
                 );
                 return None;
             }

@@ -119,7 +119,17 @@ impl Reader<'_> {
     /// A local date-time that the clocks skip is refused: nobody means a time that is not there.
     /// False where one was refused.
     fn exists(&self, value: &Value<'_>, at: civil::DateTime) -> bool {
-        let shown = self.zone.local(self.zone.instant(at));
+        // What a trip skips is no slip of the pen: it moves like the times of every day.
+        let day = crate::recurrence::Day::from(at.date());
+        let trips = self.zone.trips();
+        let trip = trips
+            .iter()
+            .find(|trip| trip.from <= day && day <= trip.until);
+        let name = trip.map_or(self.zone.name(), |trip| &trip.zone);
+        let Ok(zone) = Zone::get(name) else {
+            return true;
+        };
+        let shown = zone.local(zone.instant(at));
         if shown == at {
             return true;
         }
@@ -127,7 +137,7 @@ impl Reader<'_> {
             "there is no {} on {}: the clocks of {} skip it",
             at.strftime("%H:%M"),
             at.date(),
-            self.zone.name()
+            zone.name()
         );
         let instead = shown.strftime("%Y-%m-%dT%H:%M:%S");
         let help = if value.is_list_entry() {
@@ -158,7 +168,8 @@ fn refuse(value: &Value<'_>, problem: Problem) {
     match problem.help {
         // The help is a value to copy.
         Some(help) if help.starts_with('"') && !value.is_list_entry() => {
-            value.error_with_help(problem.message, format!("write: {} = {help}", value.key()));
+            let key = value.key_written();
+            value.error_with_help(problem.message, format!("write: {key} = {help}"));
         }
         Some(help) => value.error_with_help(problem.message, format!("write: {help}")),
         None => value.error(problem.message),
@@ -273,7 +284,10 @@ fn required_words(table: &Table<'_>, key: &str, example: &str) -> Option<String>
 
 /// A local date or date-time within what calendars of patients need, on a whole second.
 fn local_date(value: &Value<'_>) -> Option<LocalDate> {
-    let found = value.local_date()?;
+    sensible(value, value.local_date()?)
+}
+
+fn sensible(value: &Value<'_>, found: LocalDate) -> Option<LocalDate> {
     let (date, whole) = match found {
         LocalDate::Date(date) => (date, true),
         LocalDate::DateTime(at) => (at.date(), at.subsec_nanosecond() == 0),
@@ -298,7 +312,7 @@ fn local_date(value: &Value<'_>) -> Option<LocalDate> {
 
 /// A local date-time, with the limits of [`local_date`].
 fn local_date_time(value: &Value<'_>) -> Option<civil::DateTime> {
-    match local_date(value)? {
+    match sensible(value, value.local_date_like("2026-03-02T08:00:00")?)? {
         LocalDate::DateTime(at) => Some(at),
         LocalDate::Date(date) => {
             value.expected("a date with a time", Some(&format!("{date}T08:00:00")));

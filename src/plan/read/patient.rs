@@ -187,6 +187,10 @@ fn refuse_doubles(what: &str, tables: &[Table<'_>], name: &str) {
 
 /// An IANA zone by its name.
 pub(super) fn zone(value: &Value<'_>) -> Option<Zone> {
+    let shanghai = || Problem::new("").help("\"Asia/Shanghai\"");
+    if super::without_quotes(value, |text| Zone::get(text).map_err(|_| shanghai())) {
+        return None;
+    }
     let text = value.text()?.into_inner().trim();
     if let Ok(zone) = Zone::get(text) {
         return Some(zone);

@@ -74,6 +74,11 @@ fn help(line: &str, message: &str) -> String {
         }
     }
     if message.contains("invalid time")
+        && let Some(date) = nearest_date(value)
+    {
+        return under_key(&format!("{date}T08:00:00"));
+    }
+    if message.contains("invalid time")
         && let Some(time) = nearest_time(value)
     {
         return under_key(&format!("\"{time}\""));
@@ -91,6 +96,21 @@ fn help(line: &str, message: &str) -> String {
     }
     if value.starts_with('"') && !value.starts_with("\"\"\"") && value.matches('"').count() == 1 {
         return under_key(&format!("{value}\""));
+    }
+    if message.contains("unclosed array") && value.starts_with('[') {
+        return under_key(&format!("{value}]"));
+    }
+    if message.contains("unclosed inline table") && value.starts_with('{') {
+        return under_key(&format!("{value} }}"));
+    }
+    if let Some(whole) = value
+        .strip_suffix([',', ';'])
+        .filter(|whole| !whole.is_empty())
+    {
+        return under_key(whole.trim_end());
+    }
+    if let Some((key, value)) = line.split_once(':').filter(|_| !line.contains('=')) {
+        return format!("write: {} = {}", key.trim(), value.trim());
     }
     "a line is a key, `=` and a value, texts in quotes: take = \"1 tablet\"".to_owned()
 }

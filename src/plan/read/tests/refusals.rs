@@ -554,6 +554,10 @@ fn slips_of_the_pen_are_refused_with_a_line_to_copy() {
             "true",
             "5 `at` must be a text in quotes, not true or false … at = \"08:00\"",
         ),
+        (
+            "2026-03-02",
+            "5 `at` must be a text in quotes, not a date … at = \"08:00\"",
+        ),
         ("8:00", "5 invalid time … at = \"08:00\""),
     ] {
         cases.push((at(value), expected));
@@ -757,6 +761,14 @@ fn a_time_that_the_clocks_skip_is_refused_where_a_day_is_written_with_it() {
         let expected = format!("{line} {gap} | write: {key} = 2026-03-29T03:30:00");
         assert_eq!(errors(&berlin(&lines)), [expected]);
     }
+    // In a trip the clocks are those of its zone; what the trip itself skips is not refused.
+    let away = |until: &str| {
+        format!(
+            "name = \"x\"\n[[away]]\nfrom = 2026-03-25\nuntil = {until}\ntimezone = \"Europe/Berlin\"\n{medication}once = 2026-03-29T02:30:00\n"
+        )
+    };
+    assert_eq!(errors(&away("2026-03-30")).len(), 1);
+    assert!(errors(&away("2026-03-28")).is_empty());
     // One that comes twice is the first one, and a time of every day moves by itself.
     let twice = format!("{medication}once = 2026-10-25T02:30:00");
     let daily = format!("{medication}at = \"02:30\"");
