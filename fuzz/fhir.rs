@@ -201,20 +201,16 @@ fn dosage(choices: &mut Choices<'_>) -> Value {
         );
     }
     let mut dosage = json!({"timing": timing});
-    match choices.below(5) {
-        0 => {}
+    let unit = |value: Value, unit: &str| json!({"value": value, "unit": unit});
+    let dose = match choices.below(5) {
+        0 => json!([]),
         1 => {
-            dosage["doseAndRate"] = json!([{"doseRange": {"low": {"value": 1, "unit": "puff"}, "high": {"value": 2, "unit": "puff"}}}])
+            json!([{"doseRange": {"low": unit(json!(1), "puff"), "high": unit(json!(2), "puff")}}])
         }
-        2 => {
-            dosage["doseAndRate"] =
-                json!([{"doseQuantity": {"value": number(choices), "unit": "片"}}])
-        }
-        _ => {
-            dosage["doseAndRate"] =
-                json!([{"doseQuantity": {"value": 1 + choices.below(3), "unit": "tablet"}}])
-        }
-    }
+        2 => json!([{"doseQuantity": unit(number(choices), "片")}]),
+        _ => json!([{"doseQuantity": unit(json!(1 + choices.below(3)), "tablet")}]),
+    };
+    dosage["doseAndRate"] = dose;
     if choices.chance(1) {
         dosage["asNeededBoolean"] = json!(true);
     }

@@ -321,7 +321,7 @@ pub fn run(bytes: &[u8]) {
 fn built(choices: &mut Choices<'_>) -> String {
     let mut text = "name = \"王秀兰\"\n".to_owned();
     if choices.chance(10) {
-        text += &format!("timezone = \"{}\"\n", choices.pick(ZONES));
+        text += &["timezone = \"", choices.pick(ZONES), "\"\n"].concat();
     }
     if choices.chance(4) {
         text += "quiet_hours = \"21:30-07:00\"\n";
@@ -330,8 +330,12 @@ fn built(choices: &mut Choices<'_>) -> String {
         text += DAY;
     }
     for number in 0..=choices.below(3) {
-        let name = if choices.chance(15) { number } else { 0 };
-        text += &format!("[[medication]]\nname = \"M{name}\"\n");
+        let name = if choices.chance(15) {
+            ["A", "B", "C"][number]
+        } else {
+            "A"
+        };
+        text += &["[[medication]]\nname = \"", name, "\"\n"].concat();
         let form = choices.pick(FORMS);
         for &key in form {
             if choices.chance(15) {
@@ -349,7 +353,7 @@ fn built(choices: &mut Choices<'_>) -> String {
         text += choices.pick(OTHERS);
     }
     if choices.chance(4) {
-        text = mutated(text, choices);
+        text = mutated(&text, choices);
     }
     text
 }
@@ -360,7 +364,7 @@ fn line(key: &str, choices: &mut Choices<'_>) -> String {
         .map_or("1", |(_, values)| choices.pick(values))
         .to_owned();
     if choices.chance(2) {
-        value = mutated(value, choices);
+        value = mutated(&value, choices);
     }
     format!("{key} = {value}\n")
 }
@@ -372,13 +376,13 @@ fn broken(choices: &mut Choices<'_>) -> String {
         text.insert_str(0, "name = \"x\"\n");
     }
     for _ in 0..=choices.below(4) {
-        text = mutated(text, choices);
+        text = mutated(&text, choices);
     }
     text
 }
 
 /// The text with a few bytes replaced by a piece.
-fn mutated(text: String, choices: &mut Choices<'_>) -> String {
+fn mutated(text: &str, choices: &mut Choices<'_>) -> String {
     let boundary = |mut at: usize| {
         while !text.is_char_boundary(at) {
             at -= 1;

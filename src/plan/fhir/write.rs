@@ -9,8 +9,11 @@
 mod form;
 mod joined;
 
-use super::{Course, End, Moment, Names, Request, Terms, WhenNeeded, document::PatientName};
+use super::{
+    Course, End, Moment, Names, Pattern, Request, Terms, WhenNeeded, document::PatientName,
+};
 use crate::plan::{self, Day, Defaults, Language, Zone, diagnostic::Source};
+use crate::recurrence::Weekdays;
 use jiff::{Timestamp, civil};
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -130,9 +133,9 @@ pub fn write(subject: &Subject, requests: &[Request], terms: &Terms) -> Written 
                         items.push(noted(item, course.note.as_deref(), &course.dose));
                     }
                 }
-                None => written.lost.push(format!(
-                    "{place}: no plan says exactly this; it is left out"
-                )),
+                None => written
+                    .lost
+                    .push(format!("{place}: {}; it is left out", no_form(course))),
             }
         }
         for needed in &request.needed {
@@ -185,6 +188,19 @@ pub fn write(subject: &Subject, requests: &[Request], terms: &Terms) -> Written 
         }
     }
     written
+}
+
+/// Why no plan says what a course means.
+fn no_form(course: &Course) -> &'static str {
+    match &course.pattern {
+        Pattern::Elapsed { weekdays, .. } if *weekdays != Weekdays::ALL => {
+            "days of the week with a period in hours or minutes have no form in a plan"
+        }
+        Pattern::Elapsed { every, .. } if every % 60 != 0 => {
+            "a period that is no whole number of minutes has no form in a plan"
+        }
+        _ => "no plan says exactly this",
+    }
 }
 
 fn head(subject: &Subject, zone: &Zone) -> String {

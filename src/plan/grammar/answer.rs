@@ -254,11 +254,21 @@ pub(in crate::plan) fn alert_if(text: &str, answer: &AnswerType) -> Read<AlertIf
             number(rest.trim_start()).ok_or_else(wrong)?
         }
     };
-    let value = milli(value);
-    let rest = rest.trim();
+    limit(form, reading, milli(value), rest.trim(), answer).unwrap_or_else(|| Err(wrong()))
+}
+
+/// The condition with its limit in thousandths; `None` where what stands behind it is not
+/// understood.
+fn limit(
+    form: Form,
+    reading: Reading,
+    value: i64,
+    rest: &str,
+    answer: &AnswerType,
+) -> Option<Read<AlertIf>> {
     if matches!(form, Form::Over | Form::Under) {
         if !rest.is_empty() {
-            return Err(wrong());
+            return None;
         }
         let beyond = |(least, most): (i64, i64)| {
             if form == Form::Over {
@@ -268,30 +278,31 @@ pub(in crate::plan) fn alert_if(text: &str, answer: &AnswerType) -> Read<AlertIf
             }
         };
         if limits(answer).is_some_and(beyond) {
-            return Err(no_answer(answer));
+            return Some(Err(no_answer(answer)));
         }
-        return Ok(if form == Form::Over {
+        return Some(Ok(if form == Form::Over {
             AlertIf::Over(reading, value)
         } else {
             AlertIf::Under(reading, value)
-        });
+        }));
     }
     let time = rest
         .strip_prefix("in ")
-        .or_else(|| rest.strip_suffix('内'))
-        .ok_or_else(wrong)?;
-    let time = span::positive_duration(time)?;
-    if value <= 0 {
-        return Err(Problem::new("a change of zero is no change").help("\"up 2 in 3 days\""));
-    }
-    if limits(answer).is_some_and(|(least, most)| value > most - least) {
-        return Err(Problem::new("no two answers are so far apart").help("\"up 2 in 3 days\""));
-    }
-    Ok(if form == Form::Up {
-        AlertIf::Up(reading, value, time)
-    } else {
-        AlertIf::Down(reading, value, time)
-    })
+        .or_else(|| rest.strip_suffix('内'))?;
+    Some(span::positive_duration(time).and_then(|time| {
+        let problem = if value <= 0 {
+            "a change of zero is no change"
+        } else if limits(answer).is_some_and(|(least, most)| value > most - least) {
+            "no two answers are so far apart"
+        } else {
+            return Ok(if form == Form::Up {
+                AlertIf::Up(reading, value, time)
+            } else {
+                AlertIf::Down(reading, value, time)
+            });
+        };
+        Err(Problem::new(problem).help("\"up 2 in 3 days\""))
+    }))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -108,7 +108,7 @@ fn latin(text: &str) -> Option<Problem> {
             .filter(|hours| (1..=72).contains(hours))?;
         if plain.ends_with('d') {
             format!("days = \"every {hours} days\" and at = \"08:00\"")
-        } else if hours % 24 == 0 {
+        } else if hours.is_multiple_of(24) {
             format!("days = \"every {} days\" and at = \"08:00\"", hours / 24)
         } else {
             format!("\"{hours} hours\"")

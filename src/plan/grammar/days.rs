@@ -108,21 +108,21 @@ fn every(words: &Words, text: &str) -> Option<Reading<DaysWord>> {
         [N(n @ 2..), Day, Once] | [Every, N(n @ 2..), Day, Once] => {
             in_range(n, 366, "days").map(DaysWord::EveryDays)
         }
-        [N(n @ 2..), Week, Once] | [Every, N(n @ 2..), Week, Once] => weeks(n, None),
         [N(n), Month, Once] | [Every, N(n), Month, Once] => {
             in_range(n, 120, "months").map(DaysWord::Months)
         }
-        [Every, Month, Once] => Ok(DaysWord::Months(1)),
         [Every, Other, Day] => Ok(DaysWord::EveryDays(2)),
         [Every, Week] => weeks(1, None),
         [Every, Other, Week] => weeks(2, None),
-        [Every, N(n), Week] => weeks(n, None),
+        [Every, N(n), Week] | [N(n @ 2..), Week, Once] | [Every, N(n @ 2..), Week, Once] => {
+            weeks(n, None)
+        }
         [Every, Week, On | Of, ref rest @ ..] => weeks(1, Some(rest)),
         [Every, Other, Week, On | Of, ref rest @ ..] => weeks(2, Some(rest)),
         [Every, N(n), Week, On | Of, ref rest @ ..] | [Every, N(n), Week, ref rest @ ..] => {
             weeks(n, Some(rest))
         }
-        [Every, Month] => Ok(DaysWord::Months(1)),
+        [Every, Month] | [Every, Month, Once] => Ok(DaysWord::Months(1)),
         [Every, Other, Month] => Ok(DaysWord::Months(2)),
         [Every, N(n), Month] => in_range(n, 120, "months").map(DaysWord::Months),
         [Every, Year] | [Every, N(1), Year] => Ok(DaysWord::Months(12)),
@@ -399,6 +399,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "tables of cases are long")]
     fn days_are_read_in_both_languages() {
         use DaysWord as D;
         let month_days = |days: &[u8]| {

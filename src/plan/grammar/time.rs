@@ -68,18 +68,16 @@ pub(in crate::plan) fn single(text: &str) -> Reading<civil::Time> {
         return Err(problem);
     }
     let words = Words::of(text);
-    match *words.kinds() {
-        [Kind::Clock(hour, minute)] => clock(hour, minute),
-        _ => {
-            let problem = explain(words.kinds(), text, &words);
-            let one = problem.help.as_deref().is_some_and(|help| help.len() == 7);
-            Err(if one {
-                problem
-            } else {
-                problem.help("\"08:00\"")
-            })
-        }
+    if let [Kind::Clock(hour, minute)] = *words.kinds() {
+        return clock(hour, minute);
     }
+    let problem = explain(words.kinds(), text, &words);
+    let one = problem.help.as_deref().is_some_and(|help| help.len() == 7);
+    Err(if one {
+        problem
+    } else {
+        problem.help("\"08:00\"")
+    })
 }
 
 /// Half an hour and its like as minutes.
@@ -305,8 +303,9 @@ fn spoken(kinds: &[Kind]) -> Option<(u32, u32)> {
     let (hour, minute) = match *kinds {
         [N(hour)] | [N(hour), OClock] => (hour, 0),
         [N(hour), OClock, Thousandths(500)] => (hour, 30),
-        [N(hour), OClock, N(minute)] | [N(hour), OClock, N(minute), Minute] => (hour, minute),
-        [Clock(hour, minute)] => (hour, minute),
+        [N(hour), OClock, N(minute)]
+        | [N(hour), OClock, N(minute), Minute]
+        | [Clock(hour, minute)] => (hour, minute),
         _ => return None,
     };
     (hour < 24 && minute < 60).then_some((hour, minute))
