@@ -20,113 +20,23 @@
 //! assert_eq!(places, ["a.toml:1:8", "a.toml:3:1"]);
 //! ```
 
+mod findings;
 mod names;
 mod syntax;
 
 use super::diagnostic::{Diagnostic, Source};
+use findings::FINDINGS_MAX;
+pub use findings::Findings;
 use jiff::civil;
 pub use names::nearest;
 pub use serde_spanned::Spanned;
-use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
-/// Errors, and warnings, kept of one text; the rest is counted, not listed.
-const FINDINGS_MAX: usize = 100;
 /// A longer value is not repeated in a help.
 const REPEATED_MAX: usize = 60;
-
-/// What was found while a text was read.
-///
-/// Shared by all values of a document, hence the inner mutability.
-#[derive(Debug)]
-pub struct Findings {
-    source: Arc<Source>,
-    list: RefCell<Vec<Diagnostic>>,
-    left_out: Cell<usize>,
-}
-
-impl Findings {
-    /// None yet.
-    #[must_use]
-    pub fn new(source: &Arc<Source>) -> Self {
-        Self {
-            source: Arc::clone(source),
-            list: RefCell::new(Vec::new()),
-            left_out: Cell::new(0),
-        }
-    }
-
-    /// The text that is read.
-    #[must_use]
-    pub fn source(&self) -> &Arc<Source> {
-        &self.source
-    }
-
-    /// Notes a refusal.
-    pub fn error(&self, span: Range<usize>, message: impl Into<String>) {
-        self.push(Diagnostic::error(&self.source, span, message));
-    }
-
-    /// Notes a refusal and what would be right.
-    pub fn error_with_help(
-        &self,
-        span: Range<usize>,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
-        self.push(Diagnostic::error(&self.source, span, message).with_help(help));
-    }
-
-    /// Notes a doubt.
-    pub fn warning(&self, span: Range<usize>, message: impl Into<String>) {
-        self.push(Diagnostic::warning(&self.source, span, message));
-    }
-
-    /// Notes a finding.
-    pub fn push(&self, diagnostic: Diagnostic) {
-        let mut list = self.list.borrow_mut();
-        let alike = |listed: &&Diagnostic| listed.severity() == diagnostic.severity();
-        if list.iter().filter(alike).count() < FINDINGS_MAX {
-            list.push(diagnostic);
-        } else {
-            self.left_out.set(self.left_out.get() + 1);
-        }
-    }
-
-    /// How many refusals were found so far.
-    #[must_use]
-    pub fn errors(&self) -> usize {
-        let listed = self.list.borrow();
-        listed.iter().filter(|found| found.is_error()).count() + self.left_out.get()
-    }
-
-    /// True once something was refused.
-    #[must_use]
-    pub fn has_errors(&self) -> bool {
-        self.list.borrow().iter().any(Diagnostic::is_error)
-    }
-
-    /// All of them, in the order of the text.
-    #[must_use]
-    pub fn into_list(self) -> Vec<Diagnostic> {
-        let mut list = self.list.into_inner();
-        list.sort_by_cached_key(Diagnostic::sort_key);
-        let left_out = self.left_out.get();
-        if left_out > 0 {
-            let end = self.source.text().len();
-            let message = format!("{left_out} more findings are not shown");
-            list.push(if list.iter().any(Diagnostic::is_error) {
-                Diagnostic::error(&self.source, end..end, message)
-            } else {
-                Diagnostic::warning(&self.source, end..end, message)
-            });
-        }
-        list
-    }
-}
 
 /// A TOML text, parsed.
 #[derive(Debug)]
@@ -154,7 +64,7 @@ impl<'s> Document<'s> {
             }
             if lines.len() == FINDINGS_MAX {
                 // To find the line of each of a million would take a day.
-                findings.left_out.set(errors.len() - FINDINGS_MAX);
+                findings.leave_out(errors.len() - FINDINGS_MAX);
                 break;
             }
             let span = error.span().unwrap_or(0..0);
@@ -437,7 +347,7 @@ impl<'a> Value<'a> {
     /// The value as it is written, quotes included.
     #[must_use]
     pub fn written(&self) -> &'a str {
-        self.findings.source.slice(self.span())
+        self.findings.source().slice(self.span())
     }
 
     /// Where findings are noted.
@@ -461,7 +371,7 @@ impl<'a> Value<'a> {
     /// The key as it is written, quotes included.
     #[must_use]
     pub fn key_written(&self) -> &'a str {
-        self.findings.source.slice(self.key_span())
+        self.findings.source().slice(self.key_span())
     }
 
     /// The line with another key before the value: one that can be copied.
@@ -545,7 +455,7 @@ impl<'a> Value<'a> {
             self.key(),
             self.kind()
         );
-        let finding = Diagnostic::error(&self.findings.source, self.place(), message);
+        let finding = Diagnostic::error(self.findings.source(), self.place(), message);
         self.findings.push(match example {
             Some(example) if self.in_list => finding.with_help(format!("write: {example}")),
             Some(example) => {
