@@ -346,6 +346,15 @@ async fn an_outcome_that_stays_unknown_is_in_doubt_after_eight_minutes_and_not_s
         .filter(|attempt| attempt.touser == "o-doubt")
         .count();
     assert_eq!(again, tries.len());
+    let check = eventually("the doubt in health", async || {
+        let check = daemon.health().await["checks"]["messages:in_doubt"][0].clone();
+        (check["observedValue"] == 1).then_some(check)
+    })
+    .await;
+    assert_eq!(check["status"], "warn", "{check}");
+    let output = world.cli(&["status"]).await;
+    let said = String::from_utf8(output.stdout).expect("a summary is UTF-8");
+    assert!(said.contains("1 message in doubt"), "{said}");
     assert_eq!(
         world.sandbox.inbox("o-doubt").len(),
         1,
