@@ -101,14 +101,13 @@ impl Shared {
             self.vitals.clock_stepped(step);
         }
         if findings.turned {
-            match doubt {
-                Some(doubt) => {
-                    tracing::error!(
-                        reason = doubt.reason(),
-                        "the clock is not to be believed: sending is held"
-                    );
-                }
-                None => tracing::warn!("the clock is plausible again: sending goes on"),
+            if let Some(doubt) = doubt {
+                tracing::error!(
+                    reason = doubt.reason(),
+                    "the clock is not to be believed: sending is held"
+                );
+            } else {
+                tracing::warn!("the clock is plausible again: sending goes on");
             }
             self.vitals.hold_for_clock(doubt);
             self.metrics.held_for_clock(doubt.is_some());
