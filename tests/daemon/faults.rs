@@ -507,7 +507,8 @@ async fn a_token_that_comes_after_the_window_sends_nothing_any_more() {
     world
         .sandbox
         .set_faults(Faults::none().on_token(move |_| Fault::Delay(slow)));
-    world.clock.set("2026-03-24T07:59:30+08:00", 600);
+    // The plan comes into force before eight also on a slow machine.
+    world.clock.set("2026-03-24T07:00:00+08:00", 600);
     let daemon = world.start().await;
     let dose = eventually("the dose's end", async || {
         let history = world.history().await;
