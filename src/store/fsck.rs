@@ -362,7 +362,7 @@ impl Examination {
             let length = match name.value() {
                 "schema" => Some(4),
                 "id_key" => Some(32),
-                "last_seen" | "set_back_from" => Some(8),
+                "last_seen" | "set_back_from" | "accepted_at" => Some(8),
                 _ => None,
             };
             if length.is_some_and(|length| value.value().len() != length) {

@@ -669,6 +669,9 @@ pub(super) const ENDPOINTS: &str = "endpoints";
 /// The row of `meta` with the latest wall clock that was believed, ms.
 const LAST_SEEN: &str = "last_seen";
 
+/// The row of `meta` with the clock that a person took as right last, ms.
+const ACCEPTED_AT: &str = "accepted_at";
+
 /// The row of `meta` with what both clocks showed.
 const CLOCK_MARK: &str = "clock_mark";
 
@@ -743,6 +746,22 @@ impl Store {
     /// The read failed.
     pub async fn last_seen(&self) -> Result<Option<Timestamp>, StoreError> {
         self.instant(LAST_SEEN).await
+    }
+
+    /// Notes that a person took the clock, which shows `now`, as right.
+    ///
+    /// # Errors
+    /// The transaction failed.
+    pub async fn note_accepted(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.note_instant(now, ACCEPTED_AT, now).await
+    }
+
+    /// When a person took the clock as right last, by that clock.
+    ///
+    /// # Errors
+    /// The read failed.
+    pub async fn accepted_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.instant(ACCEPTED_AT).await
     }
 
     /// See [`Store::note_set_back`].

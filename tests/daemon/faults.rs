@@ -197,7 +197,7 @@ async fn a_spent_quota_holds_everybody_and_ends_as_throttled() {
     world
         .sandbox
         .set_faults(Faults::none().on_send(|_, _| Fault::Errcode(45009)));
-    world.clock.set("2026-03-24T07:59:00+08:00", 20);
+    world.clock.set("2026-03-24T07:58:00+08:00", 20);
     let daemon = world.start().await;
     let history = eventually("the doses' end", async || {
         let history = history_by_patient(&world).await;
@@ -230,7 +230,7 @@ async fn an_api_that_is_down_for_a_whole_window_ends_as_expired_and_later_doses_
         world.patient(&format!("d{n}"), "王秀兰", &[("二甲双胍", keys)]);
     }
     world.sandbox.close().await;
-    world.clock.set("2026-03-24T07:59:30+08:00", 60);
+    world.clock.set("2026-03-24T07:55:00+08:00", 60);
     let daemon = world.start().await;
     eventually("the first doses' end", async || {
         let history = world.history().await;
@@ -263,7 +263,7 @@ async fn an_api_that_comes_back_within_the_window_gets_every_reminder_once() {
     let world = World::new().await;
     world.crowd(50);
     world.sandbox.close().await;
-    world.clock.set("2026-03-24T07:59:30+08:00", 30);
+    world.clock.set("2026-03-24T07:57:30+08:00", 30);
     let daemon = world.start().await;
     eventually("failed sends", async || {
         let metrics = daemon.metrics().await;
@@ -311,7 +311,7 @@ async fn an_outcome_that_stays_unknown_is_in_doubt_after_eight_minutes_and_not_s
             Fault::None
         }
     }));
-    world.clock.set("2026-03-24T07:59:30+08:00", 60);
+    world.clock.set("2026-03-24T07:55:00+08:00", 60);
     let daemon = world.start().await;
     eventually("the doubt", async || {
         let history = history_by_patient(&world).await;
@@ -404,7 +404,7 @@ async fn a_token_that_is_dead_before_the_burst_is_refreshed_once_for_all() {
         "王秀兰",
         &[("二甲双胍", "take = \"1片\"\nat = \"07:59\"")],
     );
-    world.clock.set("2026-03-24T07:58:57+08:00", 10);
+    world.clock.set("2026-03-24T07:58:15+08:00", 10);
     let daemon = world.start().await;
     assert!(
         world
@@ -432,7 +432,7 @@ async fn a_token_that_expires_in_mid_run_costs_one_refresh_and_no_message() {
     let world = World::new().await;
     let keys = "take = \"1片\"\nat = \"08:00, 09:30, 11:00, 12:30\"";
     world.patient("day", "王秀兰", &[("二甲双胍", keys)]);
-    world.clock.set("2026-03-24T07:59:00+08:00", 600);
+    world.clock.set("2026-03-24T07:10:00+08:00", 600);
     let daemon = world.start().await;
     assert!(
         world
