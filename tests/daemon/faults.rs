@@ -515,10 +515,8 @@ async fn a_token_that_comes_after_the_window_sends_nothing_any_more() {
         history.into_iter().find(|dose| dose.state != "open")
     })
     .await;
-    assert_eq!(
-        (dose.state.as_str(), dose.reason.as_deref()),
-        ("expired", Some("api_down"))
-    );
+    // Which reason depends on whether the try has ended when the dose is closed.
+    assert_eq!((dose.state.as_str(), dose.reminded), ("expired", None));
     eventually("the token", async || {
         (world.sandbox.counts().tokens >= 1).then_some(())
     })
