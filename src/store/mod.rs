@@ -13,6 +13,7 @@ mod fire;
 mod fsck;
 mod jobs;
 mod ledger;
+mod notes;
 mod open;
 mod patient;
 mod read;
