@@ -378,8 +378,9 @@ impl Planner {
                 let _ = self.dispatcher.send(Notice::Queued(applied.queued));
             }
         }
-        self.bell.notify_one();
         self.report(&reloaded, unknown > 0).await?;
+        // The scheduler waits for the first plans to be in force.
+        self.bell.notify_one();
         Ok(reloaded)
     }
 

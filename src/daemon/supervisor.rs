@@ -166,7 +166,9 @@ pub async fn run(config: Config, options: Options, control: Control) -> Result<(
     let vitals = Arc::new(Vitals::default());
     let shared = Arc::new(Shared::new(clock, store, vitals, metrics, outlet));
     // Before anybody looks at the time: by a clock in doubt nothing is decided.
-    timekeeper::begin(&shared).await;
+    timekeeper::begin(&shared)
+        .await
+        .map_err(|_| DaemonError::StoreLost)?;
     // The hour's ceiling depends on it from the first message on.
     if let Ok(plans) = shared.store.count_plans().await {
         let active = usize::try_from(plans).unwrap_or(usize::MAX);

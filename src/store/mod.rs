@@ -17,6 +17,7 @@ mod fsck;
 mod in_force;
 mod jobs;
 mod ledger;
+mod notes;
 mod open;
 mod patient;
 mod read;
