@@ -103,7 +103,8 @@ def main():
             failed.append(name)
 
     def one(name):
-        directory = work / name
+        # Short: the path of a socket has room for a hundred bytes.
+        directory = work / str(names.index(name))
         directory.mkdir()
         result = start(name, options, directory)
         if not options.keep:

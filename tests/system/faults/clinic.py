@@ -108,6 +108,7 @@ class Daemon:
         self.ready_file = directory / f"ready-{number}.json"
         self.log_file = directory / f"log-{number}"
         self.began = time.monotonic()
+        self.tracer = command[0] == "strace"
         with open(self.log_file, "wb") as log:
             self.process = subprocess.Popen(
                 [*command, "--ready-file", str(self.ready_file)],
@@ -162,21 +163,32 @@ class Daemon:
 
     def status(self, field):
         """A field of /proc/PID/status in kB."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+        for line in Path(f"/proc/{self.pid()}/status").read_text().splitlines():
             if line.startswith(f"{field}:"):
                 return int(line.split()[1])
         raise AssertionError(f"no {field}")
 
+    def pid(self):
+        """Of the daemon itself, where a tracer was started around it."""
+        if self.tracer:
+            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+            for child in children.read_text().split():
+                return int(child)
+        return self.process.pid
+
     def signal(self, number):
-        self.process.send_signal(number)
+        try:
+            os.kill(self.pid(), number)
+        except (ProcessLookupError, FileNotFoundError):
+            pass
 
     def kill(self):
-        self.process.kill()
+        self.signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self, seconds=20):
         """SIGTERM, and what it ended with."""
-        self.process.terminate()
+        self.signal(signal.SIGTERM)
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -339,8 +351,8 @@ class Clinic:
             capture_output=True, text=True, cwd=self.directory,
             env=self.environment(environment), timeout=120)
 
-    def history(self, *arguments):
-        output = self.cli("history", "--json", *arguments)
+    def history(self, *arguments, environment=None):
+        output = self.cli("history", "--json", *arguments, environment=environment)
         assert output.returncode == 0, f"history: {output.returncode} {output.stderr}"
         return [json.loads(line) for line in output.stdout.splitlines()]
 
