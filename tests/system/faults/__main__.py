@@ -67,7 +67,7 @@ def main():
     parser.add_argument("--dosed", required=True)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--keep", action="store_true", help="keep the directories")
     parser.add_argument("--conduct")
     parser.add_argument("--directory")

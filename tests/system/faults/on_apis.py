@@ -33,7 +33,7 @@ def inversions(order):
 
 @scenario(seconds=300)
 def an_outage_then_a_limit_keep_order_deadlines_and_doubt_apart(stage):
-    speed = 2 if stage.long else 5
+    speed = 2 if stage.long else 8
     clinic = stage.clinic(START - 3600)
     groups = {"c": 200, "s": 40, "a": 1000, "b": 1000, "d": 760}
     for kind, count in groups.items():
@@ -44,7 +44,8 @@ def an_outage_then_a_limit_keep_order_deadlines_and_doubt_apart(stage):
             clinic.plan(patient, [("二甲双胍", f'{critical}at = "08:00"\nwindow = "{window} min"')])
             clinic.expect(patient, "二甲双胍", START, window * 60)
     clinic.start(seconds=90).stop()
-    clinic.set_clock(START - 4 * speed, speed)
+    # So many plans take some seconds to be read.
+    clinic.set_clock(START - 12 * speed, speed)
     clinic.order(limit=LIMIT, daily_limit=100_000, faults=[
         {"from": START - 60, "until": START + OUTAGE, "errcode": -1}])
     daemon = clinic.start(seconds=90)
