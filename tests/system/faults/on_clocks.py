@@ -347,11 +347,6 @@ def a_held_clock_is_released_by_the_kernels_word(stage):
     stage.figure(str(judge(world.clinic, history, timely=False)))
 
 
-CHANGES = {
-    # Local midnight of the night, zone.
-    "Europe/Berlin": ["2026-03-29", "2026-10-25"],
-    "America/New_York": ["2026-03-08", "2026-11-01"],
-}
 SLOTS = ["00:30", "01:30", "02:30", "03:30", "04:30"]
 WINDOW_MINUTES = 55
 
@@ -404,15 +399,21 @@ def change_of_clocks(stage, zone, night):
                  f"patient; {judgement}")
 
 
-def register_changes():
-    for zone, nights in CHANGES.items():
-        for season, night in zip(("spring", "autumn"), nights):
-            city = zone.rpartition("/")[2].lower()
-
-            def play(stage, zone=zone, night=night):
-                change_of_clocks(stage, zone, night)
-            play.__name__ = f"the_night_of_{season}s_change_in_{city}_has_each_dose_once"
-            scenario(needs=("faketime",))(play)
+@scenario(needs=("faketime",))
+def the_night_of_springs_change_in_berlin_has_each_dose_once(stage):
+    change_of_clocks(stage, "Europe/Berlin", "2026-03-29")
 
 
-register_changes()
+@scenario(needs=("faketime",))
+def the_night_of_autumns_change_in_berlin_has_each_dose_once(stage):
+    change_of_clocks(stage, "Europe/Berlin", "2026-10-25")
+
+
+@scenario(needs=("faketime",))
+def the_night_of_springs_change_in_new_york_has_each_dose_once(stage):
+    change_of_clocks(stage, "America/New_York", "2026-03-08")
+
+
+@scenario(needs=("faketime",))
+def the_night_of_autumns_change_in_new_york_has_each_dose_once(stage):
+    change_of_clocks(stage, "America/New_York", "2026-11-01")
