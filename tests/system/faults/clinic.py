@@ -176,6 +176,16 @@ class Daemon:
                 return int(child)
         return self.process.pid
 
+    def waited_for_a_processor(self):
+        """Seconds for which the machine had no processor for a thread that was ready to run."""
+        waits = [0.0]
+        for task in Path(f"/proc/{self.pid()}/task").iterdir():
+            try:
+                waits.append(int((task / "schedstat").read_text().split()[1]) / 1e9)
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # a thread that has just ended
+        return max(waits)
+
     def signal(self, number):
         try:
             os.kill(self.pid(), number)

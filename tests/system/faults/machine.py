@@ -18,6 +18,7 @@ PACKAGES = {
     "mkfs.ext4": "e2fsprogs",
     "mkfs.xfs": "xfsprogs",
     "strace": "strace",
+    "timedatectl": "systemd",
     "xfs_io": "xfsprogs",
 }
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import machine
 from clinic import shown, wait_for
 from judge import judge
 from scenario import scenario
@@ -66,6 +67,23 @@ def kernel_says(synchronised):
             "-e", f"inject=adjtimex,clock_adjtime:retval={code}"]
 
 
+TIMEDATECTL = """\
+#!/bin/sh
+# What timedated would say of the kernel's clock.
+offset=$(cut -d. -f1 '{clock}')
+echo "NTPSynchronized=$(cat '{word}')"
+date -u -d "@$(($(date +%s) + ${{offset#+}}))" '+TimeUSec=%a %Y-%m-%d %H:%M:%S UTC'
+"""
+
+
+def timedated_says(word, fake):
+    """In this scenario's mounts `timedatectl` passes on the kernel's word, which is in a file."""
+    script = fake.file.with_name("timedatectl")
+    script.write_text(TIMEDATECTL.format(clock=fake.file, word=word))
+    script.chmod(0o755)
+    machine.run("mount", "--bind", script, machine.find("timedatectl"))
+
+
 class Played:
     """A clinic whose daemon runs on a fake clock."""
 
@@ -104,6 +122,8 @@ class Played:
 
     def wait_told(self, patient, count=1):
         wait_for(f"{patient} is told {count} times", lambda: self.told(patient) >= count, 15)
+        # A step while an answer is under way is for the simulation.
+        self.clinic.drained(self.daemon)
 
     def held(self):
         """Whether sending is held for the clock; health and readiness agree on it."""
@@ -321,9 +341,12 @@ def a_held_clock_is_released_by_dosed_clock_accept(stage):
     stage.figure(str(judge(world.clinic, history, timely=False)))
 
 
-@scenario(needs=("faketime", "strace"))
+@scenario(root=True, needs=("faketime", "strace", "timedatectl"))
 def a_held_clock_is_released_by_the_kernels_word(stage):
     world = Played(stage, shown("2026-03-24T07:59:57"))
+    word = world.clinic.directory / "synchronised"
+    word.write_text("no\n")
+    timedated_says(word, world.fake)
     world.dose("first", "08:00", 30, "2026-03-24T08:00:00", 41)
     world.start()
     world.wait_told("first")
@@ -338,8 +361,9 @@ def a_held_clock_is_released_by_the_kernels_word(stage):
     world.kill()
     # The same start on a machine whose kernel says that its clock is synchronised.
     world.synchronised = True
+    word.write_text("yes\n")
     world.start()
-    world.wait_held(False)
+    wait_for("the kernel's word releases", lambda: not world.held(), 75, 0.2)
     world.wait_told("first", 2)
     world.stop()
     history = world.history()

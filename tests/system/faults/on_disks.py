@@ -62,6 +62,8 @@ def watch_readiness(unit, seconds, begin):
 def trouble_from_minute_2_to_7(stage, clinic, speed, begin, end, wrapper=(), environment=None):
     """Doses fall due in each of nine minutes; from the second to the seventh the disk is in
     trouble. All that could be reminded of is, the rest expired; nobody lends a hand."""
+    clinic.start().stop()
+    clinic.set_clock(START + 0.5 * MINUTE, speed)
     unit = Unit(lambda: clinic.spawn(wrapper, environment))
     stage.callback(lambda: unit.ending.set())
     unit.ready()
@@ -97,10 +99,9 @@ def a_full_disk_holds_sending_until_there_is_room(stage):
     disk = stage.directory / "disk"
     disk.mkdir()
     machine.run("mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk)
-    clinic = stage.clinic(START - 600, speed=speed, store=disk / "dosed.redb")
+    clinic = stage.clinic(START - 600, store=disk / "dosed.redb")
     clinic.configure(admin=stage.directory / "dosed.sock")
     doses_each_minute(clinic, 9, 20)
-    clinic.set_clock(START + 0.5 * MINUTE, speed)
     filler = disk / "filler"
 
     def fill(_):
@@ -128,9 +129,8 @@ def fiu(command, daemon, prefix):
 
 def erring(stage, errno):
     speed = 20
-    clinic = stage.clinic(START - 600, speed=speed)
+    clinic = stage.clinic(START - 600)
     doses_each_minute(clinic, 9, 20)
-    clinic.set_clock(START + 0.5 * MINUTE, speed)
     prefix = str(stage.directory / "fiu")
     points = ("posix/io/rw/pwrite", "posix/io/sync/fdatasync", "posix/io/sync/fsync")
     # fiu-run gives its control pipes the number of the process that it starts.
@@ -183,10 +183,9 @@ def a_file_system_that_turns_read_only_and_comes_back_loses_nothing(stage):
     disk.mkdir()
     machine.run("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", disk)
     stage.enter_context(machine.mounted("ext4", disk, image, 64, options))
-    clinic = stage.clinic(START - 600, speed=speed, store=disk / "dosed.redb")
+    clinic = stage.clinic(START - 600, store=disk / "dosed.redb")
     clinic.configure(admin=stage.directory / "dosed.sock")
     doses_each_minute(clinic, 9, 20)
-    clinic.set_clock(START + 0.5 * MINUTE, speed)
 
     def begin(_):
         if os.statvfs(disk).f_flag & os.ST_RDONLY:
