@@ -26,9 +26,13 @@ fn every_test_that_the_guarantees_name_exists() {
     texts(&root.join("tests"), &mut sources);
     // What a function's name is followed by, in Rust and Python and in the shell.
     let is_there = |name: &str| {
-        [format!("fn {name}("), format!("def {name}("), format!("\n{name}() {{")]
-            .iter()
-            .any(|definition| sources.contains(definition.as_str()))
+        [
+            format!("fn {name}("),
+            format!("def {name}("),
+            format!("\n{name}() {{"),
+        ]
+        .iter()
+        .any(|definition| sources.contains(definition.as_str()))
     };
     let named: BTreeSet<&str> = page
         .split('`')

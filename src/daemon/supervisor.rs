@@ -135,7 +135,9 @@ pub async fn run(config: Config, options: Options, control: Control) -> Result<(
     let clock = Arc::clone(&options.clock);
     let metrics = Arc::new(Metrics::new(clock.now().as_millisecond() as f64 / 1e3));
     let outlet = outlet(&config, &metrics)?;
-    let store = open_store(&config, &metrics, &control).await?;
+    let Some(store) = open_store(&config, &metrics, &control).await? else {
+        return Ok(());
+    };
     let listeners = Listeners::bind(&config).await?;
     let vitals = Arc::new(Vitals::default());
     let shared = Arc::new(Shared::new(clock, store, vitals, metrics, outlet));
@@ -151,18 +153,18 @@ pub async fn run(config: Config, options: Options, control: Control) -> Result<(
     ended
 }
 
-/// Opens the store, and waits a while for a disk that fails.
+/// Opens the store, and waits a while for a disk that fails. `None`: it was asked to end meanwhile.
 async fn open_store(
     config: &Config,
     metrics: &Arc<Metrics>,
     control: &Control,
-) -> Result<Store, DaemonError> {
+) -> Result<Option<Store>, DaemonError> {
     let began = Instant::now();
     let mut waits = false;
     loop {
         match try_to_open_store(config, metrics).await {
             Err(DaemonError::Store(error @ OpenError::Disk { .. }))
-                if began.elapsed() < DISK_PATIENCE && !control.stop.is_cancelled() =>
+                if began.elapsed() < DISK_PATIENCE =>
             {
                 if !std::mem::replace(&mut waits, true) {
                     tracing::error!(%error, "the store's disk is waited for");
@@ -171,10 +173,10 @@ async fn open_store(
                 ask_for_more_time();
                 tokio::select! {
                     () = tokio::time::sleep(DISK_PAUSE) => {}
-                    () = control.stop.cancelled() => {}
+                    () = control.stop.cancelled() => return Ok(None),
                 }
             }
-            opened => return opened,
+            opened => return opened.map(Some),
         }
     }
 }
