@@ -22,6 +22,9 @@ from scenario import SCENARIOS, Stage
 
 HERE = Path(__file__).resolve().parent
 
+# Sessions of scenarios that play: process number -> whether it is root's.
+PLAYING = {}
+
 
 def conduct(name, options):
     """Runs one scenario in this process. It has failed if this raises."""
@@ -44,21 +47,37 @@ def start(name, options, directory):
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, errors="replace",
                                start_new_session=True)
+    PLAYING[process.pid] = chosen.root
     try:
         output, _ = process.communicate(timeout=limit)
         passed = process.returncode == 0
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        end_session(process.pid, chosen.root)
         output, _ = process.communicate()
         output += f"\nit did not end within {limit} s"
         passed = False
     finally:
-        # Whatever it has left running is of its session.
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        end_session(process.pid, chosen.root)
+        del PLAYING[process.pid]
     return passed, output, time.monotonic() - began
+
+
+def end_session(number, root):
+    """Kills whatever a scenario has left running: it is of its session's process group."""
+    if root and os.geteuid() != 0:
+        subprocess.run(machine.as_root("kill", "-KILL", "--", f"-{number}"), capture_output=True)
+        return
+    try:
+        os.killpg(number, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def remove(directory):
+    """Also what a scenario made as root."""
+    shutil.rmtree(directory, ignore_errors=True)
+    if directory.exists():
+        subprocess.run(machine.as_root("rm", "-rf", "--one-file-system", str(directory)))
 
 
 def main():
@@ -92,6 +111,14 @@ def main():
     work = Path(tempfile.mkdtemp(prefix="dosed-faults-"))
     failed = []
 
+    def interrupted(number, _):
+        for session, root in list(PLAYING.items()):
+            end_session(session, root)
+        remove(work)
+        os._exit(128 + number)
+    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGTERM, interrupted)
+
     def report(name, result):
         passed, output, took = result
         print(f"{'ok    ' if passed else 'FAILED'}  {name.replace('_', ' ')} ({took:.0f} s)")
@@ -108,7 +135,7 @@ def main():
         directory.mkdir()
         result = start(name, options, directory)
         if not options.keep:
-            shutil.rmtree(directory, ignore_errors=True)
+            remove(directory)
         return result
 
     # Those that measure time have the machine for themselves.
@@ -123,7 +150,7 @@ def main():
     if options.keep:
         print(f"kept: {work}")
     else:
-        shutil.rmtree(work, ignore_errors=True)
+        remove(work)
     print(f"{len(names) - len(failed)} passed, {len(failed)} failed")
     return 1 if failed else 0
 
