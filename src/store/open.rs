@@ -57,6 +57,15 @@ pub enum OpenError {
     /// There is none.
     #[error("{0}: no such store; it is made by the first `dosed run`")]
     Missing(PathBuf),
+    /// The disk under it does not let itself be read or written: full, broken, read-only, gone.
+    /// It may come back.
+    #[error("{path}: the store's disk fails: {error}")]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
     /// Anything else.
     #[error("{path}: the store cannot be opened: {why}")]
     Failed {
@@ -177,7 +186,10 @@ pub fn create_if_absent(options: &Options) -> Result<(), OpenError> {
     let temporary = directory.join(temporary);
     let io_failed = |error: io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => OpenError::Permission(path.clone()),
-        _ => failed(error.to_string()),
+        _ => OpenError::Disk {
+            path: path.clone(),
+            error,
+        },
     };
     let made = make(options, &temporary, directory, path);
     if made.is_err() {
@@ -401,6 +413,10 @@ pub(super) fn open_error(path: &Path, error: DatabaseError) -> OpenError {
             if error.kind() == io::ErrorKind::NotFound =>
         {
             OpenError::Missing(path)
+        }
+        // Without a number it is redb that objects to what the file holds.
+        DatabaseError::Storage(redb::StorageError::Io(error)) if error.raw_os_error().is_some() => {
+            OpenError::Disk { path, error }
         }
         other => OpenError::Failed {
             path,

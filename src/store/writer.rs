@@ -4,8 +4,8 @@ use super::desk::Desk;
 use super::open::{Backing, Place, begin_write};
 use super::patient::Effects;
 use super::records::{
-    ATTEMPTS, Attempts, AttemptsRecord, CALLS, CallRecord, DAYS, DayCounts, LaterRecord,
-    OUTBOX, OUTBOX_LATER, decode, encode, outbox_key,
+    ATTEMPTS, Attempts, AttemptsRecord, CALLS, CallRecord, DAYS, DayCounts, LaterRecord, OUTBOX,
+    OUTBOX_LATER, decode, encode, outbox_key,
 };
 use super::{Ledger, OpenError, Options, StoreError, ledger};
 use crate::engine::{IdKey, MessageId};
