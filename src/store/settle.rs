@@ -163,6 +163,8 @@ fn put_off(
 
 fn count(scope: &mut Scope<'_>, record: &OutboxRecord, settlement: Settlement) {
     let doses = match &record.message.body {
+        // A nudge reminds of nobody who was not reminded of.
+        Body::Dose(lines) if lines.iter().all(|line| line.due < record.message.due) => 0,
         Body::Dose(lines) => lines.len() as u64,
         Body::CheckIn(_) | Body::Appointment(_) | Body::Notice(_) | Body::Alert(_) => 0,
     };
@@ -272,23 +274,7 @@ fn without_plan(record: &OutboxRecord, settlement: Settlement) -> Entry {
         }
         Body::Appointment(_) | Body::Notice(_) | Body::Alert(_) => Vec::new(),
     };
-    match settlement {
-        Settlement::Accepted(at) => Entry::Accepted {
-            message,
-            at: Millis(at),
-            about,
-        },
-        Settlement::InDoubt => Entry::NotAccepted {
-            message,
-            reason: None,
-            about,
-        },
-        Settlement::NotSent(reason) | Settlement::Undeliverable(reason) => Entry::NotAccepted {
-            message,
-            reason: Some(reason),
-            about,
-        },
-    }
+    Entry::of_settlement(message, settlement, about)
 }
 
 /// Removes the rows of groups of which nothing is left.
