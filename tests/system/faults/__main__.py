@@ -91,6 +91,7 @@ def main():
     parser.add_argument("--conduct")
     parser.add_argument("--directory")
     options = parser.parse_args()
+    options.dosed = os.path.abspath(options.dosed)
     if options.conduct:
         # An orderly end, so that what was started is stopped.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

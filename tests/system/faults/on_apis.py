@@ -1,6 +1,7 @@
 """The API fails for everybody, then takes little: order, deadlines, doubt, and who is told."""
 
 import time
+from collections import Counter
 
 from clinic import shown, wait_for
 from judge import judge
@@ -12,23 +13,20 @@ LIMIT = 20
 
 
 def urgency(patient):
+    """Class and window in minutes, by the first letter of a patient's id: critical, soon, and three
+    groups of others."""
     return {"c": (0, 60), "s": (1, 1), "a": (1, 90), "b": (1, 120), "d": (1, 180)}[patient[0]]
 
 
 def inversions(order):
-    """How many of the more urgent came behind each, at most, and in all."""
-    keys = [urgency(patient) for patient in order]
-    overtaken = 0
-    behind = {}
-    for key in keys:
-        behind[key] = behind.get(key, 0) + 1
-    seen = {}
-    for key in keys:
+    """How many were delivered before one that is more urgent."""
+    behind = Counter(urgency(patient) for patient in order)
+    overtaking = 0
+    for patient in order:
+        key = urgency(patient)
         behind[key] -= 1
-        if any(count and other < key for other, count in behind.items()):
-            overtaken += 1
-        seen[key] = seen.get(key, 0) + 1
-    return overtaken
+        overtaking += any(count and other < key for other, count in behind.items())
+    return overtaking
 
 
 @scenario(seconds=300)

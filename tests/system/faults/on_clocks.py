@@ -2,7 +2,6 @@
 
 The daemon's clock is faked and the API keeps its own, as in the world. Steady clocks stay true."""
 
-import os
 import time
 from datetime import datetime
 from pathlib import Path

@@ -13,35 +13,31 @@ def hour(text):
     return shown(f"{DAY}T{text}:00")
 
 
+# Down from before eight until one. Medications: name, times, window in minutes.
+USUAL = [("甲药", ["08:00", "12:00"], 110), ("乙药", ["12:30"], 60), ("丙药", ["09:00"], 60)]
+OFTEN = [("胰岛素", [f"{at:02}:30" for at in range(8, 13)], 25)]
+# Names that no template can hold together: one message a medication, not one a dose.
+LONG = [(f"{name}很长的药品名称", ["12:42", "12:55"], 13) for name in ("甲号", "乙号", "丙号")]
+
+
 @scenario(seconds=180)
 def five_hours_of_downtime_end_without_a_flood(stage):
     clinic = stage.clinic(hour("07:50"))
-    # Down from before eight until one: what is over and what is still in its window.
     split = set()
     for number in range(500):
         patient = f"p{number:04}"
+        medications = USUAL[:1 + number % 3]
+        if number % 10 == 8:
+            medications = OFTEN
         if number % 10 == 9:
-            # Names that no template can hold together: one message a medication, not a dose.
+            medications = LONG
             split.add(patient)
-            medications = [(f"{name}很长的药品名称", ["12:00", "12:30"], 120)
-                           for name in ("甲号", "乙号", "丙号")]
-        elif number % 10 == 8:
-            medications = [("胰岛素", [f"{hour:02}:30" for hour in range(8, 13)], 25)]
-        else:
-            medications = [("甲药", ["08:00", "12:00"], 110), ("乙药", ["12:30"], 60),
-                           ("丙药", ["09:00"], 60)][:1 + number % 3]
-        plan = []
+        clinic.plan(patient, [
+            (name, "at = [" + ", ".join(f'"{at}"' for at in times) + f']\nwindow = "{window} min"')
+            for name, times, window in medications])
         for name, times, window in medications:
-            at = "[" + ", ".join(f'"{time}"' for time in times) + "]"
-            plan.append((name, f'at = {at}\nwindow = "{window if len(times) < 2 or window < 30 else min(window, 29)} min"'
-                         if name.endswith("名称") else f'at = {at}\nwindow = "{window} min"'))
-        if patient in split:
-            plan = [(name, 'at = ["12:35", "12:55"]\nwindow = "19 min"') for name, *_ in medications]
-            medications = [(name, ["12:35", "12:55"], 19) for name, *_ in medications]
-        clinic.plan(patient, plan)
-        for name, times, window in medications:
-            for time in times:
-                clinic.expect(patient, name, hour(time), window * 60)
+            for at in times:
+                clinic.expect(patient, name, hour(at), window * 60)
     daemon = clinic.start()
     assert daemon.stop() == 0
     clinic.set_clock(hour("13:00"))
