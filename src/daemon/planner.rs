@@ -122,7 +122,8 @@ impl Planner {
     }
 
     /// How long until files that are gone are looked for again.
-    fn pause(&self) -> Duration {
+    #[must_use]
+    pub fn pause(&self) -> Duration {
         const NEVER: Duration = Duration::from_secs(86_400);
         let now = self.shared.clock.elapsed();
         self.again_at.map_or(NEVER, |at| {
@@ -216,10 +217,20 @@ impl Planner {
         let config = self.config.clone();
         let known = self.known.clone();
         let now = self.shared.clock.now();
-        let mut loaded =
-            tokio::task::spawn_blocking(move || plan_files::load(&config, &known, now))
-                .await
-                .ok()?;
+        let loaded = tokio::task::spawn_blocking(move || plan_files::load(&config, &known, now))
+            .await
+            .ok()?;
+        self.bring_into_force(loaded, accept_removals, stop).await
+    }
+
+    /// Brings into force what was read, however long that takes. `None` when the daemon ends
+    /// meanwhile.
+    pub async fn bring_into_force(
+        &mut self,
+        mut loaded: LoadedPlans,
+        accept_removals: bool,
+        stop: &CancellationToken,
+    ) -> Option<Reloaded> {
         self.note_findings(&mut loaded);
         loop {
             match self.apply(&mut loaded, accept_removals).await {
@@ -230,8 +241,9 @@ impl Planner {
                     // A commit whose answer was lost may have put messages into the outbox.
                     let _ = self.dispatcher.send(Notice::LookAgain);
                     tokio::select! {
-                        () = self.shared.clock.sleep(STORE_PAUSE) => {}
+                        biased;
                         () = stop.cancelled() => return None,
+                        () = self.shared.clock.sleep(STORE_PAUSE) => {}
                     }
                 }
             }

@@ -10,7 +10,7 @@ use super::{OpenError, Options, StoreError};
 use crate::engine::{IdKey, MessageId};
 use jiff::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -198,11 +198,20 @@ impl Drop for Handle {
     }
 }
 
+/// Where the write side works.
+#[derive(Clone)]
+enum Side {
+    /// On a thread of its own.
+    Thread(Handle),
+    /// On the thread of whoever asks, one after the other.
+    Inline(Arc<Mutex<Writer>>),
+}
+
 /// The handle on the write side; cheap to clone. The thread ends, and the file is closed, when
 /// the last handle is gone.
 #[derive(Clone)]
 pub struct Store {
-    lanes: Handle,
+    side: Side,
     telemetry: Arc<Telemetry>,
     ids: IdKey,
 }
@@ -214,7 +223,7 @@ impl Store {
     /// See [`OpenError`].
     pub fn open(options: &Options, telemetry: Arc<Telemetry>) -> Result<Self, OpenError> {
         super::create_if_absent(options)?;
-        Self::open_at(Place::File(options.clone()), telemetry)
+        Self::open_at(Place::File(options.clone()), telemetry, start)
     }
 
     /// As [`Store::open`], on storage other than a file; the path only names it.
@@ -226,10 +235,30 @@ impl Store {
         options: &Options,
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, OpenError> {
-        Self::open_at(Place::Backing(backing, options.clone()), telemetry)
+        let place = Place::Backing(backing, options.clone());
+        Self::open_at(place, telemetry, start)
     }
 
-    fn open_at(place: Place, telemetry: Arc<Telemetry>) -> Result<Self, OpenError> {
+    /// As [`Store::open_on`], without a thread: each transaction is made by whoever asks for it,
+    /// so that a simulation on one thread is the same each time.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_inline(
+        backing: Arc<dyn Backing>,
+        options: &Options,
+        telemetry: Arc<Telemetry>,
+    ) -> Result<Self, OpenError> {
+        let place = Place::Backing(backing, options.clone());
+        let inline = |writer| Ok(Side::Inline(Arc::new(Mutex::new(writer))));
+        Self::open_at(place, telemetry, inline)
+    }
+
+    fn open_at(
+        place: Place,
+        telemetry: Arc<Telemetry>,
+        side: impl FnOnce(Writer) -> std::io::Result<Side>,
+    ) -> Result<Self, OpenError> {
         let database = place.open()?;
         let options = place.options().clone();
         let failed = |error: StoreError| OpenError::Failed {
@@ -247,18 +276,9 @@ impl Store {
             telemetry: Arc::clone(&telemetry),
         };
         writer.remember().map_err(failed)?;
-        let lanes = Arc::new(Lanes::default());
-        let handle = Handle::new(&lanes);
-        std::thread::Builder::new()
-            .name("store".to_owned())
-            .spawn(move || {
-                while let Some(job) = lanes.next() {
-                    job(&mut writer);
-                }
-            })
-            .map_err(|error| failed(StoreError::Storage(error.to_string())))?;
+        let side = side(writer).map_err(|error| failed(StoreError::Storage(error.to_string())))?;
         Ok(Self {
-            lanes: handle,
+            side,
             telemetry,
             ids,
         })
@@ -325,8 +345,18 @@ impl Store {
         urgency: Urgency,
         job: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let lanes = match &self.side {
+            Side::Thread(lanes) => lanes,
+            Side::Inline(writer) => {
+                // Others may run before and after, as they do while a thread works.
+                tokio::task::yield_now().await;
+                let made = job(&mut writer.lock().unwrap_or_else(PoisonError::into_inner));
+                tokio::task::yield_now().await;
+                return made;
+            }
+        };
         let (answer, result) = tokio::sync::oneshot::channel();
-        self.lanes.0.push(
+        lanes.0.push(
             urgency,
             Box::new(move |writer| {
                 // Nobody listens any more when the daemon is ending: the commit stands.
@@ -337,13 +367,27 @@ impl Store {
     }
 }
 
+/// Starts the write side's thread.
+fn start(mut writer: Writer) -> std::io::Result<Side> {
+    let lanes = Arc::new(Lanes::default());
+    let handle = Handle::new(&lanes);
+    std::thread::Builder::new()
+        .name("store".to_owned())
+        .spawn(move || {
+            while let Some(job) = lanes.next() {
+                job(&mut writer);
+            }
+        })?;
+    Ok(Side::Thread(handle))
+}
+
 /// What the write side keeps in memory beside the file; read from it on each opening.
 #[derive(Default)]
 pub(super) struct Memory {
     /// Messages claimed for sending and not settled: their group and what was tried before.
     pub claimed: HashMap<MessageId, Claim>,
     /// How many messages of each group are not settled yet.
-    pub groups: HashMap<u64, usize>,
+    pub groups: BTreeMap<u64, usize>,
     /// Messages whose next try waits: until when, and what was tried.
     pub later: HashMap<MessageId, (i64, Attempts)>,
     /// Number of the next group.
@@ -369,8 +413,8 @@ pub(super) struct Scope<'t> {
 pub(super) struct Writer {
     place: Place,
     database: Option<Database>,
-    /// After a failure to open the store again: not before this.
-    retry_at: Option<Instant>,
+    /// After a failure to open the store again: not before this, by the steady clock.
+    retry_at: Option<Duration>,
     closed: bool,
     memory: Memory,
     ids: IdKey,
@@ -392,7 +436,7 @@ impl Writer {
     /// Opens the store again, with a growing pause between tries: several tasks ask, and each
     /// failure counts towards giving up.
     fn reopen(&mut self) -> Result<(), StoreError> {
-        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+        if self.retry_at.is_some_and(|at| self.place.elapsed() < at) {
             return Err(StoreError::Storage("it is opened again soon".to_owned()));
         }
         let opened = self.place.open();
@@ -413,7 +457,8 @@ impl Writer {
                 let failures = &self.telemetry.reopen_failures;
                 let before = failures.fetch_add(1, Ordering::Relaxed);
                 let doublings = u32::try_from(before).unwrap_or(u32::MAX).min(5);
-                self.retry_at = Some(Instant::now() + REOPEN_PAUSE * 2_u32.pow(doublings));
+                let pause = REOPEN_PAUSE * 2_u32.pow(doublings);
+                self.retry_at = Some(self.place.elapsed() + pause);
                 Err(error)
             }
         }
