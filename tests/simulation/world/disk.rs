@@ -73,10 +73,6 @@ impl Disk {
         self.medium().died
     }
 
-    pub fn calls(&self) -> u64 {
-        self.medium().calls
-    }
-
     /// The process is gone: its handles do nothing more. What it wrote is in the page cache.
     pub fn kill(&self) {
         let mut medium = self.medium();
@@ -146,10 +142,6 @@ impl Disk {
             ..self.clone()
         };
         copy.open(&Builder::new())
-    }
-
-    pub fn len(&self) -> usize {
-        self.medium().now.len()
     }
 }
 

@@ -215,7 +215,7 @@ impl World {
         // The store is made under another name until it is whole.
         drop(Process::start(&self.site).map_err(|error| error.to_string())?);
         self.site.disk.kill();
-        let last = self.end + CONVALESCENCE;
+        let mut last = self.end + CONVALESCENCE;
         let mut healed = false;
         loop {
             self.run_tasks()?;
@@ -226,6 +226,12 @@ impl World {
                 continue;
             }
             if now >= last {
+                // What falls in this moment is still under way.
+                let waits = self.process.as_ref().is_some_and(|it| it.outbox() > 0);
+                if waits && last < self.end + CONVALESCENCE + 10 * MINUTE {
+                    last += 20 * SECOND;
+                    continue;
+                }
                 return self.look(true);
             }
             let target = if healed { last } else { self.end };

@@ -49,9 +49,6 @@ struct Shelf {
     unreadable: bool,
     /// A person accepts what is gone.
     accepts: bool,
-    /// The texts that the planner read last, and when it had applied them, in true time.
-    read: BTreeMap<String, String>,
-    applied: u64,
 }
 
 impl Folder {
@@ -75,16 +72,6 @@ impl Folder {
         self.shelf().accepts = true;
     }
 
-    /// How often all that was read has been applied.
-    pub fn applied(&self) -> u64 {
-        self.shelf().applied
-    }
-
-    /// What was read last.
-    pub fn read(&self) -> BTreeMap<String, String> {
-        self.shelf().read.clone()
-    }
-
     fn load(&self, terms: &Terms) -> (LoadedPlans, bool) {
         let mut shelf = self.shelf();
         let mut loaded = LoadedPlans::default();
@@ -102,7 +89,6 @@ impl Folder {
             let id = patient.parse().expect("the simulation's ids are ids");
             loaded.plans.insert(id, plan);
         }
-        shelf.read = shelf.texts.clone();
         (loaded, accepts)
     }
 }
@@ -213,7 +199,6 @@ impl Process {
                 if planner.bring_into_force(loaded, accepts, &stopped).await.is_none() {
                     return;
                 }
-                site.folder.shelf().applied += 1;
                 applied.notify_one();
                 let pause = planner.pause();
                 tokio::select! {
