@@ -50,7 +50,10 @@ fn benches(criterion: &mut Criterion) {
     let key = IdKey::new(&[9; 32]);
     let context = Context {
         patient: 7,
-        enrolled: true,
+        barred: None,
+        answers: true,
+        caregivers: &[],
+        staff: &[],
         fits: &Unlimited,
         ids: &key,
         claimed: &[],

@@ -57,8 +57,10 @@ fn world(runtime: &Runtime, plan: &ResolvedPlan) -> World {
             inline: false,
             text: PLAN.to_owned(),
             file: format!("p{number}.toml"),
+            caregivers: Vec::new(),
             address: Some(Address {
                 channel: "wechat".to_owned(),
+                caregivers: Vec::new(),
                 address: format!("o{number:027}"),
             }),
         })

@@ -124,7 +124,7 @@ fn doses_json(doses: &[DoseLine], zone: &Zone) -> String {
     let mut text = String::new();
     for dose in doses {
         let messages: Vec<String> = dose.messages.iter().map(ToString::to_string).collect();
-        let line = json!({
+        let mut line = json!({
             "patient": dose.patient,
             "id": dose.medication,
             "due": rfc3339(dose.due, zone),
@@ -135,6 +135,9 @@ fn doses_json(doses: &[DoseLine], zone: &Zone) -> String {
             "in_doubt": dose.in_doubt,
             "messages": messages,
         });
+        if let (Some(answer), Value::Object(fields)) = (&dose.answer, &mut line) {
+            fields.insert("answer".to_owned(), answer_json(answer, zone));
+        }
         let _ = writeln!(text, "{line}");
     }
     text
@@ -230,6 +233,7 @@ fn entry_json(entry: &Entry, zone: &Zone) -> Value {
             "reminded": dose.reminded.as_ref().map(instant),
             "in_doubt": dose.in_doubt,
             "messages": dose.messages.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "answer": dose.answer.as_ref().map(|it| answer_json(it, zone)),
         }),
         Entry::DosesExpired {
             medication,
@@ -265,5 +269,130 @@ fn entry_json(entry: &Entry, zone: &Zone) -> Value {
             "reason": reason.map(ExpiredReason::name),
             "cancelled": cancelled,
         }),
+        _ => talk_json(entry, zone),
+    }
+}
+
+/// Entries of what was said, and of who was told.
+fn talk_json(entry: &Entry, zone: &Zone) -> Value {
+    let instant = |at: &crate::engine::Millis| rfc3339(at.0, zone);
+    let about = |about: &[crate::engine::About]| -> Vec<Value> {
+        about
+            .iter()
+            .map(|it| json!({ "id": it.id, "due": instant(&it.due) }))
+            .collect()
+    };
+    match entry {
+        Entry::DoseReopened { about: item, by } => json!({
+            "entry": "dose_reopened",
+            "about": about(std::slice::from_ref(item)),
+            "by": teller(by),
+        }),
+        Entry::Snoozed {
+            about: items,
+            until,
+            by,
+        } => json!({
+            "entry": "snoozed",
+            "about": about(items),
+            "until": instant(until),
+            "by": teller(by),
+        }),
+        Entry::SaidNotTaken { about: items, by } => json!({
+            "entry": "said_not_taken",
+            "about": about(items),
+            "by": teller(by),
+        }),
+        Entry::TakenAsNeeded { medication, at, by } => json!({
+            "entry": "taken_as_needed",
+            "id": medication,
+            "taken_at": instant(at),
+            "by": teller(by),
+        }),
+        Entry::AsNeededTooSoon {
+            medication,
+            at,
+            allowed_from,
+            by,
+        } => json!({
+            "entry": "as_needed_too_soon",
+            "id": medication,
+            "taken_at": instant(at),
+            "allowed_from": allowed_from.as_ref().map(instant),
+            "by": teller(by),
+        }),
+        Entry::CheckInAnswered {
+            check_in,
+            due,
+            value,
+            late,
+            alert,
+            by,
+        } => json!({
+            "entry": "check_in_answered",
+            "id": check_in,
+            "due": instant(due),
+            "value": value_json(value),
+            "late": late,
+            "alert": alert,
+            "by": teller(by),
+        }),
+        Entry::Wrote { text, red_flag, by } => json!({
+            "entry": "wrote",
+            "text": text,
+            "red_flag": red_flag,
+            "by": teller(by),
+        }),
+        Entry::ReachChanged { why, barred } => json!({
+            "entry": "reach_changed",
+            "why": why.name(),
+            "barred": barred.map(ExpiredReason::name),
+        }),
+        Entry::Told { message, to, news } => json!({
+            "entry": "told",
+            "message": message.to_string(),
+            "to": recipient(to),
+            "news": news,
+        }),
+        Entry::CallWanted { reason } => json!({
+            "entry": "call_wanted",
+            "reason": reason.name(),
+        }),
+        // All others are of doses and plans.
+        _ => Value::Null,
+    }
+}
+
+fn answer_json(answer: &crate::engine::GivenAnswer, zone: &Zone) -> Value {
+    json!({
+        "said_at": rfc3339(answer.said_at.0, zone),
+        "taken_at": answer.taken_at.as_ref().map(|at| rfc3339(at.0, zone)),
+        "by": teller(&answer.by),
+        "reason": answer.reason,
+    })
+}
+
+fn teller(by: &crate::engine::Teller) -> Value {
+    match by {
+        crate::engine::Teller::Patient => json!("patient"),
+        crate::engine::Teller::Caregiver(id) => json!({ "caregiver": id }),
+    }
+}
+
+fn recipient(to: &crate::engine::Recipient) -> Value {
+    match to {
+        crate::engine::Recipient::Patient => json!("patient"),
+        crate::engine::Recipient::Caregiver(id) => json!({ "caregiver": id }),
+        crate::engine::Recipient::Staff(name) => json!({ "staff": name }),
+    }
+}
+
+fn value_json(value: &crate::engine::Value) -> Value {
+    use crate::engine::Value as Said;
+    match value {
+        Said::BloodPressure { upper, lower } => json!({ "upper": upper, "lower": lower }),
+        Said::Number(thousandths) => json!(*thousandths as f64 / 1e3),
+        Said::Bool(yes) => json!(yes),
+        Said::Choice(text) | Said::Text(text) => json!(text),
     }
 }

@@ -109,7 +109,7 @@ fn open_reader(config: &Config) -> Result<Reader, (Exit, String)> {
 fn store_exit(error: &OpenError) -> Exit {
     match error {
         OpenError::Locked(_) => Exit::Locked,
-        OpenError::Newer { .. } => Exit::Config,
+        OpenError::Newer { .. } | OpenError::Older { .. } => Exit::Config,
         OpenError::Permission(_) => Exit::Permission,
         OpenError::Missing(_) => Exit::NoInput,
         OpenError::Failed { .. } => Exit::Io,

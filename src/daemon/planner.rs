@@ -14,8 +14,8 @@ use super::watch::Watch;
 use crate::engine::ExpiredReason;
 use crate::http::admin::{Reloaded, Request};
 use crate::messaging::Channel;
-use crate::plan::PatientId;
 use crate::plan::diagnostic::{Diagnostic, Severity};
+use crate::plan::{PatientId, ResolvedPlan};
 use crate::store::{Address, Applied, PlanChange, PlanEnd, PlanHead, StoreError};
 use jiff::Timestamp;
 use sd_notify::NotifyState;
@@ -410,7 +410,26 @@ impl Planner {
             text: loaded.text.clone(),
             file: file.display().to_string(),
             address,
+            caregivers: self.caregivers(&read.plan),
         })
+    }
+
+    /// Where messages for the plan's caregivers go, as far as it names it.
+    fn caregivers(&self, plan: &ResolvedPlan) -> Vec<(String, Address)> {
+        match &self.config.messaging.channel {
+            ChannelConfig::Console(_) => Vec::new(),
+            ChannelConfig::WeChat(_) => plan
+                .caregivers
+                .iter()
+                .filter_map(|it| {
+                    let address = Address {
+                        channel: "wechat".to_owned(),
+                        address: it.wechat.clone()?,
+                    };
+                    Some((it.id.clone(), address))
+                })
+                .collect(),
+        }
     }
 
     /// Where messages for a patient go. The console reaches everybody; WeChat those whose contact

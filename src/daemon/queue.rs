@@ -221,7 +221,7 @@ pub fn horizon(now: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Addressee, Body, Class, Message, Text};
+    use crate::engine::{Addressee, Body, Class, Message, Recipient, Text};
     use crate::plan::{Language, Zone};
     use crate::store::Attempts;
     use proptest::prelude::*;
@@ -255,6 +255,7 @@ mod tests {
                 not_before,
                 due,
                 addressee,
+                to: Recipient::Patient,
                 body,
             }),
             attempts: Attempts {

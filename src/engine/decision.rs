@@ -1,7 +1,10 @@
 //! What can happen to a patient, and what follows.
 
-use super::{DoseState, ExpiredReason, Fits, Message, MessageId, Millis, OutboxRef, PatientState};
-use crate::plan::ResolvedPlan;
+use super::{
+    DoseState, ExpiredReason, Fits, GivenAnswer, Message, MessageId, Millis, OutboxRef,
+    PatientState, Reply, Teller, Value,
+};
+use crate::plan::{Language, ResolvedPlan};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +13,15 @@ use serde::{Deserialize, Serialize};
 pub struct Context<'a> {
     /// The patient's number, part of the identity of each message.
     pub patient: u32,
-    /// Whether a contact is known to which messages can go.
-    pub enrolled: bool,
+    /// Why no message can go to the patient; `None` when one can.
+    pub barred: Option<ExpiredReason>,
+    /// Whether the patient can answer over the channel: only then are reminders repeated and
+    /// silence reported.
+    pub answers: bool,
+    /// Ids of the caregivers to whom messages can go.
+    pub caregivers: &'a [String],
+    /// Members of staff to whom messages can go.
+    pub staff: &'a [StaffMember],
     /// What the channel can hold in one message.
     pub fits: &'a dyn Fits,
     /// The key of message ids.
@@ -19,6 +29,19 @@ pub struct Context<'a> {
     /// Those of the state's unsettled messages that were claimed for sending: they cannot be
     /// withdrawn any more.
     pub claimed: &'a [MessageId],
+}
+
+/// A member of staff who is told of patients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaffMember {
+    /// The name in the configuration.
+    pub name: String,
+    /// Language of the messages.
+    pub language: Language,
+    /// Names of the news that this person is told of ([`super::News::name`]).
+    pub alerts: Vec<String>,
+    /// When alerts other than alarms wait, in the patient's zone.
+    pub quiet_hours: Option<crate::plan::QuietHours>,
 }
 
 /// Something that happened to a patient.
@@ -50,6 +73,104 @@ pub enum Input<'a> {
         /// What became of it.
         settlement: Settlement,
     },
+    /// Somebody said what became of doses.
+    Answered {
+        /// Which: medication id and scheduled instant.
+        doses: &'a [(String, Timestamp)],
+        /// What was said of all of them.
+        report: DoseReport<'a>,
+        /// Who said it.
+        by: &'a Teller,
+    },
+    /// Somebody said that a medicine was taken as needed.
+    TakenAsNeeded {
+        /// The medication's id.
+        medication: &'a str,
+        /// When, as far as that was said.
+        at: Option<Timestamp>,
+        /// Who said it.
+        by: &'a Teller,
+    },
+    /// A check-in was answered.
+    CheckInAnswered {
+        /// The check-in's id.
+        check_in: &'a str,
+        /// The scheduled instant of the question.
+        due: Timestamp,
+        /// The answer.
+        value: &'a Value,
+        /// Who said it.
+        by: &'a Teller,
+    },
+    /// Somebody wrote what no question asked for.
+    Wrote {
+        /// The words, or what came instead of words.
+        text: &'a str,
+        /// It holds a word that cannot wait.
+        red_flag: bool,
+        /// Who wrote it.
+        by: &'a Teller,
+    },
+    /// Messages can go to the patient again, or not any more: the context says which.
+    ReachChanged {
+        /// Why.
+        why: ReachChange,
+    },
+}
+
+/// What somebody said of doses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DoseReport<'a> {
+    /// Taken.
+    Taken {
+        /// When, as far as that was said.
+        at: Option<Timestamp>,
+    },
+    /// To be reminded of again.
+    Later {
+        /// In so many minutes; `None` when nothing was said.
+        minutes: Option<u32>,
+    },
+    /// Left out on purpose.
+    Skipped {
+        /// Why, in their words.
+        reason: Option<&'a str>,
+    },
+    /// Not taken (yet).
+    NotTaken,
+}
+
+/// Why the reach of a patient changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReachChange {
+    /// Bound to a contact at the clinic, by a scan.
+    Enrolled,
+    /// Consent was given.
+    Consented,
+    /// The contact stopped following the account.
+    Unfollowed,
+    /// The contact follows again.
+    Followed,
+    /// Stopped by the patient's word.
+    Stopped,
+    /// Started again by the patient's word.
+    Started,
+}
+
+impl ReachChange {
+    /// The name in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            ReachChange::Enrolled => "enrolled",
+            ReachChange::Consented => "consented",
+            ReachChange::Unfollowed => "unfollowed",
+            ReachChange::Followed => "followed",
+            ReachChange::Stopped => "stopped",
+            ReachChange::Started => "started",
+        }
+    }
 }
 
 /// What became of a message, for good.
@@ -76,10 +197,53 @@ pub struct Decision {
     pub withdraw: Vec<OutboxRef>,
     /// What is to be remembered.
     pub journal: Vec<Entry>,
+    /// What whoever said something is told in return.
+    pub replies: Vec<Reply>,
+    /// Why a person must ring the patient, as far as this step found out.
+    pub calls: Vec<CallReason>,
     /// When this patient must be looked at again; `None` for never.
     pub wake_at: Option<Timestamp>,
     /// How many doses became due in this step (opened or expired unopened).
     pub doses_due: u32,
+}
+
+/// Why a person must ring a patient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallReason {
+    /// Several doses in a row were missed.
+    MissedInARow,
+    /// A time-critical dose was missed.
+    CriticalMissed,
+    /// No message reaches the patient.
+    Unreachable,
+    /// Nobody knows whether a reminder arrived.
+    InDoubt,
+    /// The patient wrote of something that cannot wait.
+    RedFlag,
+    /// An answer, or its lack, is outside of what the doctor set.
+    CheckIn,
+    /// The patient has stopped all messages.
+    Stopped,
+    /// Advice could not be delivered.
+    Advice,
+}
+
+impl CallReason {
+    /// The name in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            CallReason::MissedInARow => "missed_in_a_row",
+            CallReason::CriticalMissed => "critical_missed",
+            CallReason::Unreachable => "unreachable",
+            CallReason::InDoubt => "in_doubt",
+            CallReason::RedFlag => "red_flag",
+            CallReason::CheckIn => "check_in",
+            CallReason::Stopped => "stopped",
+            CallReason::Advice => "advice",
+        }
+    }
 }
 
 /// One entry of a patient's journal.
@@ -150,6 +314,94 @@ pub enum Entry {
         /// The plan was edited.
         cancelled: bool,
     },
+    /// A dose that had been closed by an answer waits again.
+    DoseReopened {
+        /// The dose.
+        about: About,
+        /// Who said so.
+        by: Teller,
+    },
+    /// The patient wants to be reminded again.
+    Snoozed {
+        /// The doses.
+        about: Vec<About>,
+        /// When.
+        until: Millis,
+        /// Who said so.
+        by: Teller,
+    },
+    /// Somebody said within the window that a dose is not taken; it stays open.
+    SaidNotTaken {
+        /// The doses.
+        about: Vec<About>,
+        /// Who said so.
+        by: Teller,
+    },
+    /// A medicine was taken as needed.
+    TakenAsNeeded {
+        /// The medication's id.
+        medication: String,
+        /// When.
+        at: Millis,
+        /// Who said so.
+        by: Teller,
+    },
+    /// A medicine was reported as taken before its guard allows it.
+    AsNeededTooSoon {
+        /// The medication's id.
+        medication: String,
+        /// When it was reported as taken.
+        at: Millis,
+        /// From when on it is allowed; `None`: not within what the plan says.
+        allowed_from: Option<Millis>,
+        /// Who said so.
+        by: Teller,
+    },
+    /// A check-in was answered; the last entry counts.
+    CheckInAnswered {
+        /// The check-in's id.
+        check_in: String,
+        /// The scheduled instant.
+        due: Millis,
+        /// The answer.
+        value: Value,
+        /// After its window.
+        late: bool,
+        /// Outside of what the doctor set.
+        alert: bool,
+        /// Who said it.
+        by: Teller,
+    },
+    /// Somebody wrote what no question asked for.
+    Wrote {
+        /// The words.
+        text: String,
+        /// They hold a word that cannot wait.
+        red_flag: bool,
+        /// Who wrote it.
+        by: Teller,
+    },
+    /// Messages can go to the patient again, or not any more.
+    ReachChanged {
+        /// Why.
+        why: ReachChange,
+        /// Why none can go; `None` when they can.
+        barred: Option<ExpiredReason>,
+    },
+    /// Somebody was to be told.
+    Told {
+        /// The message.
+        message: MessageId,
+        /// Whom.
+        to: super::Recipient,
+        /// Of what ([`super::News::name`]).
+        news: String,
+    },
+    /// A person must ring the patient.
+    CallWanted {
+        /// Why.
+        reason: CallReason,
+    },
 }
 
 /// A dose or check-in as an entry names it.
@@ -180,4 +432,6 @@ pub struct ClosedDose {
     pub in_doubt: bool,
     /// Messages about it that were accepted or are in doubt.
     pub messages: Vec<MessageId>,
+    /// What was said of it.
+    pub answer: Option<GivenAnswer>,
 }

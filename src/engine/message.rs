@@ -71,8 +71,22 @@ pub struct Message {
     pub due: Timestamp,
     /// Name, language and zone for the text.
     pub addressee: Addressee,
+    /// Who of those around the patient is to read it.
+    pub to: Recipient,
     /// What is said.
     pub body: Body,
+}
+
+/// Who is to read a message about a patient.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Recipient {
+    /// The patient, or whoever answers the patient's phone.
+    #[default]
+    Patient,
+    /// The caregiver with this id in the plan.
+    Caregiver(String),
+    /// The member of staff with this name in the configuration.
+    Staff(String),
 }
 
 /// Priority classes, strict, first the most urgent.
@@ -137,7 +151,7 @@ pub enum Body {
     /// Advice and other news for the patient.
     Notice(Text),
     /// News for staff or a caregiver.
-    Alert(Text),
+    Alert(Alert),
 }
 
 /// One dose in a reminder.
@@ -186,6 +200,132 @@ pub struct AppointmentLine {
     pub at: Timestamp,
     /// The doctor's words.
     pub note: Option<String>,
+}
+
+/// News about a patient for staff or a caregiver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// What happened.
+    pub news: News,
+    /// When.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub at: Timestamp,
+}
+
+/// What staff and caregivers are told about a patient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum News {
+    /// Doses were missed: reminded of, and not answered until their windows closed, or the
+    /// patient says so.
+    Missed {
+        /// Ordered by instant.
+        doses: Vec<DoseName>,
+        /// One of them is time-critical.
+        critical: bool,
+    },
+    /// So many doses in a row were missed.
+    MissedInARow {
+        /// How many.
+        count: u16,
+    },
+    /// Doses are due: for a caregiver who is told of each.
+    Due {
+        /// Ordered by instant.
+        doses: Vec<DoseName>,
+    },
+    /// An answer to a check-in that a person must look at.
+    CheckIn {
+        /// The question.
+        ask: String,
+        /// The answer, as the patient would read it.
+        value: String,
+    },
+    /// A check-in was not answered in the time that the plan gives.
+    NoAnswer {
+        /// The question.
+        ask: String,
+    },
+    /// The patient wrote of something that cannot wait.
+    RedFlag {
+        /// The patient's words.
+        text: String,
+    },
+    /// The patient wrote something for the doctor.
+    Message {
+        /// The patient's words, or what was sent instead of words.
+        text: String,
+    },
+    /// A medicine was reported as taken as needed before its guard allows it.
+    TooSoon {
+        /// What messages call it.
+        label: String,
+    },
+    /// The patient cannot be reached over the channel any more.
+    Unreachable,
+    /// A message was sent, and nobody knows whether it arrived.
+    InDoubt {
+        /// Ordered by instant.
+        doses: Vec<DoseName>,
+    },
+    /// The patient has stopped all messages.
+    Stopped,
+    /// The patient has allowed messages again.
+    Started,
+    /// More messages than a person can be sent in an hour wanted to go to this patient.
+    TooMany,
+}
+
+impl News {
+    /// The name in metrics and in the configuration of staff.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            News::Missed { critical: true, .. } => "critical_missed",
+            News::Missed { .. } => "missed",
+            News::MissedInARow { .. } => "missed_in_a_row",
+            News::Due { .. } => "due",
+            News::CheckIn { .. } => "check_in",
+            News::NoAnswer { .. } => "no_answer",
+            News::RedFlag { .. } => "red_flag",
+            News::Message { .. } => "message",
+            News::TooSoon { .. } => "too_soon",
+            News::Unreachable => "unreachable",
+            News::InDoubt { .. } => "in_doubt",
+            News::Stopped => "stopped",
+            News::Started => "started",
+            News::TooMany => "too_many",
+        }
+    }
+
+    /// All names, for metrics.
+    pub const NAMES: [&'static str; 14] = [
+        "critical_missed",
+        "missed",
+        "missed_in_a_row",
+        "due",
+        "check_in",
+        "no_answer",
+        "red_flag",
+        "message",
+        "too_soon",
+        "unreachable",
+        "in_doubt",
+        "stopped",
+        "started",
+        "too_many",
+    ];
+}
+
+/// A dose as people are told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoseName {
+    /// What messages call the medication.
+    pub label: String,
+    /// `take`; empty for "as directed".
+    pub amount: String,
+    /// The scheduled instant.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub due: Timestamp,
 }
 
 /// Free text of the clinic.

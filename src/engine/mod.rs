@@ -3,12 +3,20 @@
 //! No clock, no I/O, no runtime: the instant comes in as an argument, what is to be done goes
 //! out as a [`Decision`]. [`step`] is total and deterministic.
 
+mod conversation;
+mod converse;
 mod decision;
+pub mod interpret;
 mod message;
+mod reply;
 mod state;
 mod step;
 
+pub use conversation::*;
+pub use converse::*;
 pub use decision::*;
+pub use interpret::{DoseAnswer, Value};
 pub use message::*;
+pub use reply::*;
 pub use state::*;
 pub use step::{LOOK_AHEAD, OCCURRENCES_PER_STEP, step};

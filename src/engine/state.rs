@@ -36,6 +36,26 @@ pub struct PatientState {
     /// Since when the channel says that this patient cannot be reached.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional")]
     pub unreachable_since: Option<Timestamp>,
+    /// Doses closed within about the last two days, for answers that come late or correct one.
+    /// Kept only where answers can come.
+    pub recent: Vec<RecentDose>,
+    /// Check-ins asked and closed without an answer within about the last two days.
+    pub recent_check_ins: Vec<RecentCheckIn>,
+    /// Takings of medicines as needed that the patient reported, as far back as a guard looks.
+    pub as_needed: Vec<AsNeededTaking>,
+    /// Numbers that the patient answered, as far back as a condition on their change looks.
+    pub readings: Vec<PastReading>,
+    /// Questions whose silence somebody is to be told of.
+    pub silences: Vec<Silence>,
+    /// News in the outbox for staff and caregivers, and the doses that it names: an answer takes
+    /// it back.
+    pub alerts: Vec<WaitingAlert>,
+    /// When each medication that follows its last dose was last taken (P3).
+    pub last_taken: Vec<LastTaken>,
+    /// How many doses in a row were missed, without an answer in between.
+    pub missed_in_a_row: u16,
+    /// Messages of the last hour in which there were any (G9).
+    pub hour: HourCount,
 }
 
 impl PatientState {
@@ -52,6 +72,15 @@ impl PatientState {
             prompts: Vec::new(),
             unsettled: Vec::new(),
             unreachable_since: None,
+            recent: Vec::new(),
+            recent_check_ins: Vec::new(),
+            as_needed: Vec::new(),
+            readings: Vec::new(),
+            silences: Vec::new(),
+            alerts: Vec::new(),
+            last_taken: Vec::new(),
+            missed_in_a_row: 0,
+            hour: HourCount::default(),
         }
     }
 }
@@ -110,8 +139,121 @@ pub struct OpenDose {
     pub on_time_until: Timestamp,
     /// Time-critical.
     pub critical: bool,
+    /// When the patient wants to be reminded of it again.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    pub snoozed_until: Option<Timestamp>,
+    /// The patient has said that it is not taken (yet).
+    pub said_not_taken: bool,
     /// What is known of its messages.
     pub sending: Sending,
+}
+
+/// A dose that was closed not long ago.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecentDose {
+    /// As it was when it was open.
+    pub dose: OpenDose,
+    /// How it was closed.
+    pub state: DoseState,
+    /// Why, when it expired.
+    pub reason: Option<ExpiredReason>,
+    /// What somebody said of it.
+    pub answer: Option<GivenAnswer>,
+}
+
+/// What was said of a dose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenAnswer {
+    /// When it was said.
+    pub said_at: Millis,
+    /// When it was taken, as far as that was said.
+    pub taken_at: Option<Millis>,
+    /// Who said it.
+    pub by: Teller,
+    /// Why it was skipped, in their words.
+    pub reason: Option<String>,
+}
+
+/// Who says something of a patient.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Teller {
+    /// The patient.
+    #[default]
+    Patient,
+    /// The caregiver with this id.
+    Caregiver(String),
+}
+
+/// A question that was asked and closed without an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecentCheckIn {
+    /// The check-in's id.
+    pub check_in: String,
+    /// The scheduled instant.
+    pub due: Millis,
+}
+
+/// A taking of a medicine as needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsNeededTaking {
+    /// The medication's id.
+    pub medication: String,
+    /// When it was taken.
+    pub at: Millis,
+}
+
+/// The numbers of one answer, in thousandths of the unit asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastReading {
+    /// The check-in's id.
+    pub check_in: String,
+    /// When it was said.
+    pub at: Millis,
+    /// The number; of a blood pressure the upper and the lower one.
+    pub numbers: Vec<i64>,
+}
+
+/// A question that was asked, and when its silence becomes news.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    /// The check-in's id.
+    pub check_in: String,
+    /// The scheduled instant.
+    pub due: Millis,
+    /// Nobody is told before this instant.
+    pub told_at: Millis,
+}
+
+/// News in the outbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingAlert {
+    /// The message.
+    pub id: MessageId,
+    /// The doses that it says were missed, by medication id and scheduled instant.
+    pub doses: Vec<(String, Millis)>,
+}
+
+/// When a medication was taken last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastTaken {
+    /// The medication's id.
+    pub medication: String,
+    /// When it was taken.
+    pub at: Millis,
+    /// How many of its doses have been due until then, that one included.
+    pub doses: u32,
+}
+
+/// How many messages went to a patient within an hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HourCount {
+    /// When the first of them was put into the outbox.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    pub began: Option<Timestamp>,
+    /// How many.
+    pub messages: u16,
+    /// The alarm was raised.
+    pub told: bool,
 }
 
 /// What a prompt other than a reminder of doses is about.
@@ -155,6 +297,12 @@ pub struct Sending {
     pub in_doubt: bool,
     /// Why no message has left so far.
     pub failure: Option<ExpiredReason>,
+    /// The instant for which `prompt` repeats an earlier message; `None` for the first one.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    pub repeat: Option<Timestamp>,
+    /// Repeats due up to this instant are done, or were dropped.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    pub repeated_until: Option<Timestamp>,
     /// How many messages about it were put into the outbox.
     pub issued: u8,
     /// Messages that were accepted or are in doubt.

@@ -1,16 +1,23 @@
 //! The one function that decides: [`step`].
 
 use super::{
-    About, ClosedDose, Context, Decision, DoseState, Entry, ExpiredReason, Input, MedicationState,
-    Message, MessageId, Millis, OpenDose, OpenPrompt, OutboxRef, PatientState, PromptKind, Sending,
-    Settlement,
+    About, CallReason, ClosedDose, Context, Decision, DoseState, Entry, ExpiredReason, GivenAnswer,
+    Input, MedicationState, Message, MessageId, Millis, OpenDose, OpenPrompt, OutboxRef,
+    PatientState, PromptKind, RecentCheckIn, RecentDose, Reply, Sending, Settlement,
 };
 use crate::plan::{Medication, ResolvedPlan, ScheduledDose};
 use jiff::{SignedDuration, Timestamp};
 
+mod answer;
 mod appointment;
+mod as_needed;
+mod check_in;
 mod edit;
+mod follow_last;
+mod news;
 mod prompt;
+mod reach;
+mod repeat;
 
 /// How far ahead of the clock a patient is stepped: what is due within this span is put into the
 /// outbox with `not_before`, so that at the instant only the sending is left.
@@ -30,6 +37,9 @@ const SETTLE_GRACE: SignedDuration = SignedDuration::from_mins(10);
 /// journey from UTC+14 to UTC-12 makes 50 hours long.
 const RECENT: SignedDuration = SignedDuration::from_hours(51);
 
+/// So many closed doses are remembered at most.
+const RECENT_MAX: usize = 64;
+
 /// Decides what follows for one patient from `input` at `now`.
 ///
 /// Total and deterministic: it reads no clock, does no I/O, and gives the same decision for the
@@ -44,13 +54,20 @@ pub fn step(
     now: Timestamp,
 ) -> Decision {
     let mut turn = Turn::new(context, state, now);
+    let resolved = follow_last::following(plan, &turn.state);
+    let plan = resolved.as_ref();
     let next_due = match input {
         Input::Wake { overdue } => {
-            let next = turn.advance(plan, now.saturating_add(LOOK_AHEAD).unwrap_or(now), overdue);
-            turn.close_due();
+            let next = turn.advance(plan, turn.horizon(), overdue);
+            turn.close_due(plan);
+            turn.repeat(plan);
+            turn.break_silences(plan);
             next
         }
-        Input::PlanChanged { old, overdue } => turn.change_plan(old, plan, overdue),
+        Input::PlanChanged { old, overdue } => {
+            let old = old.map(|old| follow_last::following(old, &turn.state));
+            turn.change_plan(old.as_deref(), plan, overdue)
+        }
         Input::PlanEnded { overdue } => {
             turn.end_plan(plan, overdue);
             None
@@ -60,11 +77,42 @@ pub fn step(
             settlement,
         } => {
             turn.settle(plan, message, settlement);
-            turn.close_due();
+            turn.close_due(plan);
+            turn.next_due(plan)
+        }
+        Input::Answered { doses, report, by } => {
+            turn.close_due(plan);
+            turn.answer(plan, doses, report, by);
+            turn.prompt_again(plan);
+            // What follows the last dose moves with it.
+            let moved = follow_last::following(plan, &turn.state);
+            turn.next_due(&moved)
+        }
+        Input::TakenAsNeeded { medication, at, by } => {
+            turn.take_as_needed(plan, medication, at, by);
+            turn.next_due(plan)
+        }
+        Input::CheckInAnswered {
+            check_in,
+            due,
+            value,
+            by,
+        } => {
+            turn.close_due(plan);
+            turn.answer_check_in(plan, check_in, due, value, by);
+            turn.next_due(plan)
+        }
+        Input::Wrote { text, red_flag, by } => {
+            turn.write_down(plan, text, red_flag, by);
+            turn.next_due(plan)
+        }
+        Input::ReachChanged { why } => {
+            turn.close_due(plan);
+            turn.change_reach(plan, why);
             turn.next_due(plan)
         }
     };
-    turn.decide(next_due)
+    turn.decide(plan, next_due)
 }
 
 /// One step under way.
@@ -75,6 +123,10 @@ struct Turn<'a> {
     messages: Vec<Message>,
     withdraw: Vec<OutboxRef>,
     journal: Vec<Entry>,
+    replies: Vec<Reply>,
+    calls: Vec<CallReason>,
+    /// Doses that this step closed as missed: told of together.
+    missed: Vec<OpenDose>,
     doses_due: u32,
 }
 
@@ -87,12 +139,25 @@ impl<'a> Turn<'a> {
             messages: Vec::new(),
             withdraw: Vec::new(),
             journal: Vec::new(),
+            replies: Vec::new(),
+            calls: Vec::new(),
+            missed: Vec::new(),
             doses_due: 0,
         }
     }
 
-    fn decide(mut self, next_due: Option<Timestamp>) -> Decision {
-        let ahead = next_due.map(|due| due.saturating_sub(LOOK_AHEAD).unwrap_or(due));
+    /// Up to here what falls is decided.
+    fn horizon(&self) -> Timestamp {
+        self.now.saturating_add(LOOK_AHEAD).unwrap_or(self.now)
+    }
+
+    fn decide(mut self, plan: &ResolvedPlan, next_due: Option<Timestamp>) -> Decision {
+        self.tell_missed(plan);
+        self.forget_old();
+        let repeats = self.next_repeat(plan);
+        let silences = self.state.silences.iter().map(|it| it.told_at.0).min();
+        let ahead_of = |due: Timestamp| due.saturating_sub(LOOK_AHEAD).unwrap_or(due);
+        let ahead = next_due.into_iter().chain(repeats).map(ahead_of);
         let closing = self
             .state
             .doses
@@ -104,7 +169,7 @@ impl<'a> Turn<'a> {
             .iter()
             .map(|it| self.looked_at(it.window_ends, &it.sending));
         let wake_at = ahead
-            .into_iter()
+            .chain(silences)
             .chain(closing)
             .chain(closing_prompts)
             .min();
@@ -114,6 +179,8 @@ impl<'a> Turn<'a> {
             messages: self.messages,
             withdraw: self.withdraw,
             journal: self.journal,
+            replies: self.replies,
+            calls: self.calls,
             wake_at,
             doses_due: self.doses_due,
         }
@@ -245,6 +312,7 @@ impl<'a> Turn<'a> {
             medication.recent.retain(|due| due.0 > horizon);
         }
         self.prompt_doses(plan, first_new_dose);
+        self.tell_due(plan, first_new_dose);
         self.send_prompts(plan, first_new_prompt);
         next
     }
@@ -292,6 +360,8 @@ impl<'a> Turn<'a> {
                 window_ends: dose.window_ends,
                 on_time_until: dose.on_time_until,
                 critical: medication.critical,
+                snoozed_until: None,
+                said_not_taken: false,
                 sending: Sending::default(),
             });
         }
@@ -339,6 +409,13 @@ impl<'a> Turn<'a> {
         self.state
             .unsettled
             .retain(|unsettled| unsettled.id != message);
+        if let Some(index) = self.state.alerts.iter().position(|it| it.id == message) {
+            // News for somebody else says nothing of the patient's own messages.
+            self.state.alerts.swap_remove(index);
+            self.journal_outcome(message, settlement, Vec::new());
+            return;
+        }
+        let now = self.now;
         let mut about = Vec::new();
         let doses = self
             .state
@@ -358,8 +435,10 @@ impl<'a> Turn<'a> {
                 id: id.clone(),
                 due: Millis(due),
             });
-            sending.settle(message, settlement);
+            sending.settle(message, settlement, now);
         }
+        let of_open = !about.is_empty();
+        self.journal_outcome(message, settlement, about);
         match settlement {
             Settlement::Accepted(at) => {
                 self.state.unreachable_since = None;
@@ -367,38 +446,47 @@ impl<'a> Turn<'a> {
                 self.state.prompts.retain(|prompt| {
                     prompt.kind != PromptKind::Appointment || !prompt.sending.has_left()
                 });
-                self.journal.push(Entry::Accepted {
-                    message,
-                    at: Millis(at),
-                    about,
-                });
+                self.await_answers(plan, at);
             }
-            Settlement::InDoubt => {
-                self.journal.push(Entry::NotAccepted {
-                    message,
-                    reason: None,
-                    about,
-                });
-            }
-            Settlement::NotSent(reason) => {
-                self.journal.push(Entry::NotAccepted {
-                    message,
-                    reason: Some(reason),
-                    about,
-                });
-                self.prompt_again(plan);
-            }
+            Settlement::InDoubt if of_open => self.call(CallReason::InDoubt),
+            Settlement::InDoubt => {}
+            Settlement::NotSent(_) => self.prompt_again(plan),
             Settlement::Undeliverable(reason) => {
-                if reason == ExpiredReason::Unreachable {
-                    self.state.unreachable_since.get_or_insert(self.now);
+                if reason == ExpiredReason::Unreachable && self.state.unreachable_since.is_none() {
+                    self.state.unreachable_since = Some(self.now);
+                    self.call(CallReason::Unreachable);
+                    self.tell_staff(plan, super::News::Unreachable, &[]);
                 }
-                self.journal.push(Entry::NotAccepted {
-                    message,
-                    reason: Some(reason),
-                    about,
-                });
                 self.close_undeliverable(reason);
             }
+        }
+    }
+
+    fn journal_outcome(&mut self, message: MessageId, settlement: Settlement, about: Vec<About>) {
+        self.journal.push(match settlement {
+            Settlement::Accepted(at) => Entry::Accepted {
+                message,
+                at: Millis(at),
+                about,
+            },
+            Settlement::InDoubt => Entry::NotAccepted {
+                message,
+                reason: None,
+                about,
+            },
+            Settlement::NotSent(reason) | Settlement::Undeliverable(reason) => Entry::NotAccepted {
+                message,
+                reason: Some(reason),
+                about,
+            },
+        });
+    }
+
+    /// A person must ring the patient.
+    fn call(&mut self, reason: CallReason) {
+        if !self.calls.contains(&reason) {
+            self.calls.push(reason);
+            self.journal.push(Entry::CallWanted { reason });
         }
     }
 
@@ -413,7 +501,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Closes what can be closed now: windows that have ended and whose messages are settled.
-    fn close_due(&mut self) {
+    fn close_due(&mut self, plan: &ResolvedPlan) {
         let now = self.now;
         let seen = self.state.seen;
         let closed: Vec<_> = self
@@ -436,6 +524,7 @@ impl<'a> Turn<'a> {
         for prompt in closed {
             self.close_prompt(&prompt);
         }
+        self.tell_missed(plan);
     }
 
     /// No further try can help: what was not reminded of is closed at once, so that the doctor
@@ -481,8 +570,30 @@ impl<'a> Turn<'a> {
                 }
             }
         }
-        self.journal
-            .push(Entry::DoseClosed(dose.close(state, reason)));
+        if state == DoseState::Missed {
+            self.missed.push(dose.clone());
+        }
+        self.close_as(dose, state, reason, None);
+    }
+
+    /// Closes a dose, for the journal and for answers that come later.
+    fn close_as(
+        &mut self,
+        dose: OpenDose,
+        state: DoseState,
+        reason: Option<ExpiredReason>,
+        answer: Option<GivenAnswer>,
+    ) {
+        let closed = RecentDose {
+            dose,
+            state,
+            reason,
+            answer,
+        };
+        self.journal.push(Entry::DoseClosed(closed.to_entry()));
+        if self.context.answers {
+            self.state.recent.push(closed);
+        }
     }
 
     /// The window has closed: a question that was asked was not answered, and what did not leave
@@ -496,6 +607,21 @@ impl<'a> Turn<'a> {
         if prompt.kind == PromptKind::CheckIn || reason.is_some() {
             self.journal.push(prompt.closed(reason));
         }
+        if prompt.kind == PromptKind::CheckIn && self.context.answers && prompt.sending.has_left() {
+            self.state.recent_check_ins.push(RecentCheckIn {
+                check_in: prompt.id.clone(),
+                due: Millis(prompt.due),
+            });
+        }
+    }
+
+    /// Forgets what no answer can mean any more.
+    fn forget_old(&mut self) {
+        let horizon = self.now.saturating_sub(RECENT).unwrap_or(Timestamp::MIN);
+        self.state.recent.retain(|it| it.dose.due > horizon);
+        self.state.recent_check_ins.retain(|it| it.due.0 > horizon);
+        let excess = self.state.recent.len().saturating_sub(RECENT_MAX);
+        self.state.recent.drain(..excess);
     }
 }
 
@@ -543,31 +669,40 @@ impl OpenDose {
     fn is(&self, medication: &str, due: Timestamp) -> bool {
         self.due == due && self.medication == medication
     }
+}
 
-    fn close(self, state: DoseState, reason: Option<ExpiredReason>) -> ClosedDose {
+impl RecentDose {
+    /// The entry of its closing.
+    fn to_entry(&self) -> ClosedDose {
         ClosedDose {
-            medication: self.medication,
-            amount: self.amount,
-            due: Millis(self.due),
-            state,
-            reason,
-            reminded: self.sending.accepted_at.map(Millis),
-            in_doubt: self.sending.in_doubt,
-            messages: self.sending.messages,
+            medication: self.dose.medication.clone(),
+            amount: self.dose.amount.clone(),
+            due: Millis(self.dose.due),
+            state: self.state,
+            reason: self.reason,
+            reminded: self.dose.sending.accepted_at.map(Millis),
+            in_doubt: self.dose.sending.in_doubt,
+            messages: self.dose.sending.messages.clone(),
+            answer: self.answer.clone(),
         }
     }
 }
 
 impl Sending {
-    fn settle(&mut self, message: MessageId, settlement: Settlement) {
+    fn settle(&mut self, message: MessageId, settlement: Settlement, now: Timestamp) {
         self.prompt = None;
+        // A repeat that failed is not made up for: the next one comes.
+        self.repeated_until = self.repeated_until.max(self.repeat.take());
         match settlement {
             Settlement::Accepted(at) => {
                 self.accepted_at.get_or_insert(at);
+                self.repeated_until = self.repeated_until.max(Some(at));
                 self.messages.push(message);
             }
             Settlement::InDoubt => {
                 self.in_doubt = true;
+                // The next repeat covers it.
+                self.repeated_until = self.repeated_until.max(Some(now));
                 self.messages.push(message);
             }
             Settlement::NotSent(reason) | Settlement::Undeliverable(reason) => {

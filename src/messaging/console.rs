@@ -2,7 +2,7 @@
 //! for development. Whoever can read standard output reads medical data.
 
 use super::wording::{self, Stamp};
-use super::{Detail, MessageKind, Outcome, Outgoing, Verdict};
+use super::{Detail, MessageKind, Outcome, Outgoing, Texts, Verdict};
 use crate::engine::{Body, DoseLine};
 use crate::plan::Language;
 use jiff::Timestamp;
@@ -37,6 +37,7 @@ struct Line {
 #[derive(Clone)]
 pub struct Console {
     format: Format,
+    texts: Texts,
     lines: mpsc::Sender<Line>,
     time_limit: Duration,
 }
@@ -66,16 +67,23 @@ impl Console {
             .spawn(move || write_lines(writer, queue))?;
         Ok(Self {
             format,
+            texts: Texts::default(),
             lines,
             time_limit: TIME_LIMIT,
         })
     }
 
+    /// The same with a clinic's own words for news.
+    #[must_use]
+    pub fn with_texts(self, texts: Texts) -> Self {
+        Self { texts, ..self }
+    }
+
     /// Prints one message.
     pub async fn send(&self, message: Outgoing<'_>) -> Verdict {
         let text = match self.format {
-            Format::Human => human(&message),
-            Format::Json => json(&message),
+            Format::Human => human(&message, &self.texts),
+            Format::Json => json(&message, &self.texts),
         };
         let (done, outcome) = oneshot::channel();
         let torn = Verdict::new(Outcome::Unknown, Detail::OutputTorn);
@@ -142,14 +150,14 @@ fn write_all(writer: &mut impl Write, bytes: &[u8]) -> usize {
 }
 
 /// `08:00 王秀兰  二甲双胍 1片、氨氯地平 1片（饭后）`
-fn human(message: &Outgoing<'_>) -> String {
+fn human(message: &Outgoing<'_>, texts: &Texts) -> String {
     let addressee = message.addressee;
     let language = addressee.language;
     let (open, close) = match language {
         Language::ZhCn => ("（", "）"),
         Language::En => (" (", ")"),
     };
-    let said = Said::of(message);
+    let said = Said::of(message, texts);
     let mut line = String::with_capacity(96);
     let local = wording::local(said.at, addressee);
     if local.date() == wording::local(message.now, addressee).date() {
@@ -213,9 +221,9 @@ struct JsonDose<'a> {
     due: String,
 }
 
-fn json(message: &Outgoing<'_>) -> String {
+fn json(message: &Outgoing<'_>, texts: &Texts) -> String {
     let rfc3339 = |at: Timestamp| message.addressee.zone.rfc3339(at);
-    let said = Said::of(message);
+    let said = Said::of(message, texts);
     let doses: &[DoseLine] = match message.body {
         Body::Dose(doses) => doses,
         _ => &[],
@@ -252,7 +260,7 @@ struct Said {
 }
 
 impl Said {
-    fn of(message: &Outgoing<'_>) -> Self {
+    fn of(message: &Outgoing<'_>, texts: &Texts) -> Self {
         let addressee = message.addressee;
         match message.body {
             Body::Dose(doses) => {
@@ -276,9 +284,15 @@ impl Said {
                 aside: appointment.note.clone().unwrap_or_default(),
                 late: false,
             },
-            Body::Notice(text) | Body::Alert(text) => Self {
+            Body::Notice(text) => Self {
                 at: text.at,
                 text: text.text.clone(),
+                aside: String::new(),
+                late: false,
+            },
+            Body::Alert(alert) => Self {
+                at: alert.at,
+                text: texts.alert(alert, addressee).swap_remove(0),
                 aside: String::new(),
                 late: false,
             },

@@ -17,6 +17,17 @@ pub enum Language {
     ZhCn,
 }
 
+impl Language {
+    /// The language tag in configuration, plans and folders of texts.
+    #[must_use]
+    pub fn tag(self) -> &'static str {
+        match self {
+            Language::En => "en",
+            Language::ZhCn => "zh-CN",
+        }
+    }
+}
+
 /// A daily span of local time in which check-ins and notices wait, e.g. `21:30-07:00`.
 /// It may pass midnight. `from == until` is refused when it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

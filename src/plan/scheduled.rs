@@ -91,6 +91,13 @@ impl Medication {
         self.by_distance || self.schedule.is_interval()
     }
 
+    /// Whether the next dose is counted from when the last one was taken (P3).
+    #[must_use]
+    pub fn follows_last(&self) -> bool {
+        let mut parts = self.schedule.parts.iter();
+        parts.any(|part| matches!(part.pattern, crate::recurrence::Pattern::AfterLast(_)))
+    }
+
     /// What messages call it: `short`, else the name.
     #[must_use]
     pub fn label(&self) -> &str {

@@ -1,14 +1,15 @@
 //! Transaction 5: changed plans come into force, ended ones leave it.
 
+use super::contacts::{attest, bars, bind, contact_number, mask, unbind};
 use super::patient::{Queued, Tables, Tally, Visit};
 use super::records::{
-    Address, CONTACT_NUMBERS, JournalRow, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY,
-    PLANS, PatientRecord, PlanHead, PlanRecord, PlanText, WAKES, decode, decode_head, encode,
-    journal_day,
+    Address, CaregiverContact, Contacts, JournalRow, PATIENT_IDS, PATIENT_SLUGS, PATIENTS,
+    PLAN_HISTORY, PLANS, PatientRecord, PlanHead, PlanRecord, PlanText, WAKES, decode, decode_head,
+    encode, journal_day,
 };
 use super::writer::Scope;
 use super::{Store, StoreError};
-use crate::engine::{Entry, ExpiredReason, Fits, Input, PatientState};
+use crate::engine::{Entry, ExpiredReason, Fits, IdKey, Input, PatientState, Teller};
 use crate::plan::ResolvedPlan;
 use jiff::{SignedDuration, Timestamp};
 use redb::{ReadableTable, ReadableTableMetadata};
@@ -34,8 +35,10 @@ pub struct PlanChange {
     pub text: String,
     /// The file.
     pub file: String,
-    /// Where messages go, if it is known.
+    /// Where messages go, if the plan or the channel names it.
     pub address: Option<Address>,
+    /// Where messages for caregivers go, by their ids, as far as the plan names it.
+    pub caregivers: Vec<(String, Address)>,
 }
 
 /// A plan that is to end.
@@ -187,11 +190,17 @@ fn change_plan(
         }
         known => known?,
     };
-    let text = PlanText {
+    let mut text = PlanText {
         at: scope.now.as_millisecond(),
         file: change.file,
         text: change.text,
     };
+    let named = change.address.iter().filter(|it| it.channel != "console");
+    for address in named.chain(change.caregivers.iter().map(|(_, address)| address)) {
+        // The history outlives the contact, whose address has to be deleted everywhere.
+        let mask = mask(scope.ids, &address.address);
+        text.text = text.text.replace(&address.address, &mask);
+    }
     {
         let mut history = scope.transaction.open_table(PLAN_HISTORY)?;
         history.insert((number, version), encode(&text)?.as_slice())?;
@@ -221,16 +230,14 @@ fn change_plan(
         applied.reworded += 1;
         return Ok(());
     }
-    let contact = match &change.address {
-        Some(address) => Some(contact_number(scope, tables, address)?),
-        None => None,
-    };
     let record = known.unwrap_or_else(|| PatientRecord {
         journal_next: 0,
         wake_at: None,
+        contacts: Contacts::default(),
         state: PatientState::new(scope.now),
     });
-    let plan = anchored(change.plan, &record.state, scope.now);
+    let plan = masked(scope.ids, change.plan);
+    let plan = anchored(plan, &record.state, scope.now);
     let old_contact = old.as_ref().and_then(|old| old.head.contact);
     let mut visit = Visit::new(scope, fits, number, record, old_contact);
     if let Some(old) = &old {
@@ -243,7 +250,19 @@ fn change_plan(
             &mut applied.tally,
         )?;
     }
-    visit.contact = contact;
+    let reach = Reach {
+        number,
+        address: change.address.as_ref(),
+        caregivers: &change.caregivers,
+    };
+    let contact = reach.settle(
+        scope,
+        tables,
+        &mut visit.record.contacts,
+        old_contact,
+        &plan,
+    )?;
+    visit.attested = contact;
     visit.entries.push(Entry::PlanApplied { version });
     let input = Input::PlanChanged {
         old: old.as_ref().map(|old| &old.plan),
@@ -262,6 +281,82 @@ fn change_plan(
     tables.plans.insert(number, encode(&record)?.as_slice())?;
     applied.changed += 1;
     Ok(())
+}
+
+/// Where the messages about a patient are to go.
+struct Reach<'a> {
+    number: u32,
+    address: Option<&'a Address>,
+    caregivers: &'a [(String, Address)],
+}
+
+impl Reach<'_> {
+    /// Binds the contacts that the plan names and lets go of those that it does not name any
+    /// more. Returns the patient's own, if the plan names it.
+    fn settle(
+        &self,
+        scope: &mut Scope<'_>,
+        tables: &mut Tables<'_>,
+        contacts: &mut Contacts,
+        old: Option<u32>,
+        plan: &ResolvedPlan,
+    ) -> Result<Option<u32>, StoreError> {
+        let attested = match self.address {
+            Some(address) => Some(contact_number(scope, tables, address)?),
+            None => None,
+        };
+        // Nothing comes back from a channel without a way in.
+        let heard = self.address.is_some_and(|it| it.channel != "console");
+        if let Some(old) = old.filter(|old| Some(*old) != attested) {
+            unbind(scope, old, self.number)?;
+        }
+        if let Some(contact) = attested.filter(|_| heard && old != attested) {
+            bind(scope, contact, self.number, Teller::Patient, true)?;
+            attest(scope, contact)?;
+        }
+        let mut kept = Vec::new();
+        for caregiver in std::mem::take(&mut contacts.caregivers) {
+            let named = self.caregivers.iter().any(|(id, _)| *id == caregiver.id);
+            let known = plan.caregivers.iter().any(|it| it.id == caregiver.id);
+            if !caregiver.attested && !named && known {
+                kept.push(caregiver);
+            } else {
+                unbind(scope, caregiver.contact, self.number)?;
+            }
+        }
+        for (id, address) in self.caregivers {
+            let contact = contact_number(scope, tables, address)?;
+            let role = Teller::Caregiver(id.clone());
+            bind(scope, contact, self.number, role, true)?;
+            attest(scope, contact)?;
+            kept.push(CaregiverContact {
+                id: id.clone(),
+                contact,
+                attested: true,
+                barred: bars(scope, contact)?.is_some(),
+            });
+        }
+        contacts.caregivers = kept;
+        contacts.barred = match contacts.patients(attested, plan) {
+            Some(contact) => bars(scope, contact)?,
+            None => None,
+        };
+        Ok(attested)
+    }
+}
+
+/// The plan without the addresses that its text names: what is left tells them apart.
+fn masked(ids: &IdKey, mut plan: ResolvedPlan) -> ResolvedPlan {
+    let hide = |address: &mut Option<String>| {
+        if let Some(address) = address {
+            *address = mask(ids, address);
+        }
+    };
+    hide(&mut plan.wechat);
+    for caregiver in &mut plan.caregivers {
+        hide(&mut caregiver.wechat);
+    }
+    plan
 }
 
 /// What begins "when the plan starts" begins when the medication was first applied, now if it is
@@ -395,30 +490,6 @@ fn patient_number(scope: &Scope<'_>, patient: &str) -> Result<u32, StoreError> {
     };
     slugs.insert(number, patient)?;
     ids.insert(patient, number)?;
-    Ok(number)
-}
-
-fn contact_number(
-    scope: &Scope<'_>,
-    tables: &mut Tables<'_>,
-    address: &Address,
-) -> Result<u32, StoreError> {
-    let mut numbers = scope.transaction.open_table(CONTACT_NUMBERS)?;
-    let key = address.index_key();
-    if let Some(row) = numbers.get(key.as_str())? {
-        return Ok(row.value());
-    }
-    let number = match tables.contacts.last()? {
-        Some((last, _)) => last
-            .value()
-            .checked_add(1)
-            .ok_or(StoreError::Exhausted("contact"))?,
-        None => 1,
-    };
-    tables
-        .contacts
-        .insert(number, encode(address)?.as_slice())?;
-    numbers.insert(key.as_str(), number)?;
     Ok(number)
 }
 

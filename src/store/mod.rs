@@ -9,11 +9,15 @@
 
 mod apply;
 mod claim;
+mod contacts;
+mod desk;
+mod enrol;
 mod fire;
 mod jobs;
 mod open;
 mod patient;
 mod read;
+mod receive;
 mod records;
 mod settle;
 mod writer;
@@ -23,12 +27,17 @@ mod tests;
 
 pub use apply::{Applied, PlanChange, PlanEnd};
 pub use claim::{Claimed, Waiting};
+pub use enrol::{EnrolError, Enrolment};
 pub use fire::Fired;
 pub use jobs::JobRun;
 pub use open::{Backing, OpenError, Options, create_if_absent, open_reader};
 pub use patient::{Queued, Tally};
 pub use read::{DoseLine, JournalLine, Reader};
-pub use records::{Address, Attempts, DayCounts, JournalRow, PlanHead, PlanText, SCHEMA};
+pub use receive::{Pushed, Received, Talk, What};
+pub use records::{
+    Address, Attempts, CallRecord, DayCounts, JournalRow, PlanHead, PlanText, SCHEMA,
+    StrangerRecord,
+};
 pub use settle::{Settled, Tried, TriedOutcome};
 pub use writer::{Store, Telemetry};
 

@@ -1,8 +1,9 @@
 //! Opening: atomically created, refused when newer, shared with readers of other processes.
 
 use super::records::{
-    ATTEMPTS, CONTACT_NUMBERS, CONTACTS, DAYS, JOBS, JOURNAL, META, OUTBOX, OUTBOX_LATER,
-    PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA, WAKES,
+    ATTEMPTS, CALLS, CONTACT_NUMBERS, CONTACT_PATIENTS, CONTACTS, CONVERSATIONS, DAYS, ENROLMENTS,
+    INBOUND_SEEN, INBOUND_TIMES, JOBS, JOURNAL, META, OUTBOX, OUTBOX_LATER, PATIENT_IDS,
+    PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA, STRANGERS, UNFOLLOWED, WAKES,
 };
 use super::{Reader, StoreError};
 use redb::{Builder, ConcurrencyMode, Database, DatabaseError, ReadableDatabase, WriteTransaction};
@@ -35,6 +36,16 @@ pub enum OpenError {
         "{path}: the store has schema {found}; this release reads up to {SCHEMA}: run the release that wrote it, or a newer one"
     )]
     Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+    },
+    /// Its tables come from before the first release, and no migration leads here.
+    #[error(
+        "{path}: the store has schema {found}, from before the first release; this one reads schema {SCHEMA}: move the file away, the plans are read again"
+    )]
+    Older {
         /// The file.
         path: PathBuf,
         /// Its schema.
@@ -314,6 +325,14 @@ pub(super) fn write_schema(database: &Database, id_key: &[u8; 32]) -> Result<(),
         transaction.open_table(JOURNAL)?;
         transaction.open_table(CONTACTS)?;
         transaction.open_table(CONTACT_NUMBERS)?;
+        transaction.open_table(CONVERSATIONS)?;
+        transaction.open_table(CONTACT_PATIENTS)?;
+        transaction.open_table(UNFOLLOWED)?;
+        transaction.open_table(ENROLMENTS)?;
+        transaction.open_table(INBOUND_SEEN)?;
+        transaction.open_table(INBOUND_TIMES)?;
+        transaction.open_table(CALLS)?;
+        transaction.open_table(STRANGERS)?;
         transaction.open_table(DAYS)?;
         transaction.open_table(JOBS)?;
     }
@@ -389,6 +408,10 @@ fn check_schema(path: &Path, database: &impl ReadableDatabase) -> Result<(), Ope
         .map(u32::from_le_bytes)
     {
         Some(found) if found > SCHEMA => Err(OpenError::Newer {
+            path: path.to_path_buf(),
+            found,
+        }),
+        Some(found) if found < SCHEMA => Err(OpenError::Older {
             path: path.to_path_buf(),
             found,
         }),

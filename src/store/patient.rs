@@ -8,8 +8,8 @@ use super::records::{
 };
 use super::writer::{Claim, Memory, Scope, Unreadable};
 use crate::engine::{
-    self, Context, Decision, DoseState, Entry, ExpiredReason, Fits, IdKey, Input, Message,
-    MessageId, PatientState,
+    self, CallReason, Context, Decision, DoseState, Entry, ExpiredReason, Fits, IdKey, Input,
+    Message, MessageId, News, PatientState, Recipient, Reply,
 };
 use crate::plan::ResolvedPlan;
 use jiff::Timestamp;
@@ -38,8 +38,10 @@ pub struct Tally {
     pub doses: [u64; 5],
     /// Expired doses by reason, in the order of [`ExpiredReason::ALL`].
     pub expired: [u64; 9],
-    /// Check-ins closed: asked without an answer, not asked, cancelled.
-    pub check_ins: [u64; 3],
+    /// Check-ins closed: asked without an answer, not asked, cancelled, answered.
+    pub check_ins: [u64; 4],
+    /// News for staff and caregivers, in the order of [`News::NAMES`].
+    pub told: [u64; News::NAMES.len()],
     /// Patients whose reachability changed: now unreachable minus now reachable.
     pub unreachable: i64,
 }
@@ -72,7 +74,21 @@ impl Tally {
             | Entry::PlanTextChanged { .. }
             | Entry::PlanEnded
             | Entry::Accepted { .. }
-            | Entry::NotAccepted { .. } => {}
+            | Entry::NotAccepted { .. }
+            | Entry::DoseReopened { .. }
+            | Entry::Snoozed { .. }
+            | Entry::SaidNotTaken { .. }
+            | Entry::TakenAsNeeded { .. }
+            | Entry::AsNeededTooSoon { .. }
+            | Entry::Wrote { .. }
+            | Entry::ReachChanged { .. }
+            | Entry::CallWanted { .. } => {}
+            Entry::CheckInAnswered { .. } => self.check_ins[3] += 1,
+            Entry::Told { news, .. } => {
+                if let Some(index) = News::NAMES.iter().position(|name| name == news) {
+                    self.told[index] += 1;
+                }
+            }
         }
     }
 
@@ -94,6 +110,8 @@ pub(super) struct Effects {
     pub depth: [i64; 5],
     pub day: u32,
     pub counts: DayCounts,
+    /// Patients whom a person must ring, and why.
+    pub calls: Vec<(u32, CallReason)>,
     /// Records met that cannot be read.
     pub unreadable: Vec<Unreadable>,
 }
@@ -143,6 +161,16 @@ impl<'t> Tables<'t> {
             .transpose()
     }
 
+    /// The address of a contact; empty when it cannot be read or was deleted: then the message
+    /// goes nowhere, and the dispatcher says so.
+    pub fn address_text(&self, contact: u32) -> Result<Arc<str>, StoreError> {
+        match self.address(contact) {
+            Ok(address) => Ok(address.map_or("".into(), |it| it.address.into())),
+            Err(StoreError::Record { .. }) => Ok("".into()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Writes a patient's record and moves the row in the wake queue.
     pub fn save(
         &mut self,
@@ -168,13 +196,15 @@ impl<'t> Tables<'t> {
 pub(super) struct Visit<'v> {
     pub number: u32,
     pub record: PatientRecord,
-    pub contact: Option<u32>,
+    /// The contact that the plan in force names.
+    pub attested: Option<u32>,
     pub ids: &'v IdKey,
     pub memory: &'v Memory,
     pub fits: &'v dyn Fits,
     pub now: Timestamp,
     pub entries: Vec<Entry>,
-    pub queued: Vec<Message>,
+    pub queued: Vec<(u32, Message)>,
+    pub replies: Vec<Reply>,
     pub wake_at: Option<Timestamp>,
 }
 
@@ -184,7 +214,7 @@ impl<'v> Visit<'v> {
         fits: &'v dyn Fits,
         number: u32,
         record: PatientRecord,
-        contact: Option<u32>,
+        attested: Option<u32>,
     ) -> Self {
         let wake_at = record
             .wake_at
@@ -192,14 +222,24 @@ impl<'v> Visit<'v> {
         Self {
             number,
             record,
-            contact,
+            attested,
             ids: scope.ids,
             memory: scope.memory,
             fits,
             now: scope.now,
             entries: Vec::new(),
             queued: Vec::new(),
+            replies: Vec::new(),
             wake_at,
+        }
+    }
+
+    /// Where messages for a recipient go.
+    fn contact(&self, plan: &ResolvedPlan, to: &Recipient) -> Option<u32> {
+        match to {
+            Recipient::Patient => self.record.contacts.patients(self.attested, plan),
+            Recipient::Caregiver(id) => self.record.contacts.caregivers_own(id),
+            Recipient::Staff(name) => self.memory.desk.contact(name),
         }
     }
 
@@ -221,9 +261,17 @@ impl<'v> Visit<'v> {
             .map(|key| key.id)
             .filter(|id| self.memory.may_have_left(id))
             .collect();
+        let barred = match self.contact(plan, &Recipient::Patient) {
+            Some(_) => self.record.contacts.barred,
+            None => Some((self.record.contacts.barred).unwrap_or(ExpiredReason::NotEnrolled)),
+        };
+        let caregivers = self.record.contacts.caregiver_ids();
         let context = Context {
             patient: self.number,
-            enrolled: self.contact.is_some(),
+            barred,
+            answers: self.memory.desk.answers,
+            caregivers: &caregivers,
+            staff: &self.memory.desk.members,
             fits: self.fits,
             ids: self.ids,
             claimed: &claimed,
@@ -236,12 +284,18 @@ impl<'v> Visit<'v> {
             messages,
             withdraw,
             journal,
+            replies,
+            calls,
             wake_at,
             doses_due,
         } = decision;
         tally.unreachable += i64::from(state.unreachable_since.is_some()) - i64::from(before);
         self.record.state = state;
         self.wake_at = wake_at;
+        self.replies.extend(replies);
+        effects
+            .calls
+            .extend(calls.into_iter().map(|reason| (self.number, reason)));
         effects.counts.due += u64::from(doses_due);
         for key in &withdraw {
             if tables.outbox.remove(outbox_key(key))?.is_some() {
@@ -251,10 +305,10 @@ impl<'v> Visit<'v> {
                 tables.later.remove((*not_before, &key.id.0))?;
                 effects.not_later.push(key.id);
             }
-            self.queued.retain(|message| message.key.id != key.id);
+            self.queued.retain(|(_, message)| message.key.id != key.id);
         }
         for message in messages {
-            if let Some(contact) = self.contact {
+            if let Some(contact) = self.contact(plan, &message.to) {
                 let record = OutboxRecord {
                     patient: self.number,
                     contact,
@@ -265,7 +319,7 @@ impl<'v> Visit<'v> {
                 if tables.outbox.insert(key, bytes.as_slice())?.is_none() {
                     effects.depth[record.message.key.class as usize] += 1;
                 }
-                self.queued.push(record.message);
+                self.queued.push((contact, record.message));
             }
         }
         for entry in &journal {
@@ -292,23 +346,24 @@ impl<'v> Visit<'v> {
         }
         let wake_at = self.wake_at.map(Timestamp::as_millisecond);
         tables.save(self.number, &mut self.record, wake_at)?;
-        if self.queued.is_empty() {
-            return Ok(());
+        let mut known: Vec<(u32, Arc<str>)> = Vec::new();
+        for (contact, message) in self.queued {
+            let address = match known.iter().find(|(number, _)| *number == contact) {
+                Some((_, address)) => Arc::clone(address),
+                None => {
+                    let address = tables.address_text(contact)?;
+                    known.push((contact, Arc::clone(&address)));
+                    address
+                }
+            };
+            queued.push(Queued {
+                patient: self.number,
+                address,
+                attempts: Attempts::default(),
+                not_before: message.not_before,
+                message: Arc::new(message),
+            });
         }
-        // Without an address that can be read the message goes nowhere; the dispatcher says so.
-        let address = match self.contact.map(|contact| tables.address(contact)) {
-            Some(Ok(Some(address))) => address.address,
-            None | Some(Ok(None) | Err(StoreError::Record { .. })) => String::new(),
-            Some(Err(error)) => return Err(error),
-        };
-        let address: Arc<str> = address.into();
-        queued.extend(self.queued.into_iter().map(|message| Queued {
-            patient: self.number,
-            address: Arc::clone(&address),
-            attempts: Attempts::default(),
-            not_before: message.not_before,
-            message: Arc::new(message),
-        }));
         Ok(())
     }
 }

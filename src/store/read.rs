@@ -4,7 +4,9 @@ use super::StoreError;
 use super::records::{
     JOURNAL, JournalRow, META, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PatientRecord, decode,
 };
-use crate::engine::{ClosedDose, DoseState, Entry, ExpiredReason, IdKey, MessageId, OpenDose};
+use crate::engine::{
+    ClosedDose, DoseState, Entry, ExpiredReason, GivenAnswer, IdKey, MessageId, OpenDose,
+};
 use jiff::Timestamp;
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable};
 use std::collections::HashMap;
@@ -37,6 +39,8 @@ pub struct DoseLine {
     pub in_doubt: bool,
     /// Messages about it that were accepted or are in doubt.
     pub messages: Vec<MessageId>,
+    /// What was said of it.
+    pub answer: Option<GivenAnswer>,
 }
 
 /// One journal entry with its place.
@@ -123,8 +127,10 @@ impl Reader {
                         reminded: dose.sending.accepted_at,
                         in_doubt: dose.sending.in_doubt,
                         messages: dose.sending.messages,
+                        answer: None,
                     };
-                    doses.entry(key).or_insert_with(|| (0, line(dose)));
+                    // One that was closed by mistake waits again.
+                    doses.insert(key, (0, line(dose)));
                 }
             }
         }
@@ -211,6 +217,7 @@ impl DoseLine {
             reminded: dose.reminded.map(|at| at.0),
             in_doubt: dose.in_doubt,
             messages: dose.messages,
+            answer: dose.answer,
         }
     }
 }
@@ -235,6 +242,7 @@ fn closed_doses(entry: Entry) -> Vec<ClosedDose> {
                 reminded: None,
                 in_doubt: false,
                 messages: Vec::new(),
+                answer: None,
             })
             .collect(),
         Entry::PlanApplied { .. }
@@ -243,7 +251,17 @@ fn closed_doses(entry: Entry) -> Vec<ClosedDose> {
         | Entry::Accepted { .. }
         | Entry::NotAccepted { .. }
         | Entry::AppointmentNotReminded { .. }
-        | Entry::CheckInClosed { .. } => Vec::new(),
+        | Entry::CheckInClosed { .. }
+        | Entry::DoseReopened { .. }
+        | Entry::Snoozed { .. }
+        | Entry::SaidNotTaken { .. }
+        | Entry::TakenAsNeeded { .. }
+        | Entry::AsNeededTooSoon { .. }
+        | Entry::CheckInAnswered { .. }
+        | Entry::Wrote { .. }
+        | Entry::ReachChanged { .. }
+        | Entry::Told { .. }
+        | Entry::CallWanted { .. } => Vec::new(),
     }
 }
 

@@ -1,17 +1,17 @@
 //! Tables and records. Every record carries the version of its format as its first byte.
 
 use super::StoreError;
-use crate::engine::{Entry, ExpiredReason, Message, OutboxRef, PatientState};
+use crate::engine::{Entry, ExpiredReason, Message, OutboxRef, PatientState, Teller};
 use crate::plan::ResolvedPlan;
 use jiff::Timestamp;
 use redb::{TableDefinition, TableHandle};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the set of tables. A store with a higher one is refused.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Version of each record's format, its first byte.
-const RECORD: u8 = 1;
+const RECORD: u8 = 2;
 
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 pub(super) const PATIENT_IDS: TableDefinition<&str, u32> = TableDefinition::new("patient_ids");
@@ -29,6 +29,23 @@ pub(super) const JOURNAL: TableDefinition<(u32, u32, u32), &[u8]> = TableDefinit
 pub(super) const CONTACTS: TableDefinition<u32, &[u8]> = TableDefinition::new("contacts");
 pub(super) const CONTACT_NUMBERS: TableDefinition<&str, u32> =
     TableDefinition::new("contact_numbers");
+pub(super) const CONVERSATIONS: TableDefinition<u32, &[u8]> = TableDefinition::new("conversations");
+/// (contact, patient): what the contact is to the patient.
+pub(super) const CONTACT_PATIENTS: TableDefinition<(u32, u32), &[u8]> =
+    TableDefinition::new("contact_patients");
+/// Keyed hashes of addresses that were deleted: to the contact that they were.
+pub(super) const UNFOLLOWED: TableDefinition<&[u8; 16], u32> = TableDefinition::new("unfollowed");
+/// Keyed hash of a code's secret: for whom it is.
+pub(super) const ENROLMENTS: TableDefinition<&[u8; 16], &[u8]> = TableDefinition::new("enrolments");
+pub(super) const INBOUND_SEEN: TableDefinition<&[u8; 16], &[u8]> =
+    TableDefinition::new("inbound_seen");
+/// (ms, key): the same in the order of time.
+pub(super) const INBOUND_TIMES: TableDefinition<(i64, &[u8; 16]), ()> =
+    TableDefinition::new("inbound_times");
+/// (patient, reason): since when a person is to ring.
+pub(super) const CALLS: TableDefinition<(u32, u8), &[u8]> = TableDefinition::new("calls");
+/// (ms, number): words of people whom nobody knows.
+pub(super) const STRANGERS: TableDefinition<(i64, u32), &[u8]> = TableDefinition::new("strangers");
 pub(super) const JOBS: TableDefinition<&str, &[u8]> = TableDefinition::new("jobs");
 pub(super) const DAYS: TableDefinition<u32, &[u8]> = TableDefinition::new("days");
 
@@ -80,7 +97,101 @@ pub(super) struct PatientRecord {
     pub journal_next: u32,
     /// The patient's row in `wakes`.
     pub wake_at: Option<i64>,
+    pub contacts: Contacts,
     pub state: PatientState,
+}
+
+/// Through whom a patient is reached, besides the contact that the plan in force names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Contacts {
+    /// The patient's own contact, bound by a scan.
+    pub bound: Option<u32>,
+    pub caregivers: Vec<CaregiverContact>,
+    /// Why no message can go to the patient's contact.
+    pub barred: Option<ExpiredReason>,
+}
+
+impl Contacts {
+    /// Where messages for the patient go: the contact bound at the clinic, else the one that the
+    /// plan names, else that of a caregiver who answers in the patient's place.
+    pub fn patients(&self, attested: Option<u32>, plan: &ResolvedPlan) -> Option<u32> {
+        self.bound.or(attested).or_else(|| {
+            let answering = plan.caregivers.iter().filter(|it| it.answers);
+            answering
+                .filter_map(|it| self.caregivers_own(&it.id))
+                .next()
+        })
+    }
+
+    /// A caregiver's contact.
+    pub fn caregivers_own(&self, id: &str) -> Option<u32> {
+        let known = self.caregivers.iter().find(|it| it.id == id && !it.barred);
+        known.map(|it| it.contact)
+    }
+
+    /// The caregivers to whom messages can go.
+    pub fn caregiver_ids(&self) -> Vec<String> {
+        let reached = self.caregivers.iter().filter(|it| !it.barred);
+        reached.map(|it| it.id.clone()).collect()
+    }
+}
+
+/// A caregiver's contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct CaregiverContact {
+    /// The caregiver's id in the plan.
+    pub id: String,
+    pub contact: u32,
+    /// The plan in force names the contact; else it was bound by a scan.
+    pub attested: bool,
+    /// No message may go there: no consent, stopped, or not following.
+    pub barred: bool,
+}
+
+/// What a contact is to a patient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ContactRole {
+    pub role: Teller,
+    /// The plan in force names the contact; else it was bound by a scan.
+    pub attested: bool,
+}
+
+/// A code that a patient or a caregiver scans.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct EnrolmentRecord {
+    pub patient: u32,
+    pub role: Teller,
+    /// Not valid from here on, ms.
+    pub expires: i64,
+    /// The contact that scanned it.
+    pub used_by: Option<u32>,
+}
+
+/// A push that was received.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SeenRecord {
+    /// When, ms.
+    pub at: i64,
+    /// What was answered: a repeated push is answered likewise.
+    pub answer: Option<String>,
+}
+
+/// A patient whom a person is to ring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// Since when, ms.
+    pub since: i64,
+    /// When there was a reason last, ms.
+    pub last: i64,
+}
+
+/// Words of somebody whom nobody knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrangerRecord {
+    /// The contact's number.
+    pub contact: u32,
+    /// The words.
+    pub text: String,
 }
 
 /// A message in the outbox.

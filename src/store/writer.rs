@@ -1,10 +1,11 @@
 //! The write side: one thread, one transaction at a time.
 
+use super::desk::Desk;
 use super::open::{Backing, Place, begin_write};
 use super::patient::Effects;
 use super::records::{
-    ATTEMPTS, Attempts, AttemptsRecord, DAYS, DayCounts, LaterRecord, META, OUTBOX, OUTBOX_LATER,
-    decode, encode, outbox_key,
+    ATTEMPTS, Attempts, AttemptsRecord, CALLS, CallRecord, DAYS, DayCounts, LaterRecord, META,
+    OUTBOX, OUTBOX_LATER, decode, encode, outbox_key,
 };
 use super::{OpenError, Options, StoreError};
 use crate::engine::{IdKey, MessageId};
@@ -296,6 +297,15 @@ impl Store {
         super::read::pseudonym(&self.ids, patient)
     }
 
+    /// Keeps the clinic's side of all talks.
+    pub(super) async fn remember_desk(&self, desk: Desk) -> Result<(), StoreError> {
+        self.run(Urgency::InTurn, move |writer| {
+            writer.memory.desk = desk;
+            Ok(())
+        })
+        .await
+    }
+
     /// Closes the file. Transactions asked for before this are made; later ones are refused.
     pub async fn close(&self) {
         let closed = self.run(Urgency::InTurn, |writer| {
@@ -392,6 +402,8 @@ pub(super) struct Memory {
     pub later: HashMap<MessageId, (i64, Attempts)>,
     /// Number of the next group.
     pub next_group: u64,
+    /// Who at the clinic is told of patients; set by the daemon, not read from the file.
+    pub desk: Desk,
 }
 
 /// A claim on one message.
@@ -510,6 +522,7 @@ impl Writer {
         let made = job(&mut scope)?;
         let effects = scope.effects;
         effects.write_counts(&transaction)?;
+        effects.write_calls(&transaction, now)?;
         let began = Instant::now();
         let committed = transaction.commit();
         (self.telemetry.observe_commit)(committed.is_ok(), began.elapsed());
@@ -585,6 +598,7 @@ impl Writer {
         for (class, count) in depth.into_iter().enumerate() {
             self.telemetry.depth[class].store(count, Ordering::Relaxed);
         }
+        memory.desk = std::mem::take(&mut self.memory.desk);
         self.memory = memory;
         Ok(())
     }
@@ -625,6 +639,28 @@ impl Memory {
 }
 
 impl Effects {
+    /// Puts patients whom a person must ring on the list, or notes that there is a reason again.
+    fn write_calls(
+        &self,
+        transaction: &WriteTransaction,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if self.calls.is_empty() {
+            return Ok(());
+        }
+        let mut calls = transaction.open_table(CALLS)?;
+        let last = now.as_millisecond();
+        for (patient, reason) in &self.calls {
+            let key = (*patient, *reason as u8);
+            let known = calls
+                .get(key)?
+                .and_then(|row| decode::<CallRecord>(&CALLS, row.value()).ok());
+            let since = known.map_or(last, |known| known.since);
+            calls.insert(key, encode(&CallRecord { since, last })?.as_slice())?;
+        }
+        Ok(())
+    }
+
     /// Adds what this transaction counted to the row of its day.
     fn write_counts(&self, transaction: &WriteTransaction) -> Result<(), StoreError> {
         if self.counts == DayCounts::default() {

@@ -3,8 +3,7 @@
 
 use super::{LOOK_AHEAD, RECENT, Turn, after};
 use crate::engine::{
-    DoseState, Entry, ExpiredReason, MedicationState, Millis, OpenPrompt, PromptKind, Sending,
-    ServedSlots,
+    DoseState, ExpiredReason, MedicationState, Millis, OpenPrompt, PromptKind, Sending, ServedSlots,
 };
 use crate::plan::{Medication, ResolvedPlan};
 use jiff::{Timestamp, civil::Date};
@@ -26,8 +25,9 @@ impl Turn<'_> {
         if old.is_none() {
             self.state.cursor = self.now;
         }
-        self.close_due();
+        self.close_due(old.unwrap_or(new));
         self.cancel_removed(new);
+        self.correct_unsent(new);
         self.remember_medications(old, new);
         if old.is_some_and(|old| is_addressed_otherwise(old, new)) {
             let waiting: Vec<_> = self.state.unsettled.iter().map(|key| key.id).collect();
@@ -46,7 +46,7 @@ impl Turn<'_> {
         self.state.edits = self.state.edits.wrapping_add(1);
         self.advance(plan, self.now, overdue);
         self.take_back_planned(Some(plan));
-        self.close_due();
+        self.close_due(plan);
         self.cancel(|_| true, |_| true);
         self.forget_medications(|_| false);
     }
@@ -102,14 +102,36 @@ impl Turn<'_> {
         );
     }
 
+    /// What has not left yet leaves with the new amount: a dose that nobody was told of must not
+    /// be told of in words that the doctor has taken back.
+    fn correct_unsent(&mut self, new: &ResolvedPlan) {
+        let claimed = self.context.claimed;
+        let mut changed = Vec::new();
+        for dose in &mut self.state.doses {
+            let waits = dose.sending.prompt.is_none_or(|id| !claimed.contains(&id));
+            if dose.sending.has_left() || !waits {
+                continue;
+            }
+            let medication = new.medications.iter().find(|it| it.id == dose.medication);
+            let scheduled = medication.and_then(|it| new.doses_from(it, dose.due).next());
+            let amount = scheduled
+                .filter(|it| it.due == dose.due)
+                .map(|it| it.amount);
+            if let Some(amount) = amount.filter(|amount| **amount != *dose.amount) {
+                dose.amount = amount.into_owned();
+                changed.extend(dose.sending.prompt);
+            }
+        }
+        self.withdraw_messages(&changed);
+    }
+
     fn cancel(
         &mut self,
         medication_gone: impl Fn(&str) -> bool,
         prompt_gone: impl Fn(&OpenPrompt) -> bool,
     ) {
         for dose in self.remove_doses(|dose| medication_gone(&dose.medication)) {
-            self.journal
-                .push(Entry::DoseClosed(dose.close(DoseState::Cancelled, None)));
+            self.close_as(dose, DoseState::Cancelled, None, None);
         }
         let cancelled: Vec<_> = self
             .state

@@ -1,9 +1,10 @@
 //! Messages: which doses go into which, and what happens to those that have not left yet.
 
 use super::Turn;
+use super::repeat::{Issue, is_held_by_the_hour};
 use crate::engine::{
     Addressee, AppointmentLine, Body, Class, DoseLine, ExpiredReason, Message, MessageId, OpenDose,
-    OpenPrompt, OutboxRef, PromptKind, Question, Sending,
+    OpenPrompt, OutboxRef, PromptKind, Question, Recipient, Sending,
 };
 use crate::plan::ResolvedPlan;
 use jiff::Timestamp;
@@ -23,7 +24,9 @@ impl Turn<'_> {
         let mut wanted: Vec<usize> = (0..self.state.doses.len())
             .filter(|index| {
                 let dose = &self.state.doses[*index];
-                dose.sending.may_be_prompted() && dose.window_ends > now
+                dose.sending.may_be_prompted()
+                    && dose.window_ends > now
+                    && dose.snoozed_until.is_none()
             })
             .collect();
         self.prompt_these(plan, &mut wanted);
@@ -31,9 +34,9 @@ impl Turn<'_> {
     }
 
     fn prompt_these(&mut self, plan: &ResolvedPlan, wanted: &mut Vec<usize>) {
-        if !self.context.enrolled {
+        if let Some(reason) = self.context.barred {
             for index in wanted.drain(..) {
-                self.state.doses[index].sending.failure = Some(ExpiredReason::NotEnrolled);
+                self.state.doses[index].sending.failure = Some(reason);
             }
             return;
         }
@@ -50,16 +53,23 @@ impl Turn<'_> {
                     }
                 })
                 .collect();
-            self.prompt_group(plan, &group);
+            self.prompt_group(plan, &group, None);
         }
     }
 
     /// One message for the group if the channel can hold it; else one for each medication; and
     /// one for each dose where even that is too long.
-    fn prompt_group(&mut self, plan: &ResolvedPlan, group: &[usize]) {
+    ///
+    /// `repeat` is the instant for which it repeats an earlier message.
+    pub(super) fn prompt_group(
+        &mut self,
+        plan: &ResolvedPlan,
+        group: &[usize],
+        repeat: Option<Timestamp>,
+    ) {
         let body = Body::Dose(group.iter().map(|index| self.line(plan, *index)).collect());
         if group.len() == 1 || self.context.fits.fits(&addressee(plan), &body) {
-            self.issue_doses(plan, group, body);
+            self.issue_doses(plan, group, repeat, body);
             return;
         }
         let mut rest = group.to_vec();
@@ -72,11 +82,11 @@ impl Turn<'_> {
                 .collect();
             let body = Body::Dose(same.iter().map(|index| self.line(plan, *index)).collect());
             if same.len() == 1 || self.context.fits.fits(&addressee(plan), &body) {
-                self.issue_doses(plan, &same, body);
+                self.issue_doses(plan, &same, repeat, body);
             } else {
                 for index in same {
                     let body = Body::Dose(vec![self.line(plan, index)]);
-                    self.issue_doses(plan, &[index], body);
+                    self.issue_doses(plan, &[index], repeat, body);
                 }
             }
         }
@@ -98,16 +108,26 @@ impl Turn<'_> {
     }
 
     /// Puts one reminder into the outbox and notes it at its doses. `group` is not empty.
-    fn issue_doses(&mut self, plan: &ResolvedPlan, group: &[usize], body: Body) {
+    fn issue_doses(
+        &mut self,
+        plan: &ResolvedPlan,
+        group: &[usize],
+        repeat: Option<Timestamp>,
+        body: Body,
+    ) {
         let doses = || group.iter().map(|index| &self.state.doses[*index]);
+        let window_ends = doses().map(|dose| dose.window_ends).min();
+        let repeat_ends = repeat.and_then(|at| self.repeat_deadline(plan, group, at));
         let (Some(deadline), Some(due)) = (
-            doses().map(|dose| dose.window_ends).min(),
+            repeat_ends.into_iter().chain(window_ends).min(),
             doses().map(|dose| dose.due).min(),
         ) else {
             return;
         };
         let class = if doses().any(|dose| dose.critical) {
             Class::Critical
+        } else if repeat.is_some() {
+            Class::Nudge
         } else {
             Class::Dose
         };
@@ -115,82 +135,120 @@ impl Turn<'_> {
         let names = doses().map(|dose| (dose.medication.as_str(), dose.due));
         let id = self.message_id(b"dose", issued, names);
         for index in group {
-            self.state.doses[*index].sending.issue(id);
+            let dose = &mut self.state.doses[*index];
+            dose.sending.issue(id, repeat);
+            if repeat.is_some() {
+                dose.snoozed_until = None;
+            }
         }
         self.issue(
             plan,
-            OutboxRef {
-                class,
-                deadline,
-                id,
+            Issue {
+                key: OutboxRef {
+                    class,
+                    deadline,
+                    id,
+                },
+                not_before: repeat.unwrap_or(due),
+                due: repeat.unwrap_or(due),
+                to: Recipient::Patient,
+                language: plan.language,
+                body,
             },
-            due,
-            due,
-            body,
         );
     }
 
     /// Puts the open check-ins and reminders of appointments from index `first` on that need it
-    /// into the outbox. In quiet hours they wait for their end.
+    /// into the outbox.
     pub(super) fn send_prompts(&mut self, plan: &ResolvedPlan, first: usize) {
         for index in first..self.state.prompts.len() {
             let open = &self.state.prompts[index];
-            if !open.sending.may_be_prompted() || open.window_ends <= self.now {
-                continue;
+            if open.sending.may_be_prompted() && open.window_ends > self.now {
+                self.send_prompt(plan, index, None);
             }
-            let Some((class, kind, body)) = body_of(plan, open) else {
-                continue;
-            };
-            if !self.context.enrolled {
-                self.state.prompts[index].sending.failure = Some(ExpiredReason::NotEnrolled);
-                continue;
+        }
+    }
+
+    /// Puts one of them into the outbox. In quiet hours it waits for their end, after too many
+    /// messages for the next hour.
+    pub(super) fn send_prompt(
+        &mut self,
+        plan: &ResolvedPlan,
+        index: usize,
+        repeat: Option<Timestamp>,
+    ) {
+        let open = &self.state.prompts[index];
+        let Some((class, kind, body)) = body_of(plan, open) else {
+            return;
+        };
+        if let Some(reason) = self.context.barred {
+            self.state.prompts[index].sending.failure = Some(reason);
+            return;
+        }
+        let (due, deadline) = (open.due, open.window_ends);
+        let about = [(open.id.as_str(), due)].into_iter();
+        let id = self.message_id(kind, open.sending.issued, about);
+        let wanted = repeat.unwrap_or(due).max(self.now);
+        let mut not_before = repeat.unwrap_or(due);
+        if is_held_by_the_hour(class) && self.hour_is_full(wanted) {
+            not_before = self.hour_ends();
+            self.too_many(plan);
+        }
+        let quiet = plan.quiet_hours;
+        let not_before = quiet
+            .and_then(|it| it.end_after(not_before.max(self.now), &plan.zone))
+            .unwrap_or(not_before);
+        let sending = &mut self.state.prompts[index].sending;
+        if not_before >= deadline {
+            // It cannot be said within its window.
+            match repeat {
+                Some(at) => sending.repeated_until = sending.repeated_until.max(Some(at)),
+                None => sending.failure = Some(ExpiredReason::Held),
             }
-            let (due, deadline) = (open.due, open.window_ends);
-            let quiet = plan.quiet_hours;
-            let not_before = quiet
-                .and_then(|it| it.end_after(due.max(self.now), &plan.zone))
-                .unwrap_or(due);
-            if not_before >= deadline {
-                // It is quiet for the whole of its window.
-                self.state.prompts[index].sending.failure = Some(ExpiredReason::Held);
-                continue;
-            }
-            let about = [(open.id.as_str(), due)].into_iter();
-            let id = self.message_id(kind, open.sending.issued, about);
-            self.state.prompts[index].sending.issue(id);
-            self.issue(
-                plan,
-                OutboxRef {
+            return;
+        }
+        sending.issue(id, repeat);
+        self.issue(
+            plan,
+            Issue {
+                key: OutboxRef {
                     class,
                     deadline,
                     id,
                 },
                 not_before,
-                due,
+                due: repeat.unwrap_or(due),
+                to: Recipient::Patient,
+                language: plan.language,
                 body,
-            );
-        }
+            },
+        );
     }
 
-    fn issue(
-        &mut self,
-        plan: &ResolvedPlan,
-        key: OutboxRef,
-        not_before: Timestamp,
-        due: Timestamp,
-        body: Body,
-    ) {
-        self.state.unsettled.push(key);
+    pub(super) fn issue(&mut self, plan: &ResolvedPlan, issue: Issue) {
+        if issue.to == Recipient::Patient {
+            let at = issue.not_before.max(self.now);
+            if !is_held_by_the_hour(issue.key.class) && self.hour_is_full(at) {
+                // Doses are never held; somebody should look at why there are so many.
+                self.too_many(plan);
+            }
+            self.count_message(at);
+        }
+        self.state.unsettled.push(issue.key);
         self.messages.push(Message {
-            key,
-            not_before,
-            due,
-            addressee: addressee(plan),
-            body,
+            key: issue.key,
+            not_before: issue.not_before,
+            due: issue.due,
+            addressee: Addressee {
+                language: issue.language,
+                ..addressee(plan)
+            },
+            to: issue.to,
+            body: issue.body,
         });
     }
 
-    fn message_id<'b>(
+    pub(super) fn message_id<'b>(
         &self,
         kind: &[u8],
         issued: u8,
@@ -227,10 +285,17 @@ impl Turn<'_> {
             if self.messages.len() == before {
                 self.withdraw.push(key);
             }
-            let doses = self.state.doses.iter_mut().map(|dose| &mut dose.sending);
-            let prompts = self.state.prompts.iter_mut().map(|it| &mut it.sending);
-            for sending in doses.chain(prompts).filter(|it| it.prompt == Some(*id)) {
-                sending.prompt = None;
+            self.state.alerts.retain(|it| it.id != *id);
+            for dose in &mut self.state.doses {
+                if dose.sending.prompt == Some(*id) {
+                    // A repeat that has not left is wanted again, for the others that it names.
+                    dose.snoozed_until = dose.sending.withdraw();
+                }
+            }
+            for prompt in &mut self.state.prompts {
+                if prompt.sending.prompt == Some(*id) {
+                    prompt.sending.withdraw();
+                }
             }
         }
     }
@@ -254,8 +319,9 @@ impl Sending {
         self.prompt.is_none() && !self.has_left()
     }
 
-    fn issue(&mut self, id: MessageId) {
+    fn issue(&mut self, id: MessageId, repeat: Option<Timestamp>) {
         self.prompt = Some(id);
+        self.repeat = repeat;
         self.issued = self.issued.saturating_add(1);
     }
 }

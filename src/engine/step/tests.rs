@@ -1,9 +1,11 @@
 //! The rules of [`step`](super::step) as tables and as properties, over a small model of the
 //! shell.
 
+mod answers;
 mod edits;
 mod properties;
 mod reminders;
+mod repeats;
 mod settling;
 mod shell;
 mod time;

@@ -102,7 +102,7 @@ fn piece(expression: &str) -> Option<Piece> {
 mod tests {
     use super::*;
     use crate::engine::Body;
-    use crate::messaging::wechat::scene::Lateness;
+    use crate::messaging::wechat::scene::{Lateness, Wording};
     use crate::messaging::wechat::tests::{dose, now, wang};
     use crate::messaging::wording::Stamp;
     use proptest::prelude::*;
@@ -179,7 +179,7 @@ mod tests {
             let mut line = dose("二甲双胍", "1片");
             line.note = Some(note);
             let (body, addressee) = (Body::Dose(vec![line]), wang());
-            let scene = Scene::new(&body, &addressee, "诊所", Stamp::None, Lateness::At(now()));
+            let scene = Scene::new(&body, &addressee, "诊所", Wording::Stamp(Stamp::None), Lateness::At(now()));
             let ours = Pattern::Pieces(pieces).render(&engine, &scene).expect("pieces cannot fail");
             let theirs = Pattern::Engine("source".into()).render(&engine, &scene);
             prop_assert_eq!(Some(ours), theirs.ok(), "{}", source);

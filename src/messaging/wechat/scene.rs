@@ -116,12 +116,21 @@ impl Lateness {
     }
 }
 
+/// How much a message says, where it can be said in more and in fewer words.
+#[derive(Clone, Copy)]
+pub(super) enum Wording<'a> {
+    /// What stands in front of each dose.
+    Stamp(Stamp),
+    /// The words of news.
+    Text(&'a str),
+}
+
 /// What one message says. Texts that cost something to put together are made when first asked for.
 pub(super) struct Scene<'a> {
     body: &'a Body,
     addressee: &'a Addressee,
     clinic: &'a str,
-    stamp: Stamp,
+    wording: Wording<'a>,
     late: bool,
     at: Timestamp,
     at_text: OnceCell<String>,
@@ -137,7 +146,7 @@ impl<'a> Scene<'a> {
         body: &'a Body,
         addressee: &'a Addressee,
         clinic: &'a str,
-        stamp: Stamp,
+        wording: Wording<'a>,
         lateness: Lateness,
     ) -> Self {
         let (at, late) = match body {
@@ -147,13 +156,14 @@ impl<'a> Scene<'a> {
             ),
             Body::CheckIn(question) => (question.due, lateness.holds(question.on_time_until)),
             Body::Appointment(appointment) => (appointment.at, false),
-            Body::Notice(text) | Body::Alert(text) => (text.at, false),
+            Body::Notice(text) => (text.at, false),
+            Body::Alert(alert) => (alert.at, false),
         };
         Self {
             body,
             addressee,
             clinic,
-            stamp,
+            wording,
             late,
             at,
             at_text: OnceCell::new(),
@@ -191,7 +201,11 @@ impl<'a> Scene<'a> {
                 .answer
                 .get_or_init(|| wording::how_to_answer(&question.answer, self.addressee.language)),
             (Variable::What, Body::Appointment(appointment)) => &appointment.what,
-            (Variable::Text, Body::Notice(text) | Body::Alert(text)) => &text.text,
+            (Variable::Text, Body::Notice(text)) => &text.text,
+            (Variable::Text, Body::Alert(_)) => match self.wording {
+                Wording::Text(text) => text,
+                Wording::Stamp(_) => "",
+            },
             _ => "",
         }
     }
@@ -219,6 +233,10 @@ impl<'a> Scene<'a> {
     }
 
     fn list(&self, doses: &[DoseLine], amounts: bool) -> String {
-        wording::doses(doses, self.addressee, self.stamp, amounts)
+        let stamp = match self.wording {
+            Wording::Stamp(stamp) => stamp,
+            Wording::Text(_) => Stamp::None,
+        };
+        wording::doses(doses, self.addressee, stamp, amounts)
     }
 }

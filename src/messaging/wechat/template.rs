@@ -3,10 +3,12 @@
 
 use super::keyword::{self, Fault, Kind};
 use super::pattern::{self, Pattern};
-use super::scene::{Lateness, Scene, variables};
+use super::scene::{Lateness, Scene, Wording, variables};
 pub use super::unfit::{FieldError, Unfit};
-use crate::engine::{Addressee, AppointmentLine, Body, DoseLine, Fits, Question, Text};
-use crate::messaging::{MessageKind, Outgoing, wording};
+use crate::engine::{
+    Addressee, Alert, AppointmentLine, Body, DoseLine, Fits, News, Question, Text,
+};
+use crate::messaging::{MessageKind, Outgoing, Texts, wording};
 use crate::plan::{AnswerType, Language, Zone};
 use jiff::Timestamp;
 use minijinja::Environment;
@@ -40,6 +42,7 @@ pub struct TemplateError {
 #[derive(Clone)]
 pub struct Templates {
     inner: Arc<Inner>,
+    texts: Texts,
 }
 
 struct Inner {
@@ -107,10 +110,17 @@ impl Templates {
         if errors.is_empty() {
             Ok(Self {
                 inner: Arc::new(inner),
+                texts: Texts::default(),
             })
         } else {
             Err(errors)
         }
+    }
+
+    /// The same with a clinic's own words for news.
+    #[must_use]
+    pub fn with_texts(self, texts: Texts) -> Self {
+        Self { texts, ..self }
     }
 
     /// Checks that a message can be sent as it stands, late or not.
@@ -134,7 +144,7 @@ impl Templates {
 
     fn check_both(&self, addressee: &Addressee, body: &Body) -> Result<(), Unfit> {
         for late in [false, true] {
-            self.inner.values(addressee, body, Lateness::Is(late))?;
+            self.values(addressee, body, Lateness::Is(late))?;
         }
         Ok(())
     }
@@ -156,9 +166,7 @@ impl Templates {
     /// As [`Templates::check`], for the instant of sending.
     pub(super) fn request(&self, message: &Outgoing<'_>) -> Result<Vec<u8>, Unfit> {
         let lateness = Lateness::At(message.now);
-        let (template, values) = self
-            .inner
-            .values(message.addressee, message.body, lateness)?;
+        let (template, values) = self.values(message.addressee, message.body, lateness)?;
         let mut body = Vec::with_capacity(512);
         body.extend_from_slice(br#"{"touser":"#);
         push_json(&mut body, message.address);
@@ -178,6 +186,58 @@ impl Templates {
         }
         body.extend_from_slice(b"}}");
         Ok(body)
+    }
+
+    /// The values of all fields, in the most telling words that fit.
+    fn values(
+        &self,
+        addressee: &Addressee,
+        body: &Body,
+        lateness: Lateness,
+    ) -> Result<(&Template, Vec<String>), Unfit> {
+        let inner = &self.inner;
+        let kind = MessageKind::of(body);
+        let template = inner
+            .templates
+            .get(&kind)
+            .ok_or(Unfit::NotConfigured(kind))?;
+        let fill = |wording: Wording<'_>| {
+            let scene = Scene::new(body, addressee, &inner.clinic, wording, lateness);
+            inner.fill(kind, template, &scene)
+        };
+        let mut values = Err(Unfit::NotConfigured(kind));
+        match body {
+            Body::Dose(doses) => {
+                for stamp in wording::stamps(doses, addressee) {
+                    values = fill(Wording::Stamp(*stamp));
+                    if values.is_ok() {
+                        break;
+                    }
+                }
+            }
+            Body::Alert(alert) => {
+                let texts = self.texts.alert(alert, addressee);
+                for text in &texts {
+                    values = fill(Wording::Text(text));
+                    if values.is_ok() {
+                        break;
+                    }
+                }
+                // News is cut rather than kept back: what was cut stands in the journal.
+                let last = texts.last().map_or("", String::as_str);
+                for length in (1..last.chars().count()).rev() {
+                    if values.is_ok() {
+                        break;
+                    }
+                    let cut: String = last.chars().take(length).chain(['…']).collect();
+                    values = fill(Wording::Text(&cut));
+                }
+            }
+            Body::CheckIn(_) | Body::Appointment(_) | Body::Notice(_) => {
+                values = fill(Wording::Stamp(wording::Stamp::None));
+            }
+        }
+        Ok((template, values?))
     }
 }
 
@@ -206,9 +266,9 @@ impl Inner {
                 let failure = [None, Some("饭后")].into_iter().find_map(|note| {
                     let body = sample(kind, note);
                     [false, true].into_iter().find_map(|late| {
-                        let stamp = wording::Stamp::None;
+                        let words = Wording::Text("请复诊");
                         let late = Lateness::Is(late);
-                        let scene = Scene::new(&body, &addressee, &self.clinic, stamp, late);
+                        let scene = Scene::new(&body, &addressee, &self.clinic, words, late);
                         field.pattern.render(&self.engine, &scene).err()
                     })
                 });
@@ -220,33 +280,6 @@ impl Inner {
                 }
             }
         }
-    }
-
-    /// The values of all fields, with the most telling times in front of the doses that fit.
-    fn values(
-        &self,
-        addressee: &Addressee,
-        body: &Body,
-        lateness: Lateness,
-    ) -> Result<(&Template, Vec<String>), Unfit> {
-        let kind = MessageKind::of(body);
-        let template = self
-            .templates
-            .get(&kind)
-            .ok_or(Unfit::NotConfigured(kind))?;
-        let stamps = match body {
-            Body::Dose(doses) => wording::stamps(doses, addressee),
-            _ => &[wording::Stamp::None],
-        };
-        let mut unfit = Unfit::NotConfigured(kind);
-        for &stamp in stamps {
-            let scene = Scene::new(body, addressee, &self.clinic, stamp, lateness);
-            match self.fill(kind, template, &scene) {
-                Ok(values) => return Ok((template, values)),
-                Err(error) => unfit = error,
-            }
-        }
-        Err(unfit)
     }
 
     fn fill(
@@ -361,7 +394,10 @@ fn sample(kind: MessageKind, note: Option<&str>) -> Body {
             note,
         }),
         MessageKind::Notice => Body::Notice(text),
-        MessageKind::Alert => Body::Alert(text),
+        MessageKind::Alert => Body::Alert(Alert {
+            news: News::Unreachable,
+            at,
+        }),
     }
 }
 

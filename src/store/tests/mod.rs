@@ -55,6 +55,7 @@ fn change(patient: &str, text: &str) -> PlanChange {
             channel: "wechat".to_owned(),
             address: format!("openid-{patient}"),
         }),
+        caregivers: Vec::new(),
     }
 }
 

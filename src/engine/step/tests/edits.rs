@@ -306,3 +306,20 @@ fn an_appointment_that_moves_is_another_one() {
     let told = shell.run_accepting(at("03 12:00"));
     assert_eq!(told, [(at("03 10:00"), "!X-ray".to_owned())]);
 }
+
+#[test]
+fn an_unsent_dose_leaves_with_the_amount_of_the_new_plan() {
+    let amount = |text: &str| plan(&med("A", "08:00").replace("take = \"1\"", text));
+    let mut shell = Shell::with(&amount("take = \"1 tablet\""), at("02 00:00"));
+    shell.run(at("02 08:00"));
+    shell.apply(&amount("take = \"2 tablets\""), at("02 08:01"));
+    let Body::Dose(lines) = shell.only().body else {
+        panic!("a reminder")
+    };
+    assert_eq!(lines[0].amount, "2 tablets");
+    // What has left stays as the patient has read it.
+    shell.accept_all(at("02 08:02"));
+    shell.apply(&amount("take = \"3 tablets\""), at("02 08:03"));
+    assert_eq!(shell.state.doses[0].amount, "2 tablets");
+    assert!(shell.outbox.is_empty());
+}

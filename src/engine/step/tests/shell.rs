@@ -72,6 +72,12 @@ pub struct Shell {
     pub journal: Vec<Entry>,
     pub wake_at: Option<Timestamp>,
     pub enrolled: bool,
+    /// Why not, where not.
+    pub barred: ExpiredReason,
+    /// Whether the patient can answer.
+    pub answers: bool,
+    pub caregivers: Vec<String>,
+    pub staff: Vec<StaffMember>,
     pub now: Timestamp,
     /// Doses that one message can hold.
     pub room: usize,
@@ -90,6 +96,10 @@ impl Shell {
             journal: Vec::new(),
             wake_at: None,
             enrolled: true,
+            barred: ExpiredReason::NotEnrolled,
+            answers: false,
+            caregivers: Vec::new(),
+            staff: Vec::new(),
             now,
             room: usize::MAX,
             issued: BTreeSet::new(),
@@ -111,7 +121,10 @@ impl Shell {
         let fits = Narrow(self.room);
         let context = Context {
             patient: 5,
-            enrolled: self.enrolled,
+            barred: (!self.enrolled).then_some(self.barred),
+            answers: self.answers,
+            caregivers: &self.caregivers,
+            staff: &self.staff,
             fits: &fits,
             ids: &key,
             claimed: &self.claimed,
@@ -140,7 +153,7 @@ impl Shell {
                     assert!(line.due <= now.max(message.not_before), "never early");
                     let named = (line.medication.clone(), line.due);
                     assert!(
-                        !self.left.contains(&named),
+                        self.answers || !self.left.contains(&named),
                         "{named:?} is reminded of again"
                     );
                     let open =
@@ -236,6 +249,53 @@ impl Shell {
         }
     }
 
+    /// The patient says something of a dose.
+    pub fn answer(
+        &mut self,
+        medication: &str,
+        due: Timestamp,
+        report: DoseReport<'_>,
+        now: Timestamp,
+    ) -> Decision {
+        self.catch_up(now);
+        let plan = self.plan.clone().unwrap();
+        let doses = [(medication.to_owned(), due)];
+        let by = Teller::Patient;
+        let input = Input::Answered {
+            doses: &doses,
+            report,
+            by: &by,
+        };
+        self.step(&plan, input, now)
+    }
+
+    /// The patient answers a check-in.
+    pub fn answer_check_in(
+        &mut self,
+        check_in: &str,
+        due: Timestamp,
+        value: &Value,
+        now: Timestamp,
+    ) -> Decision {
+        self.catch_up(now);
+        let plan = self.plan.clone().unwrap();
+        let by = Teller::Patient;
+        let input = Input::CheckInAnswered {
+            check_in,
+            due,
+            value,
+            by: &by,
+        };
+        self.step(&plan, input, now)
+    }
+
+    /// The reach of the patient has changed.
+    pub fn reach(&mut self, why: ReachChange, now: Timestamp) -> Decision {
+        self.catch_up(now);
+        let plan = self.plan.clone().unwrap();
+        self.step(&plan, Input::ReachChanged { why }, now)
+    }
+
     /// The dispatcher has taken the message: it may be on its way.
     pub fn claim(&mut self, message: MessageId) {
         if !self.claimed.contains(&message) {
@@ -257,6 +317,8 @@ impl Shell {
                 messages: Vec::new(),
                 withdraw: Vec::new(),
                 journal: Vec::new(),
+                replies: Vec::new(),
+                calls: Vec::new(),
                 wake_at: None,
                 doses_due: 0,
             };
@@ -361,7 +423,8 @@ pub fn ids(message: &Message) -> String {
         }
         Body::CheckIn(question) => format!("?{}", question.check_in),
         Body::Appointment(line) => format!("!{}", line.what),
-        Body::Notice(text) | Body::Alert(text) => text.text.clone(),
+        Body::Notice(text) => text.text.clone(),
+        Body::Alert(alert) => format!("({})", alert.news.name()),
     }
 }
 

@@ -122,7 +122,10 @@ fn no_instant_is_too_early_or_too_late_for_any_input() {
     let key = IdKey::new(&[1; 32]);
     let context = Context {
         patient: u32::MAX,
-        enrolled: true,
+        barred: None,
+        answers: false,
+        caregivers: &[],
+        staff: &[],
         fits: &Unlimited,
         ids: &key,
         claimed: &[],

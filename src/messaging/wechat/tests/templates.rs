@@ -1,7 +1,7 @@
 //! Templates: what compiles, what fits, what is put on the wire.
 
 use super::*;
-use crate::engine::{AppointmentLine, Fits, Question, Text};
+use crate::engine::{Alert, AppointmentLine, Fits, News, Question, Text};
 use crate::messaging::{FieldError, Limits};
 use crate::plan::AnswerType;
 use jiff::SignedDuration;
@@ -94,9 +94,12 @@ fn each_kind_has_the_variables_the_documentation_lists() {
             "王秀兰/请来复诊/2026-11-24 08:00/郝医生诊所",
         ),
         (
-            Body::Alert(text),
+            Body::Alert(Alert {
+                news: News::Unreachable,
+                at: now(),
+            }),
             "{{patient}}/{{text}}/{{at}}/{{clinic}}",
-            "王秀兰/请来复诊/2026-11-24 08:00/郝医生诊所",
+            "王秀兰/微信联系不上/2026-11-24 08:00/郝医生诊所",
         ),
     ];
     for (body, source, expected) in rows {

@@ -1,0 +1,729 @@
+//! The one function that decides what a contact's words mean for its patients: [`converse`].
+
+use super::interpret::{
+    AsNeededItem, Interpretation, ItemKind, OpenItem, Reading, RecentItem, Written, interpret,
+};
+use super::{
+    Asked, Choice, ChoiceItem, Consent, Conversation, DoseAnswer, DoseName, DoseState, Matter,
+    MessageId, Millis, OpenDose, PatientState, PromptKind, ReachChange, Reply, Report, Said,
+    Teller, Value,
+};
+use crate::plan::ResolvedPlan;
+use jiff::{SignedDuration, Timestamp};
+
+/// Free words are acknowledged once in this time.
+const ACKNOWLEDGED_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// A numbered list is our last message for so long; then it is forgotten.
+const ASKED_FOR: SignedDuration = SignedDuration::from_hours(2);
+
+/// So many hints are remembered.
+const HINTS_MAX: usize = 16;
+
+/// Words by which consent is given, and nothing else.
+const AGREE: &[&str] = &["同意", "我同意", "agree", "i agree", "agreed"];
+
+/// A patient for whom a contact answers, or about whom it is told.
+#[derive(Clone, Copy)]
+pub struct Person<'a> {
+    /// The patient's number.
+    pub number: u32,
+    /// What the contact is to the patient.
+    pub role: &'a Teller,
+    /// Whether the contact's words about doses and check-ins count.
+    pub answers: bool,
+    /// The plan in force.
+    pub plan: &'a ResolvedPlan,
+    /// The patient's state.
+    pub state: &'a PatientState,
+}
+
+/// What came from a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard<'a> {
+    /// Words.
+    Words(&'a str),
+    /// A picture, a voice message or the like, by its name and the id under which it is kept.
+    Media {
+        /// `image`, `voice` and so on.
+        kind: &'a str,
+        /// The id under which the channel keeps it.
+        id: &'a str,
+    },
+    /// A tap in the account's menu.
+    Acted,
+    /// The contact follows the account, without a code.
+    Followed,
+    /// The contact does not follow any more.
+    Unfollowed,
+}
+
+/// What the clinic has set for talks.
+#[derive(Clone, Copy, Debug)]
+pub struct TalkTerms<'a> {
+    /// Phrases that cannot wait.
+    pub red_flags: &'a [String],
+    /// A short hash of the text to which patients consent.
+    pub consent_version: &'a str,
+    /// Whether somebody is at the clinic.
+    pub is_open: bool,
+}
+
+/// What follows from something that was heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversed {
+    /// The next state of the talk.
+    pub conversation: Conversation,
+    /// What is said in return, before what the patients' own steps say.
+    pub replies: Vec<Reply>,
+    /// What is said of which patient, in order.
+    pub said: Vec<(u32, Said)>,
+    /// Words of somebody whom nobody knows: for the clinic to look at.
+    pub stranger: Option<String>,
+}
+
+/// Decides what follows for a contact and its patients from what was heard at `now`.
+///
+/// Total and deterministic; `people` are all patients of the contact, in a fixed order.
+#[must_use]
+pub fn converse(
+    conversation: Conversation,
+    people: &[Person<'_>],
+    heard: Heard<'_>,
+    terms: &TalkTerms<'_>,
+    now: Timestamp,
+) -> Conversed {
+    let mut talk = Talk {
+        people,
+        terms,
+        now,
+        conversed: Conversed {
+            conversation,
+            replies: Vec::new(),
+            said: Vec::new(),
+            stranger: None,
+        },
+    };
+    match heard {
+        Heard::Words(text) => {
+            talk.conversation().window.note_writing(now);
+            talk.words(text);
+        }
+        Heard::Media { kind, id } => {
+            talk.conversation().window.note_writing(now);
+            talk.conversation().asked = None;
+            talk.pass_on(&format!("[{kind} {id}]"));
+        }
+        Heard::Acted => talk.conversation().window.note_acting(now),
+        Heard::Followed => talk.followed(),
+        Heard::Unfollowed => talk.unfollowed(),
+    }
+    talk.conversed
+}
+
+struct Talk<'a> {
+    people: &'a [Person<'a>],
+    terms: &'a TalkTerms<'a>,
+    now: Timestamp,
+    conversed: Conversed,
+}
+
+/// Things that are asked about together: a reminder, or a question.
+struct Prompt {
+    number: u32,
+    matters: Vec<Matter>,
+    item: ChoiceItem,
+    kinds: Vec<ItemKind>,
+    names: Vec<String>,
+    at: Timestamp,
+    patient: usize,
+}
+
+impl Talk<'_> {
+    fn conversation(&mut self) -> &mut Conversation {
+        &mut self.conversed.conversation
+    }
+
+    fn reply(&mut self, reply: Reply) {
+        self.conversed.replies.push(reply);
+    }
+
+    /// Says something of each patient whose own messages go to this contact.
+    fn of_own(&mut self, said: &Said) {
+        for person in self.people.iter().filter(|it| *it.role == Teller::Patient) {
+            self.conversed.said.push((person.number, said.clone()));
+        }
+    }
+
+    fn followed(&mut self) {
+        let now = self.now;
+        let conversation = self.conversation();
+        let back = !std::mem::replace(&mut conversation.following, true);
+        conversation.window.note_acting(now);
+        if self.people.is_empty() {
+            self.reply(Reply::Welcome);
+        } else {
+            if back {
+                self.of_own(&Said::Reach(ReachChange::Followed));
+            }
+            self.ask_consent();
+        }
+    }
+
+    fn unfollowed(&mut self) {
+        let conversation = self.conversation();
+        conversation.following = false;
+        conversation.asked = None;
+        conversation.window.close();
+        self.of_own(&Said::Reach(ReachChange::Unfollowed));
+    }
+
+    /// Asks for consent where there is none yet.
+    fn ask_consent(&mut self) {
+        if !self.conversed.conversation.consent.is_given() {
+            self.conversation().consent = Consent::Asked;
+            self.reply(Reply::ConsentAsked);
+        }
+    }
+
+    fn words(&mut self, text: &str) {
+        let asked = self.conversation().asked.take();
+        let asked = asked
+            .filter(|asked| self.now >= asked.at && self.now.duration_since(asked.at) < ASKED_FOR);
+        if self.conversed.conversation.consent == Consent::Asked && agrees(text) {
+            self.conversation().consent = Consent::Given {
+                version: self.terms.consent_version.to_owned(),
+                at: self.now,
+            };
+            self.reply(Reply::ConsentGiven);
+            self.of_own(&Said::Reach(ReachChange::Consented));
+            return;
+        }
+        let allowed = self.conversed.conversation.bars().is_none();
+        let prompts = if allowed {
+            self.prompts(asked.as_ref())
+        } else {
+            // Nothing medical is spoken of.
+            Vec::new()
+        };
+        let read = self.read(text, &prompts, asked.as_ref(), allowed);
+        self.follow(text, read, &prompts, asked);
+    }
+
+    fn read(
+        &self,
+        text: &str,
+        prompts: &[Prompt],
+        asked: Option<&Asked>,
+        allowed: bool,
+    ) -> Interpretation {
+        let several = self.people.len() > 1;
+        let mut open = Vec::new();
+        for (index, prompt) in prompts.iter().enumerate() {
+            let parts = prompt.kinds.iter().zip(&prompt.names).enumerate();
+            open.extend(parts.map(|(part, (kind, name))| OpenItem {
+                reference: format!("o{index}.{part}"),
+                number: prompt.number,
+                kind: kind.clone(),
+                name: name.clone(),
+                at: prompt.at,
+                patient: several.then(|| self.people[prompt.patient].plan.name.clone()),
+            }));
+        }
+        let mut recent = Vec::new();
+        let mut as_needed = Vec::new();
+        for (index, person) in self.people.iter().enumerate() {
+            if !person.answers || !allowed {
+                continue;
+            }
+            let doses = person.state.recent.iter().enumerate();
+            let known = doses.filter(|(_, it)| it.state != DoseState::Cancelled);
+            recent.extend(known.map(|(dose, it)| RecentItem {
+                reference: format!("r{index}.{dose}"),
+                name: label(person.plan, &it.dose.medication).to_owned(),
+                at: it.dose.due,
+                state: it.state,
+            }));
+            let medications = person.plan.medications.iter().enumerate();
+            let needed = medications.filter(|(_, it)| it.as_needed.is_some());
+            as_needed.extend(needed.map(|(medication, it)| AsNeededItem {
+                reference: format!("n{index}.{medication}"),
+                name: it.label().to_owned(),
+            }));
+        }
+        let zone = self
+            .people
+            .first()
+            .map(|it| it.plan.zone.time_zone().clone());
+        let now = self.now.to_zoned(zone.unwrap_or(jiff::tz::TimeZone::UTC));
+        let language = self.people.first().map(|it| it.plan.language);
+        interpret(&Written {
+            now: &now,
+            language: language.unwrap_or(self.conversed.conversation.language),
+            text,
+            red_flags: self.terms.red_flags,
+            open: &open,
+            recent: &recent,
+            as_needed: &as_needed,
+            asked_which: asked.map(|asked| answer_of(&asked.report)),
+        })
+    }
+
+    fn follow(
+        &mut self,
+        text: &str,
+        read: Interpretation,
+        prompts: &[Prompt],
+        asked: Option<Asked>,
+    ) {
+        let references = read.references;
+        match read.reading {
+            Reading::Stop => {
+                self.conversation().stopped_at = Some(self.now);
+                self.reply(Reply::Stopped);
+                self.of_own(&Said::Reach(ReachChange::Stopped));
+            }
+            Reading::Start => {
+                if self.conversation().stopped_at.take().is_some() {
+                    self.reply(Reply::Started);
+                    self.of_own(&Said::Reach(ReachChange::Started));
+                } else {
+                    self.reply(Reply::Started);
+                }
+                if !self.people.is_empty() {
+                    self.ask_consent();
+                }
+            }
+            Reading::RedFlag => {
+                // Whoever of them it is about, somebody has to ring.
+                self.reply(Reply::RedFlag);
+                self.write_down(text, true);
+            }
+            Reading::Taken { taken_at } => {
+                let asked_at = match asked.map(|it| it.report) {
+                    Some(Report::Taken(at)) => at,
+                    _ => None,
+                };
+                let at = taken_at.map(Millis).or(asked_at);
+                self.report(text, &references, prompts, &Report::Taken(at));
+            }
+            Reading::Later { minutes } => {
+                let before = match asked.map(|it| it.report) {
+                    Some(Report::Later(minutes)) => minutes,
+                    _ => None,
+                };
+                self.report(
+                    text,
+                    &references,
+                    prompts,
+                    &Report::Later(minutes.or(before)),
+                );
+            }
+            Reading::Skipped { reason } => {
+                self.report(text, &references, prompts, &Report::Skipped(reason));
+            }
+            Reading::NotTaken => self.report(text, &references, prompts, &Report::NotTaken),
+            Reading::AskWhich(answer) => self.ask_which(text, answer, prompts, &references),
+            Reading::CheckInValue(value) => self.check_in(text, &references, prompts, &value),
+            Reading::Unreadable => self.hint(text, &references, prompts),
+            Reading::AsNeededTaken { taken_at } => self.as_needed(text, &references, taken_at),
+            Reading::FreeText => self.pass_on(text),
+        }
+    }
+
+    /// Something was said of the doses named.
+    fn report(&mut self, text: &str, references: &[String], prompts: &[Prompt], report: &Report) {
+        let mut by_person: Vec<(usize, Vec<(String, Timestamp)>)> = Vec::new();
+        for reference in references {
+            let Some((person, id, due)) = self.dose_of(reference, prompts) else {
+                continue;
+            };
+            match by_person.iter_mut().find(|(known, _)| *known == person) {
+                Some((_, doses)) => doses.push((id, due)),
+                None => by_person.push((person, vec![(id, due)])),
+            }
+        }
+        if by_person.is_empty() {
+            self.pass_on(text);
+            return;
+        }
+        for (person, doses) in by_person {
+            let said = Said::Doses {
+                doses,
+                report: report.clone(),
+            };
+            self.conversed.said.push((self.people[person].number, said));
+        }
+    }
+
+    /// The dose that a reference names, open or closed.
+    fn dose_of(&self, reference: &str, prompts: &[Prompt]) -> Option<(usize, String, Timestamp)> {
+        let (kind, first, second) = parse(reference)?;
+        match kind {
+            'o' => {
+                let prompt = prompts.get(first)?;
+                let matter = prompt.matters.get(second)?;
+                matches!(prompt.kinds.get(second)?, ItemKind::Dose)
+                    .then(|| (prompt.patient, matter.id.clone(), matter.due.0))
+            }
+            'r' => {
+                let dose = &self.people.get(first)?.state.recent.get(second)?.dose;
+                Some((first, dose.medication.clone(), dose.due))
+            }
+            _ => None,
+        }
+    }
+
+    fn check_in_of<'p>(
+        reference: &str,
+        prompts: &'p [Prompt],
+    ) -> Option<(&'p Prompt, &'p Matter, &'p ItemKind)> {
+        let (kind, first, second) = parse(reference)?;
+        let prompt = prompts.get(first).filter(|_| kind == 'o')?;
+        let item = prompt.kinds.get(second)?;
+        matches!(item, ItemKind::CheckIn(_))
+            .then(|| Some((prompt, prompt.matters.get(second)?, item)))?
+    }
+
+    fn check_in(&mut self, text: &str, references: &[String], prompts: &[Prompt], value: &Value) {
+        let found = references
+            .iter()
+            .find_map(|reference| Self::check_in_of(reference, prompts));
+        let Some((prompt, matter, _)) = found else {
+            self.pass_on(text);
+            return;
+        };
+        let said = Said::CheckIn {
+            check_in: matter.id.clone(),
+            due: matter.due.0,
+            value: value.clone(),
+        };
+        let number = self.people[prompt.patient].number;
+        self.conversation()
+            .hinted
+            .retain(|(patient, id, due)| (patient, id, due) != (&number, &matter.id, &matter.due));
+        self.conversed.said.push((number, said));
+    }
+
+    /// One hint for an answer that cannot be read; then it goes to the doctor as it is.
+    fn hint(&mut self, text: &str, references: &[String], prompts: &[Prompt]) {
+        let found = references
+            .iter()
+            .find_map(|reference| Self::check_in_of(reference, prompts));
+        let Some((prompt, matter, ItemKind::CheckIn(answer))) = found else {
+            self.pass_on(text);
+            return;
+        };
+        let person = self.people[prompt.patient];
+        let key = (person.number, matter.id.clone(), matter.due);
+        let conversation = self.conversation();
+        if conversation.hinted.contains(&key) {
+            self.pass_on(text);
+            return;
+        }
+        conversation.hinted.push(key);
+        let excess = conversation.hinted.len().saturating_sub(HINTS_MAX);
+        conversation.hinted.drain(..excess);
+        let known = person.plan.check_ins.iter().find(|it| it.id == matter.id);
+        self.reply(Reply::Unreadable {
+            ask: known
+                .map_or(matter.id.as_str(), |it| it.ask.as_str())
+                .to_owned(),
+            answer: answer.clone(),
+        });
+    }
+
+    fn as_needed(&mut self, text: &str, references: &[String], taken_at: Option<Timestamp>) {
+        let mut found = false;
+        for reference in references {
+            let Some(('n', person, medication)) = parse(reference) else {
+                continue;
+            };
+            let Some(person) = self.people.get(person) else {
+                continue;
+            };
+            if let Some(medication) = person.plan.medications.get(medication) {
+                let said = Said::AsNeeded {
+                    medication: medication.id.clone(),
+                    at: taken_at,
+                };
+                self.conversed.said.push((person.number, said));
+                found = true;
+            }
+        }
+        if !found {
+            self.pass_on(text);
+        }
+    }
+
+    /// Sends the numbered list: of the things that the words may mean, else of all that are open.
+    fn ask_which(
+        &mut self,
+        text: &str,
+        answer: DoseAnswer,
+        prompts: &[Prompt],
+        references: &[String],
+    ) {
+        let meant = |index: usize| {
+            let named = references.iter().filter_map(|it| parse(it));
+            let mut open = named.filter(|(kind, _, _)| *kind == 'o').peekable();
+            open.peek().is_none() || open.any(|(_, first, _)| first == index)
+        };
+        let several = self.people.len() > 1;
+        let mut choices = Vec::new();
+        let mut listed = Vec::new();
+        for (index, prompt) in prompts.iter().enumerate() {
+            if meant(index) {
+                let name = &self.people[prompt.patient].plan.name;
+                choices.push(Choice {
+                    number: prompt.number,
+                    patient: several.then(|| name.clone()),
+                    item: prompt.item.clone(),
+                });
+                let matters = prompt.matters.iter().cloned();
+                listed.extend(matters.map(|matter| (prompt.number, matter)));
+            }
+        }
+        for reference in references {
+            let Some(('r', first, second)) = parse(reference) else {
+                continue;
+            };
+            let Some(person) = self.people.get(first) else {
+                continue;
+            };
+            if let Some(recent) = person.state.recent.get(second) {
+                let number = choices.iter().map(|it| it.number).max().unwrap_or(0) + 1;
+                choices.push(Choice {
+                    number,
+                    patient: several.then(|| person.plan.name.clone()),
+                    item: ChoiceItem::Doses(vec![name_of(person.plan, &recent.dose)]),
+                });
+                let matter = matter_of(person.number, &recent.dose.medication, recent.dose.due);
+                listed.push((number, matter));
+            }
+        }
+        if choices.is_empty() {
+            self.pass_on(text);
+            return;
+        }
+        let report = match answer {
+            DoseAnswer::Taken => Report::Taken(None),
+            DoseAnswer::Later => Report::Later(None),
+            DoseAnswer::Skipped => Report::Skipped(None),
+            DoseAnswer::NotTaken => Report::NotTaken,
+        };
+        self.conversation().asked = Some(Asked {
+            report,
+            choices: listed,
+            at: self.now,
+        });
+        self.reply(Reply::Which {
+            asked: answer,
+            choices,
+        });
+    }
+
+    /// Words for a person at the clinic.
+    fn pass_on(&mut self, text: &str) {
+        self.write_down(text, false);
+        let now = self.now;
+        let conversation = self.conversation();
+        let fresh = conversation
+            .acknowledged_at
+            .is_some_and(|at| now >= at && now.duration_since(at) < ACKNOWLEDGED_FOR);
+        if fresh {
+            return;
+        }
+        conversation.acknowledged_at = Some(now);
+        let reply = if self.people.is_empty() {
+            Reply::Welcome
+        } else if self.terms.is_open {
+            Reply::PassedOn
+        } else {
+            Reply::OutOfHours
+        };
+        self.reply(reply);
+    }
+
+    fn write_down(&mut self, text: &str, red_flag: bool) {
+        if self.people.is_empty() {
+            self.conversed.stranger = Some(text.to_owned());
+        }
+        // Of several patients nobody knows whom it is about: each one's file has it.
+        for person in self.people {
+            let said = Said::Words {
+                text: text.to_owned(),
+                red_flag,
+            };
+            self.conversed.said.push((person.number, said));
+        }
+    }
+
+    /// What waits for an answer, with the numbers of the list that was sent last.
+    fn prompts(&self, asked: Option<&Asked>) -> Vec<Prompt> {
+        let mut prompts = Vec::new();
+        for (index, person) in self.people.iter().enumerate() {
+            if person.answers {
+                self.prompts_of(index, person, asked, &mut prompts);
+            }
+        }
+        let mut number = asked.map_or(0, |asked| {
+            asked
+                .choices
+                .iter()
+                .map(|(number, _)| *number)
+                .max()
+                .unwrap_or(0)
+        });
+        let mut fresh: Vec<Prompt> = prompts.extract_if(.., |it| it.number == 0).collect();
+        fresh.sort_by_key(|it| (it.at, it.patient));
+        for prompt in &mut fresh {
+            number += 1;
+            prompt.number = number;
+        }
+        prompts.append(&mut fresh);
+        prompts.sort_by_key(|it| it.number);
+        prompts
+    }
+
+    fn prompts_of(
+        &self,
+        index: usize,
+        person: &Person<'_>,
+        asked: Option<&Asked>,
+        prompts: &mut Vec<Prompt>,
+    ) {
+        let listed = |id: &str, due: Timestamp| {
+            let matter = matter_of(person.number, id, due);
+            let choices = asked.map_or(&[][..], |asked| &asked.choices);
+            let found = choices.iter().find(|(_, known)| *known == matter);
+            found.map_or(0, |(number, _)| *number)
+        };
+        let come_up = |dose: &&OpenDose| dose.due <= self.now;
+        let has_left = |dose: &&OpenDose| !dose.sending.messages.is_empty();
+        let open: Vec<&OpenDose> = person.state.doses.iter().filter(come_up).collect();
+        // What was reminded of is what an answer means; else what is open all the same.
+        let mut reminded: Vec<&OpenDose> = open.iter().copied().filter(has_left).collect();
+        if reminded.is_empty() {
+            reminded = open;
+        }
+        let listed_recent = person.state.recent.iter().map(|it| &it.dose);
+        let listed_recent = listed_recent.filter(|dose| listed(&dose.medication, dose.due) > 0);
+        let key = |dose: &OpenDose| -> (u32, Option<MessageId>, Timestamp) {
+            let message = dose.sending.messages.last().copied();
+            let at = if message.is_some() {
+                Timestamp::MIN
+            } else {
+                dose.due
+            };
+            (listed(&dose.medication, dose.due), message, at)
+        };
+        let mut groups: Vec<((u32, Option<MessageId>, Timestamp), Vec<&OpenDose>)> = Vec::new();
+        for dose in reminded.into_iter().chain(listed_recent) {
+            let key = key(dose);
+            match groups.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, doses)) => doses.push(dose),
+                None => groups.push((key, vec![dose])),
+            }
+        }
+        for ((number, _, _), doses) in groups {
+            let names: Vec<DoseName> = doses.iter().map(|it| name_of(person.plan, it)).collect();
+            prompts.push(Prompt {
+                number,
+                matters: doses
+                    .iter()
+                    .map(|dose| matter_of(person.number, &dose.medication, dose.due))
+                    .collect(),
+                kinds: doses.iter().map(|_| ItemKind::Dose).collect(),
+                names: names.iter().map(|it| it.label.clone()).collect(),
+                at: doses.iter().map(|dose| dose.due).max().unwrap_or(self.now),
+                item: ChoiceItem::Doses(names),
+                patient: index,
+            });
+        }
+        let asked_now = person
+            .state
+            .prompts
+            .iter()
+            .filter(|it| it.kind == PromptKind::CheckIn && !it.sending.messages.is_empty())
+            .map(|it| (it.id.as_str(), it.due));
+        // Asked not long ago, and never answered: the answer is late, and kept.
+        let earlier = person
+            .state
+            .recent_check_ins
+            .iter()
+            .map(|it| (it.check_in.as_str(), it.due.0))
+            .filter(|(id, _)| !asked_now.clone().any(|(open, _)| open == *id));
+        let mut seen: Vec<&str> = Vec::new();
+        let earlier: Vec<_> = earlier.collect();
+        let latest = earlier.iter().rev().copied().filter(|(id, _)| {
+            let first = !seen.contains(id);
+            seen.push(id);
+            first
+        });
+        let latest: Vec<_> = latest.collect();
+        for (id, due) in asked_now.chain(latest) {
+            let Some(check_in) = person.plan.check_ins.iter().find(|it| it.id == id) else {
+                continue;
+            };
+            prompts.push(Prompt {
+                number: listed(id, due),
+                matters: vec![matter_of(person.number, id, due)],
+                kinds: vec![ItemKind::CheckIn(check_in.answer.clone())],
+                names: vec![check_in.ask.clone()],
+                at: due,
+                item: ChoiceItem::CheckIn {
+                    ask: check_in.ask.clone(),
+                    due,
+                },
+                patient: index,
+            });
+        }
+    }
+}
+
+fn matter_of(patient: u32, id: &str, due: Timestamp) -> Matter {
+    Matter {
+        patient,
+        id: id.to_owned(),
+        due: Millis(due),
+    }
+}
+
+fn name_of(plan: &ResolvedPlan, dose: &OpenDose) -> DoseName {
+    DoseName {
+        label: label(plan, &dose.medication).to_owned(),
+        amount: dose.amount.clone(),
+        due: dose.due,
+    }
+}
+
+fn label<'p>(plan: &'p ResolvedPlan, id: &'p str) -> &'p str {
+    let known = plan.medications.iter().find(|it| it.id == id);
+    known.map_or(id, |it| it.label())
+}
+
+fn answer_of(report: &Report) -> DoseAnswer {
+    match report {
+        Report::Taken(_) => DoseAnswer::Taken,
+        Report::Later(_) => DoseAnswer::Later,
+        Report::Skipped(_) => DoseAnswer::Skipped,
+        Report::NotTaken => DoseAnswer::NotTaken,
+    }
+}
+
+/// `o3.1`: the sort of thing and its two places.
+fn parse(reference: &str) -> Option<(char, usize, usize)> {
+    let kind = reference.chars().next()?;
+    let (first, second) = reference.get(kind.len_utf8()..)?.split_once('.')?;
+    Some((kind, first.parse().ok()?, second.parse().ok()?))
+}
+
+fn agrees(text: &str) -> bool {
+    let plain: String = text
+        .chars()
+        .filter(|it| !it.is_ascii_punctuation() && !matches!(it, '。' | '！' | '，' | '～'))
+        .collect();
+    let plain = plain.trim().to_lowercase();
+    AGREE.contains(&plain.as_str())
+}

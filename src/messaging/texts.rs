@@ -1,0 +1,867 @@
+//! The texts of replies and news, in each language: minijinja templates that a clinic may
+//! override one by one in a directory of its own.
+
+use super::wording;
+use crate::engine::{
+    Addressee, Alert, Choice, ChoiceItem, DoseAnswer, DoseName, News, Reply, Value,
+};
+use crate::plan::{Language, Zone};
+use jiff::Timestamp;
+use minijinja::{Environment, UndefinedBehavior, Value as Jinja, context};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Name, Chinese, English.
+const BUILT_IN: &[(&str, &str, &str)] = &[
+    (
+        "alert_check_in",
+        include_str!("../../messages/zh-CN/alert_check_in.txt"),
+        include_str!("../../messages/en/alert_check_in.txt"),
+    ),
+    (
+        "alert_check_in_short",
+        include_str!("../../messages/zh-CN/alert_check_in_short.txt"),
+        include_str!("../../messages/en/alert_check_in_short.txt"),
+    ),
+    (
+        "alert_due",
+        include_str!("../../messages/zh-CN/alert_due.txt"),
+        include_str!("../../messages/en/alert_due.txt"),
+    ),
+    (
+        "alert_due_short",
+        include_str!("../../messages/zh-CN/alert_due_short.txt"),
+        include_str!("../../messages/en/alert_due_short.txt"),
+    ),
+    (
+        "alert_in_doubt",
+        include_str!("../../messages/zh-CN/alert_in_doubt.txt"),
+        include_str!("../../messages/en/alert_in_doubt.txt"),
+    ),
+    (
+        "alert_in_doubt_short",
+        include_str!("../../messages/zh-CN/alert_in_doubt_short.txt"),
+        include_str!("../../messages/en/alert_in_doubt_short.txt"),
+    ),
+    (
+        "alert_message",
+        include_str!("../../messages/zh-CN/alert_message.txt"),
+        include_str!("../../messages/en/alert_message.txt"),
+    ),
+    (
+        "alert_missed",
+        include_str!("../../messages/zh-CN/alert_missed.txt"),
+        include_str!("../../messages/en/alert_missed.txt"),
+    ),
+    (
+        "alert_missed_in_a_row",
+        include_str!("../../messages/zh-CN/alert_missed_in_a_row.txt"),
+        include_str!("../../messages/en/alert_missed_in_a_row.txt"),
+    ),
+    (
+        "alert_missed_short",
+        include_str!("../../messages/zh-CN/alert_missed_short.txt"),
+        include_str!("../../messages/en/alert_missed_short.txt"),
+    ),
+    (
+        "alert_no_answer",
+        include_str!("../../messages/zh-CN/alert_no_answer.txt"),
+        include_str!("../../messages/en/alert_no_answer.txt"),
+    ),
+    (
+        "alert_no_answer_short",
+        include_str!("../../messages/zh-CN/alert_no_answer_short.txt"),
+        include_str!("../../messages/en/alert_no_answer_short.txt"),
+    ),
+    (
+        "alert_red_flag",
+        include_str!("../../messages/zh-CN/alert_red_flag.txt"),
+        include_str!("../../messages/en/alert_red_flag.txt"),
+    ),
+    (
+        "alert_started",
+        include_str!("../../messages/zh-CN/alert_started.txt"),
+        include_str!("../../messages/en/alert_started.txt"),
+    ),
+    (
+        "alert_stopped",
+        include_str!("../../messages/zh-CN/alert_stopped.txt"),
+        include_str!("../../messages/en/alert_stopped.txt"),
+    ),
+    (
+        "alert_too_many",
+        include_str!("../../messages/zh-CN/alert_too_many.txt"),
+        include_str!("../../messages/en/alert_too_many.txt"),
+    ),
+    (
+        "alert_too_soon",
+        include_str!("../../messages/zh-CN/alert_too_soon.txt"),
+        include_str!("../../messages/en/alert_too_soon.txt"),
+    ),
+    (
+        "alert_too_soon_short",
+        include_str!("../../messages/zh-CN/alert_too_soon_short.txt"),
+        include_str!("../../messages/en/alert_too_soon_short.txt"),
+    ),
+    (
+        "alert_unreachable",
+        include_str!("../../messages/zh-CN/alert_unreachable.txt"),
+        include_str!("../../messages/en/alert_unreachable.txt"),
+    ),
+    (
+        "as_needed",
+        include_str!("../../messages/zh-CN/as_needed.txt"),
+        include_str!("../../messages/en/as_needed.txt"),
+    ),
+    (
+        "as_needed_too_soon",
+        include_str!("../../messages/zh-CN/as_needed_too_soon.txt"),
+        include_str!("../../messages/en/as_needed_too_soon.txt"),
+    ),
+    (
+        "bound",
+        include_str!("../../messages/zh-CN/bound.txt"),
+        include_str!("../../messages/en/bound.txt"),
+    ),
+    (
+        "code_expired",
+        include_str!("../../messages/zh-CN/code_expired.txt"),
+        include_str!("../../messages/en/code_expired.txt"),
+    ),
+    (
+        "consent_asked",
+        include_str!("../../messages/zh-CN/consent_asked.txt"),
+        include_str!("../../messages/en/consent_asked.txt"),
+    ),
+    (
+        "consent_given",
+        include_str!("../../messages/zh-CN/consent_given.txt"),
+        include_str!("../../messages/en/consent_given.txt"),
+    ),
+    (
+        "later",
+        include_str!("../../messages/zh-CN/later.txt"),
+        include_str!("../../messages/en/later.txt"),
+    ),
+    (
+        "not_taken",
+        include_str!("../../messages/zh-CN/not_taken.txt"),
+        include_str!("../../messages/en/not_taken.txt"),
+    ),
+    (
+        "noted",
+        include_str!("../../messages/zh-CN/noted.txt"),
+        include_str!("../../messages/en/noted.txt"),
+    ),
+    (
+        "out_of_hours",
+        include_str!("../../messages/zh-CN/out_of_hours.txt"),
+        include_str!("../../messages/en/out_of_hours.txt"),
+    ),
+    (
+        "passed_on",
+        include_str!("../../messages/zh-CN/passed_on.txt"),
+        include_str!("../../messages/en/passed_on.txt"),
+    ),
+    (
+        "red_flag",
+        include_str!("../../messages/zh-CN/red_flag.txt"),
+        include_str!("../../messages/en/red_flag.txt"),
+    ),
+    (
+        "skipped",
+        include_str!("../../messages/zh-CN/skipped.txt"),
+        include_str!("../../messages/en/skipped.txt"),
+    ),
+    (
+        "started",
+        include_str!("../../messages/zh-CN/started.txt"),
+        include_str!("../../messages/en/started.txt"),
+    ),
+    (
+        "stopped",
+        include_str!("../../messages/zh-CN/stopped.txt"),
+        include_str!("../../messages/en/stopped.txt"),
+    ),
+    (
+        "taken",
+        include_str!("../../messages/zh-CN/taken.txt"),
+        include_str!("../../messages/en/taken.txt"),
+    ),
+    (
+        "too_late",
+        include_str!("../../messages/zh-CN/too_late.txt"),
+        include_str!("../../messages/en/too_late.txt"),
+    ),
+    (
+        "unreadable",
+        include_str!("../../messages/zh-CN/unreadable.txt"),
+        include_str!("../../messages/en/unreadable.txt"),
+    ),
+    (
+        "welcome",
+        include_str!("../../messages/zh-CN/welcome.txt"),
+        include_str!("../../messages/en/welcome.txt"),
+    ),
+    (
+        "which",
+        include_str!("../../messages/zh-CN/which.txt"),
+        include_str!("../../messages/en/which.txt"),
+    ),
+];
+
+/// The texts, compiled. Cheap to clone.
+#[derive(Clone)]
+pub struct Texts {
+    environment: Arc<Environment<'static>>,
+}
+
+/// What texts may name besides what they are about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Clinic {
+    /// The clinic's name.
+    pub name: String,
+    /// What to ring when it cannot wait.
+    pub emergency_number: String,
+    /// What the patient is asked to consent to.
+    pub consent: String,
+    /// What is said while the clinic is closed.
+    pub out_of_hours: String,
+}
+
+/// Why texts cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {why}")]
+pub struct TextsError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it, in a sentence.
+    pub why: String,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        let mut environment = environment();
+        for (name, chinese, english) in BUILT_IN {
+            for (language, text) in [(Language::ZhCn, chinese), (Language::En, english)] {
+                environment
+                    .add_template_owned(key(language, name), text.trim_end().to_owned())
+                    .expect("a test compiles each built-in text");
+            }
+        }
+        Self {
+            environment: Arc::new(environment),
+        }
+    }
+}
+
+impl Texts {
+    /// The built-in texts with those of a directory in their place: `zh-CN/taken.txt` and so on.
+    /// Each is tried out with made-up replies, so that what cannot work is an error now.
+    ///
+    /// # Errors
+    /// All files that cannot be read, are not known or cannot work.
+    pub fn load(directory: &Path) -> Result<Self, Vec<TextsError>> {
+        let mut texts = Self::default();
+        let mut errors = Vec::new();
+        let environment = Arc::make_mut(&mut texts.environment);
+        for language in [Language::ZhCn, Language::En] {
+            let directory = directory.join(language.tag());
+            let entries = match std::fs::read_dir(&directory) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    errors.push(TextsError {
+                        path: directory,
+                        why: error.to_string(),
+                    });
+                    continue;
+                }
+            };
+            for path in entries.flatten().map(|entry| entry.path()) {
+                if let Err(why) = take_up(environment, language, &path) {
+                    errors.push(TextsError { path, why });
+                }
+            }
+        }
+        if errors.is_empty() {
+            Ok(texts)
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// What somebody who wrote is told, in their language and the patient's zone.
+    #[must_use]
+    pub fn reply(
+        &self,
+        reply: &Reply,
+        language: Language,
+        zone: &Zone,
+        clinic: &Clinic,
+        now: Timestamp,
+    ) -> String {
+        let about = About {
+            language,
+            zone,
+            now,
+        };
+        let (name, context) = about.of_reply(reply);
+        let common = context! {
+            clinic => &clinic.name,
+            emergency_number => &clinic.emergency_number,
+            consent => &clinic.consent,
+            out_of_hours => &clinic.out_of_hours,
+            ..context
+        };
+        self.render(language, name, common)
+    }
+
+    /// News about a patient: the most telling words first, then shorter ones.
+    #[must_use]
+    pub fn alert(&self, alert: &Alert, addressee: &Addressee) -> Vec<String> {
+        let about = About {
+            language: addressee.language,
+            zone: &addressee.zone,
+            now: alert.at,
+        };
+        let (names, context) = about.of_news(&alert.news);
+        names
+            .iter()
+            .map(|name| self.render(addressee.language, name, context.clone()))
+            .collect()
+    }
+
+    fn render(&self, language: Language, name: &str, context: Jinja) -> String {
+        let rendered = self
+            .environment
+            .get_template(&key(language, name))
+            .and_then(|template| template.render(context));
+        // Each text is tried out when it is loaded; were one to fail all the same, its name says
+        // more than silence.
+        rendered.unwrap_or_else(|_| name.to_owned())
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment
+}
+
+fn key(language: Language, name: &str) -> String {
+    format!("{}/{name}", language.tag())
+}
+
+/// Takes up one file of the clinic's own.
+fn take_up(
+    environment: &mut Environment<'static>,
+    language: Language,
+    path: &Path,
+) -> Result<(), String> {
+    let file = path.file_name().and_then(|name| name.to_str());
+    let name = file.and_then(|name| name.strip_suffix(".txt"));
+    let known = BUILT_IN.iter().map(|(known, _, _)| *known);
+    let Some(name) = name.and_then(|name| known.clone().find(|known| *known == name)) else {
+        let known: Vec<String> = known.map(|name| format!("{name}.txt")).collect();
+        return Err(format!(
+            "there is no text of this name; there are {}",
+            known.join(", ")
+        ));
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let words = |error: minijinja::Error| {
+        let what = error
+            .detail()
+            .map_or_else(|| error.kind().to_string(), str::to_owned);
+        match error.line() {
+            Some(line) => format!("line {line}: {what}"),
+            None => what,
+        }
+    };
+    environment
+        .add_template_owned(key(language, name), text.trim_end().to_owned())
+        .map_err(words)?;
+    let Ok(zone) = Zone::get("UTC") else {
+        return Ok(());
+    };
+    let about = About {
+        language,
+        zone: &zone,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    for (sample, context) in about.samples() {
+        if sample == name {
+            let template = environment
+                .get_template(&key(language, name))
+                .map_err(words)?;
+            let said = template.render(context).map_err(words)?;
+            if said.trim().is_empty() {
+                return Err("it says nothing".to_owned());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// In whose words and time something is said.
+struct About<'a> {
+    language: Language,
+    zone: &'a Zone,
+    now: Timestamp,
+}
+
+impl About<'_> {
+    /// `08:00`; with its date where that is not today's.
+    fn time(&self, at: Timestamp) -> String {
+        let local = self.zone.local(at);
+        let mut text = String::new();
+        if local.date() != self.zone.local(self.now).date() {
+            text = match self.language {
+                Language::ZhCn => format!("{}月{}日", local.month(), local.day()),
+                Language::En => local.strftime("%b %-d ").to_string(),
+            };
+        }
+        wording::push_time(&mut text, local);
+        text
+    }
+
+    /// `08:00 二甲双胍、氨氯地平，12:00 钙片`
+    fn doses(&self, doses: &[DoseName]) -> String {
+        let (and, then) = match self.language {
+            Language::ZhCn => ("、", "，"),
+            Language::En => (" and ", ", "),
+        };
+        let mut text = String::new();
+        let mut last = None;
+        for dose in doses {
+            let time = self.time(dose.due);
+            if last.as_ref() == Some(&time) {
+                text.push_str(and);
+            } else {
+                if last.is_some() {
+                    text.push_str(then);
+                }
+                text.push_str(&time);
+                text.push(' ');
+            }
+            text.push_str(&dose.label);
+            last = Some(time);
+        }
+        text
+    }
+
+    fn value(&self, value: &Value) -> String {
+        match (value, self.language) {
+            (Value::Bool(true), Language::ZhCn) => "是".to_owned(),
+            (Value::Bool(false), Language::ZhCn) => "否".to_owned(),
+            (Value::Bool(true), Language::En) => "yes".to_owned(),
+            (Value::Bool(false), Language::En) => "no".to_owned(),
+            _ => value.to_string(),
+        }
+    }
+
+    fn choice(&self, choice: &Choice) -> Jinja {
+        let text = match &choice.item {
+            ChoiceItem::Doses(doses) => self.doses(doses),
+            ChoiceItem::CheckIn { ask, due } => format!("{} {ask}", self.time(*due)),
+        };
+        context! { number => choice.number, patient => &choice.patient, text => text }
+    }
+
+    fn of_reply(&self, reply: &Reply) -> (&'static str, Jinja) {
+        match reply {
+            Reply::Taken { doses, taken_at } => (
+                "taken",
+                context! { doses => self.doses(doses), taken_at => taken_at.map(|at| self.time(at)) },
+            ),
+            Reply::Later {
+                doses,
+                until,
+                clamped,
+                window_ends,
+            } => (
+                "later",
+                context! {
+                    doses => self.doses(doses),
+                    until => until.map(|at| self.time(at)),
+                    clamped => clamped,
+                    window_ends => self.time(*window_ends),
+                },
+            ),
+            Reply::Skipped { doses } => ("skipped", context! { doses => self.doses(doses) }),
+            Reply::NotTaken {
+                doses,
+                advice,
+                open_until,
+            } => {
+                let advice: Vec<Jinja> = advice
+                    .iter()
+                    .map(|(name, words)| context! { name, words })
+                    .collect();
+                (
+                    "not_taken",
+                    context! {
+                        doses => self.doses(doses),
+                        advice,
+                        open_until => open_until.map(|at| self.time(at)),
+                    },
+                )
+            }
+            Reply::TooLate { doses } => ("too_late", context! { doses => self.doses(doses) }),
+            Reply::Which { asked, choices } => {
+                let asked = match asked {
+                    DoseAnswer::Taken => "taken",
+                    DoseAnswer::Later => "later",
+                    DoseAnswer::Skipped => "skipped",
+                    DoseAnswer::NotTaken => "not_taken",
+                };
+                let choices: Vec<Jinja> = choices.iter().map(|it| self.choice(it)).collect();
+                ("which", context! { asked, choices })
+            }
+            Reply::Noted { ask, value, alert } => {
+                ("noted", context! { ask, value => self.value(value), alert })
+            }
+            Reply::Unreadable { ask, answer } => (
+                "unreadable",
+                context! { ask, how => wording::how_to_answer(answer, self.language) },
+            ),
+            Reply::AsNeeded { label } => (
+                "as_needed",
+                context! { name => label, time => self.time(self.now) },
+            ),
+            Reply::AsNeededTooSoon {
+                label,
+                allowed_from,
+                after_this,
+            } => (
+                "as_needed_too_soon",
+                context! {
+                    name => label,
+                    allowed_from => allowed_from.map(|at| self.time(at)),
+                    after_this => after_this.map(|at| self.time(at)),
+                },
+            ),
+            Reply::Stopped => ("stopped", context! {}),
+            Reply::Started => ("started", context! {}),
+            Reply::RedFlag => ("red_flag", context! {}),
+            Reply::PassedOn => ("passed_on", context! {}),
+            Reply::OutOfHours => ("out_of_hours", context! {}),
+            Reply::Welcome => ("welcome", context! {}),
+            Reply::CodeExpired => ("code_expired", context! {}),
+            Reply::Bound { patient, caregiver } => ("bound", context! { patient, caregiver }),
+            Reply::ConsentAsked => ("consent_asked", context! {}),
+            Reply::ConsentGiven => ("consent_given", context! {}),
+        }
+    }
+
+    fn of_news(&self, news: &News) -> (&'static [&'static str], Jinja) {
+        match news {
+            News::Missed { doses, .. } => (
+                &["alert_missed", "alert_missed_short"],
+                context! { doses => self.doses(doses), count => doses.len() },
+            ),
+            News::MissedInARow { count } => (&["alert_missed_in_a_row"], context! { count }),
+            News::Due { doses } => (
+                &["alert_due", "alert_due_short"],
+                context! { doses => self.doses(doses), count => doses.len() },
+            ),
+            News::CheckIn { ask, value } => (
+                &["alert_check_in", "alert_check_in_short"],
+                context! { ask, value },
+            ),
+            News::NoAnswer { ask } => (
+                &["alert_no_answer", "alert_no_answer_short"],
+                context! { ask },
+            ),
+            News::RedFlag { text } => (&["alert_red_flag"], context! { text }),
+            News::Message { text } => (&["alert_message"], context! { text }),
+            News::TooSoon { label } => (
+                &["alert_too_soon", "alert_too_soon_short"],
+                context! { name => label },
+            ),
+            News::Unreachable => (&["alert_unreachable"], context! {}),
+            News::InDoubt { doses } => (
+                &["alert_in_doubt", "alert_in_doubt_short"],
+                context! { doses => self.doses(doses), count => doses.len() },
+            ),
+            News::Stopped => (&["alert_stopped"], context! {}),
+            News::Started => (&["alert_started"], context! {}),
+            News::TooMany => (&["alert_too_many"], context! {}),
+        }
+    }
+
+    /// One context of each text and more of those with branches, for trying them out.
+    fn samples(&self) -> Vec<(&'static str, Jinja)> {
+        let clinic = context! {
+            clinic => "Dr Hao",
+            emergency_number => "120",
+            consent => "May we?",
+            out_of_hours => "Closed.",
+        };
+        let replies = sample_replies();
+        let replies = replies.iter().map(|reply| {
+            let (name, context) = self.of_reply(reply);
+            (name, context! { ..context, ..clinic.clone() })
+        });
+        let news = sample_news();
+        let news = news.iter().flat_map(|news| {
+            let (names, context) = self.of_news(news);
+            let one = move |name: &&'static str| (*name, context.clone());
+            names.iter().map(one).collect::<Vec<_>>()
+        });
+        replies.chain(news).collect()
+    }
+}
+
+fn sample_doses() -> Vec<DoseName> {
+    let at = |hours: i64| Timestamp::from_second(hours * 3600).unwrap_or_default();
+    let dose = |label: &str, due| DoseName {
+        label: label.to_owned(),
+        amount: "1片".to_owned(),
+        due,
+    };
+    vec![
+        dose("二甲双胍", at(8)),
+        dose("氨氯地平", at(8)),
+        dose("钙片", at(12)),
+    ]
+}
+
+/// A reply of each kind, and of each branch of a text.
+fn sample_replies() -> Vec<Reply> {
+    let at = Timestamp::from_second(9 * 3600).unwrap_or_default();
+    let doses = sample_doses;
+    let later = |until, clamped| Reply::Later {
+        doses: doses(),
+        until,
+        clamped,
+        window_ends: at,
+    };
+    let not_taken = |advice: &[(&str, &str)], open_until| Reply::NotTaken {
+        doses: doses(),
+        advice: advice
+            .iter()
+            .map(|(name, words)| ((*name).to_owned(), (*words).to_owned()))
+            .collect(),
+        open_until,
+    };
+    let too_soon = |allowed_from, after_this| Reply::AsNeededTooSoon {
+        label: "布洛芬".to_owned(),
+        allowed_from,
+        after_this,
+    };
+    let noted = |value, alert| Reply::Noted {
+        ask: "血压？".to_owned(),
+        value,
+        alert,
+    };
+    let bound = |caregiver| Reply::Bound {
+        patient: "王秀兰".to_owned(),
+        caregiver,
+    };
+    vec![
+        Reply::Taken {
+            doses: doses(),
+            taken_at: None,
+        },
+        Reply::Taken {
+            doses: doses(),
+            taken_at: Some(at),
+        },
+        later(Some(at), false),
+        later(Some(at), true),
+        later(None, true),
+        Reply::Skipped { doses: doses() },
+        not_taken(&[], Some(at)),
+        not_taken(&[], None),
+        not_taken(&[("华法林", "不要补服")], None),
+        Reply::TooLate { doses: doses() },
+        Reply::Which {
+            asked: DoseAnswer::Taken,
+            choices: vec![
+                Choice {
+                    number: 1,
+                    patient: None,
+                    item: ChoiceItem::Doses(doses()),
+                },
+                Choice {
+                    number: 2,
+                    patient: Some("王小明".to_owned()),
+                    item: ChoiceItem::CheckIn {
+                        ask: "体温？".to_owned(),
+                        due: at,
+                    },
+                },
+            ],
+        },
+        noted(
+            Value::BloodPressure {
+                upper: 165,
+                lower: 95,
+            },
+            true,
+        ),
+        noted(Value::Bool(false), false),
+        Reply::Unreadable {
+            ask: "血压？".to_owned(),
+            answer: crate::plan::AnswerType::BloodPressure,
+        },
+        Reply::AsNeeded {
+            label: "布洛芬".to_owned(),
+        },
+        too_soon(Some(at), Some(at)),
+        too_soon(None, None),
+        Reply::Stopped,
+        Reply::Started,
+        Reply::RedFlag,
+        Reply::PassedOn,
+        Reply::OutOfHours,
+        Reply::Welcome,
+        Reply::CodeExpired,
+        bound(false),
+        bound(true),
+        Reply::ConsentAsked,
+        Reply::ConsentGiven,
+    ]
+}
+
+/// News of each kind.
+fn sample_news() -> Vec<News> {
+    let doses = sample_doses;
+    let ask = || "血压？".to_owned();
+    let text = || "胸痛".to_owned();
+    vec![
+        News::Missed {
+            doses: doses(),
+            critical: true,
+        },
+        News::MissedInARow { count: 3 },
+        News::Due { doses: doses() },
+        News::CheckIn {
+            ask: ask(),
+            value: "165/95".to_owned(),
+        },
+        News::NoAnswer { ask: ask() },
+        News::RedFlag { text: text() },
+        News::Message { text: text() },
+        News::TooSoon {
+            label: "布洛芬".to_owned(),
+        },
+        News::Unreachable,
+        News::InDoubt { doses: doses() },
+        News::Stopped,
+        News::Started,
+        News::TooMany,
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(language: Language, reply: &Reply) -> String {
+        let clinic = Clinic {
+            name: "郝医生诊所".to_owned(),
+            emergency_number: "120".to_owned(),
+            consent: "我们可以用微信提醒您吗？".to_owned(),
+            out_of_hours: "现在休息。".to_owned(),
+        };
+        let zone = Zone::get("UTC").unwrap();
+        let now = Timestamp::from_second(9 * 3600).unwrap();
+        Texts::default().reply(reply, language, &zone, &clinic, now)
+    }
+
+    #[test]
+    fn every_text_of_every_language_says_something_and_nothing_is_left_out_of_the_table() {
+        let zone = Zone::get("UTC").unwrap();
+        for language in [Language::ZhCn, Language::En] {
+            let about = About {
+                language,
+                zone: &zone,
+                now: Timestamp::UNIX_EPOCH,
+            };
+            let samples = about.samples();
+            for (name, _, _) in BUILT_IN {
+                let mut tried = samples
+                    .iter()
+                    .filter(|(sample, _)| sample == name)
+                    .peekable();
+                assert!(tried.peek().is_some(), "{name} is never said");
+                for (_, context) in tried {
+                    let text = Texts::default().render(language, name, context.clone());
+                    assert!(
+                        !text.trim().is_empty() && text != *name,
+                        "{language:?} {name}"
+                    );
+                    assert!(!text.contains("{{"), "{text}");
+                }
+            }
+            for (sample, _) in samples {
+                assert!(
+                    BUILT_IN.iter().any(|(name, _, _)| *name == sample),
+                    "{sample}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_is_confirmed_with_medicine_and_time() {
+        let at = |hours: i64| Timestamp::from_second(hours * 3600).unwrap();
+        let taken = Reply::Taken {
+            doses: sample_doses(),
+            taken_at: None,
+        };
+        assert_eq!(
+            said(Language::ZhCn, &taken),
+            "已记下：08:00 二甲双胍、氨氯地平，12:00 钙片 已服。"
+        );
+        assert_eq!(
+            said(Language::En, &taken),
+            "Noted: 08:00 二甲双胍 and 氨氯地平, 12:00 钙片 taken."
+        );
+        let later = Reply::Later {
+            doses: sample_doses()[..1].to_vec(),
+            until: Some(at(10)),
+            clamped: false,
+            window_ends: at(12),
+        };
+        assert_eq!(
+            said(Language::ZhCn, &later),
+            "好的，10:00 再提醒您：08:00 二甲双胍。"
+        );
+    }
+
+    #[test]
+    fn a_clinics_own_text_takes_the_place_of_the_built_in_one_and_a_wrong_one_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let own = directory.path().join("zh-CN");
+        std::fs::create_dir(&own).unwrap();
+        std::fs::write(own.join("passed_on.txt"), "知道了，{{ clinic }}。\n").unwrap();
+        let texts = Texts::load(directory.path()).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let zone = Zone::get("UTC").unwrap();
+        let clinic = Clinic {
+            name: "诊所".to_owned(),
+            ..Clinic::default()
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        let said = texts.reply(&Reply::PassedOn, Language::ZhCn, &zone, &clinic, now);
+        assert_eq!(said, "知道了，诊所。");
+        for (file, text) in [
+            ("taken.txt", "{{ dose }}"),
+            ("taken.txt", "{{ doses"),
+            ("taken.txt", " "),
+            ("nothing.txt", "x"),
+        ] {
+            let path = own.join(file);
+            std::fs::write(&path, text).unwrap();
+            let Err(errors) = Texts::load(directory.path()) else {
+                panic!("{file}: {text}")
+            };
+            assert_eq!(errors.len(), 1, "{errors:?}");
+            assert_eq!(errors[0].path, path);
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+}

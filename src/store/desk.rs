@@ -1,0 +1,61 @@
+//! Who at the clinic is told of patients, and whether patients can answer at all.
+
+use super::contacts::contact_number;
+use super::patient::Tables;
+use super::records::Address;
+use super::{Store, StoreError};
+use crate::engine::StaffMember;
+use jiff::Timestamp;
+
+/// The clinic's side of all talks. It comes from the configuration and is kept in memory only.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Desk {
+    /// Whether patients can answer over the channel.
+    pub answers: bool,
+    pub members: Vec<StaffMember>,
+    /// Name and contact number of those that can be told.
+    pub contacts: Vec<(String, u32)>,
+}
+
+impl Desk {
+    /// The contact of a member of staff.
+    pub fn contact(&self, name: &str) -> Option<u32> {
+        let known = self.contacts.iter().find(|(known, _)| known == name);
+        known.map(|(_, contact)| *contact)
+    }
+}
+
+impl Store {
+    /// Says who is told of patients from now on, and whether patients can answer.
+    ///
+    /// # Errors
+    /// The transaction failed: as before.
+    pub async fn set_desk(
+        &self,
+        now: Timestamp,
+        answers: bool,
+        staff: Vec<(StaffMember, Option<Address>)>,
+    ) -> Result<(), StoreError> {
+        let (members, addresses): (Vec<_>, Vec<_>) = staff.into_iter().unzip();
+        let names: Vec<String> = members.iter().map(|it| it.name.clone()).collect();
+        let contacts = self
+            .write(now, move |scope| {
+                let mut tables = Tables::open(scope.transaction)?;
+                let mut contacts = Vec::new();
+                for (name, address) in names.into_iter().zip(addresses) {
+                    if let Some(address) = address {
+                        contacts.push((name, contact_number(scope, &mut tables, &address)?));
+                    }
+                }
+                Ok(contacts)
+            })
+            .await?;
+        let reachable = |it: &StaffMember| contacts.iter().any(|(name, _)| *name == it.name);
+        let desk = Desk {
+            answers,
+            members: members.into_iter().filter(reachable).collect(),
+            contacts,
+        };
+        self.remember_desk(desk).await
+    }
+}

@@ -1,0 +1,426 @@
+//! Transaction 4: what came from contacts.
+
+use super::contacts::{
+    address_of, bars, conversation, delete_address, number_of, patients_of, save_conversation,
+    unbind,
+};
+use super::enrol::{bind_by_code, redeem};
+use super::patient::{Queued, Tables, Tally, Visit};
+use super::records::{
+    Address, ContactRole, INBOUND_SEEN, INBOUND_TIMES, PatientRecord, PlanRecord, STRANGERS,
+    SeenRecord, StrangerRecord, decode, encode,
+};
+use super::writer::Scope;
+use super::{Store, StoreError};
+use crate::engine::{
+    Consent, Conversation, Conversed, Fits, Heard, Person, ReachChange, Reply, Said, TalkTerms,
+    Teller, converse,
+};
+use crate::plan::{Language, Zone};
+use jiff::{SignedDuration, Timestamp};
+use redb::ReadableTable;
+use std::sync::Arc;
+
+/// A push is known again for so long: the platform repeats it within seconds.
+const SEEN_FOR: SignedDuration = SignedDuration::from_hours(48);
+
+/// So many known pushes are forgotten in one transaction at most.
+const FORGOTTEN_MAX: usize = 200;
+
+/// Something that a contact did.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// The contact.
+    pub address: Address,
+    /// The same for each repetition of the same push.
+    pub dedupe_key: String,
+    /// What.
+    pub what: What,
+}
+
+/// What a contact did.
+#[derive(Clone, PartialEq, Eq)]
+pub enum What {
+    /// Wrote words.
+    Words(String),
+    /// Sent a picture, a voice message or the like.
+    Media {
+        /// `image`, `voice` and so on.
+        kind: &'static str,
+        /// The id under which the channel keeps it.
+        id: String,
+    },
+    /// Tapped in the menu.
+    Acted,
+    /// Follows the account, perhaps by scanning a code.
+    Followed {
+        /// The code's secret.
+        secret: Option<String>,
+    },
+    /// Scanned a code while following.
+    Scanned {
+        /// The code's secret.
+        secret: String,
+    },
+    /// Does not follow any more.
+    Unfollowed,
+}
+
+/// What the clinic has set for talks, and the words in which it talks.
+#[derive(Clone)]
+pub struct Talk {
+    /// Phrases that cannot wait.
+    pub red_flags: Arc<[String]>,
+    /// A short hash of the text to which patients consent.
+    pub consent_version: Arc<str>,
+    /// Whether somebody is at the clinic.
+    pub is_open: bool,
+    /// Language of those whom nobody knows.
+    pub language: Language,
+    /// Zone of those whom nobody knows.
+    pub zone: Zone,
+    /// Puts a reply into words.
+    pub words: Words,
+}
+
+/// Puts a reply into words, in a language and a zone.
+pub type Words = Arc<dyn Fn(&Reply, Language, &Zone) -> String + Send + Sync>;
+
+/// What receiving did.
+#[derive(Default)]
+pub struct Received {
+    /// What each contact is told at once, in the order of the pushes.
+    pub answers: Vec<Option<String>>,
+    /// Whether each push had been received before.
+    pub repeated: Vec<bool>,
+    /// Messages put into the outbox.
+    pub queued: Vec<Queued>,
+    /// Doses and check-ins closed.
+    pub tally: Tally,
+}
+
+impl Store {
+    /// Receives a batch: dedupes, talks with each contact, steps the patients meant, all in one
+    /// commit. What was received before is answered as it was then, and changes nothing.
+    ///
+    /// # Errors
+    /// The transaction failed; it may be made again. Nobody may be told that it was received.
+    pub async fn receive(
+        &self,
+        now: Timestamp,
+        batch: Vec<Pushed>,
+        talk: Talk,
+        fits: Arc<dyn Fits + Send + Sync>,
+        day: u32,
+    ) -> Result<Received, StoreError> {
+        self.write_first(now, move |scope| {
+            scope.effects.day = day;
+            let mut received = Received::default();
+            for pushed in batch {
+                let known = seen(scope, &pushed.dedupe_key)?;
+                received.repeated.push(known.is_some());
+                let answer = match known {
+                    Some(known) => known.answer,
+                    None => {
+                        let answer =
+                            receive_one(scope, &mut received, &pushed, &talk, fits.as_ref())?;
+                        note_seen(scope, &pushed.dedupe_key, answer.as_deref())?;
+                        answer
+                    }
+                };
+                received.answers.push(answer);
+            }
+            forget_seen(scope)?;
+            scope.effects.counts.expired += received.tally.doses_expired();
+            Ok(received)
+        })
+        .await
+    }
+}
+
+fn receive_one(
+    scope: &mut Scope<'_>,
+    received: &mut Received,
+    pushed: &Pushed,
+    talk: &Talk,
+    fits: &dyn Fits,
+) -> Result<Option<String>, StoreError> {
+    let mut tables = Tables::open(scope.transaction)?;
+    let contact = number_of(scope, &mut tables, &pushed.address)?;
+    let mut replies = Vec::new();
+    let mut first = Vec::new();
+    let secret = match &pushed.what {
+        What::Followed { secret } => secret.as_deref(),
+        What::Scanned { secret } => Some(secret.as_str()),
+        _ => None,
+    };
+    let mut conversation = conversation(scope, contact, talk.language)?;
+    if let Some(secret) = secret {
+        conversation.following = true;
+        match redeem(scope, secret, contact)? {
+            Some(code) => {
+                if let Some(bound) =
+                    enrolled(scope, &mut tables, &mut conversation, &code, contact)?
+                {
+                    replies.push(bound);
+                }
+                if code.role == Teller::Patient {
+                    first.push((code.patient, Said::Reach(ReachChange::Enrolled)));
+                }
+            }
+            None => replies.push(Reply::CodeExpired),
+        }
+    }
+    let mut people = Vec::new();
+    for (patient, role) in patients_of(scope, contact)? {
+        if let Some((plan, record)) = load(scope, &tables, patient)? {
+            people.push((patient, role, plan, record));
+        }
+    }
+    if people.iter().any(|(_, role, ..)| role.attested) && !conversation.consent.is_given() {
+        conversation.consent = Consent::Attested;
+    }
+    let heard = match &pushed.what {
+        What::Words(words) => Heard::Words(words),
+        What::Media { kind, id } => Heard::Media { kind, id },
+        What::Acted | What::Scanned { .. } | What::Followed { secret: Some(_) } => Heard::Acted,
+        What::Followed { secret: None } => Heard::Followed,
+        What::Unfollowed => Heard::Unfollowed,
+    };
+    let terms = TalkTerms {
+        red_flags: &talk.red_flags,
+        consent_version: &talk.consent_version,
+        is_open: talk.is_open,
+    };
+    let persons: Vec<Person<'_>> = people
+        .iter()
+        .map(|(number, role, plan, record)| Person {
+            number: *number,
+            role: &role.role,
+            answers: may_answer(role, plan),
+            plan: &plan.plan,
+            state: &record.state,
+        })
+        .collect();
+    if secret.is_some() && !persons.is_empty() && !conversation.consent.is_given() {
+        conversation.consent = Consent::Asked;
+        replies.push(Reply::ConsentAsked);
+    }
+    let Conversed {
+        conversation,
+        replies: said_back,
+        said,
+        stranger,
+    } = converse(conversation, &persons, heard, &terms, scope.now);
+    drop(persons);
+    replies.extend(said_back);
+    save_conversation(scope, contact, &conversation)?;
+    if let Some(text) = stranger {
+        note_stranger(scope, contact, text)?;
+    }
+    let (language, zone) = match people.first() {
+        Some((_, _, plan, _)) => (plan.plan.language, plan.plan.zone.clone()),
+        None => (talk.language, talk.zone.clone()),
+    };
+    let said: Vec<(u32, Said)> = first.into_iter().chain(said).collect();
+    for (number, role, plan, record) in people {
+        let mut about: Vec<&Said> = Vec::new();
+        about.extend(
+            said.iter()
+                .filter(|(it, _)| *it == number)
+                .map(|(_, said)| said),
+        );
+        let changes_reach = caregiver_changes(&role, &record, contact, &conversation);
+        if about.is_empty() && !changes_reach && pushed.what != What::Unfollowed {
+            continue;
+        }
+        let mut visit = Visit::new(scope, fits, number, record, plan.head.contact);
+        let effective = visit
+            .record
+            .contacts
+            .patients(plan.head.contact, &plan.plan);
+        for caregiver in &mut visit.record.contacts.caregivers {
+            if caregiver.contact == contact {
+                caregiver.barred = conversation.bars().is_some();
+            }
+        }
+        visit.record.contacts.barred = match effective {
+            Some(effective) => bars(scope, effective)?,
+            None => visit.record.contacts.barred,
+        };
+        for said in about {
+            let input = said.as_input(&role.role);
+            visit.step(
+                &mut tables,
+                &mut scope.effects,
+                &plan.plan,
+                input,
+                &mut received.tally,
+            )?;
+        }
+        replies.append(&mut visit.replies);
+        if pushed.what == What::Unfollowed && !role.attested {
+            // Bound by a scan: whoever comes back scans again.
+            let contacts = &mut visit.record.contacts;
+            if contacts.bound == Some(contact) {
+                contacts.bound = None;
+            }
+            contacts
+                .caregivers
+                .retain(|it| it.contact != contact || it.attested);
+            unbind(scope, contact, number)?;
+        }
+        visit.finish(&mut tables, &mut received.queued)?;
+    }
+    if pushed.what == What::Unfollowed {
+        if let Some(address) = address_of(&tables, contact)? {
+            delete_address(scope, &mut tables, contact, &address)?;
+        }
+        return Ok(None);
+    }
+    let words: Vec<String> = replies
+        .iter()
+        .map(|reply| (talk.words)(reply, language, &zone))
+        .collect();
+    Ok((!words.is_empty()).then(|| words.join("\n")))
+}
+
+/// Whether it has changed that messages can go to a caregiver.
+fn caregiver_changes(
+    role: &ContactRole,
+    record: &PatientRecord,
+    contact: u32,
+    conversation: &Conversation,
+) -> bool {
+    let barred = conversation.bars().is_some();
+    let known = record.contacts.caregivers.iter();
+    role.role != Teller::Patient
+        && known
+            .filter(|it| it.contact == contact)
+            .any(|it| it.barred != barred)
+}
+
+/// Whether a contact's words about doses and check-ins count: the patient's own, and those of a
+/// caregiver who answers in the patient's place.
+fn may_answer(role: &ContactRole, plan: &PlanRecord) -> bool {
+    match &role.role {
+        Teller::Patient => true,
+        Teller::Caregiver(id) => {
+            let known = plan.plan.caregivers.iter().find(|it| it.id == *id);
+            known.is_some_and(|it| it.answers)
+        }
+    }
+}
+
+/// Binds the contact to the code's patient, and says so.
+fn enrolled(
+    scope: &mut Scope<'_>,
+    tables: &mut Tables<'_>,
+    conversation: &mut Conversation,
+    code: &super::records::EnrolmentRecord,
+    contact: u32,
+) -> Result<Option<Reply>, StoreError> {
+    let Some((plan, mut record)) = load(scope, tables, code.patient)? else {
+        return Ok(None);
+    };
+    bind_by_code(scope, &mut record.contacts, code, contact)?;
+    conversation.language = plan.plan.language;
+    conversation.stopped_at = None;
+    let wake_at = record.wake_at;
+    tables.save(code.patient, &mut record, wake_at)?;
+    Ok(Some(Reply::Bound {
+        patient: plan.plan.name,
+        caregiver: code.role != Teller::Patient,
+    }))
+}
+
+/// A patient with a plan in force; `None` for one that has none or cannot be read.
+fn load(
+    scope: &mut Scope<'_>,
+    tables: &Tables<'_>,
+    patient: u32,
+) -> Result<Option<(PlanRecord, PatientRecord)>, StoreError> {
+    let plan = tables.plan(patient);
+    let record = tables.patient(patient);
+    match (plan, record) {
+        (Ok(Some(plan)), Ok(Some(record))) => Ok(Some((plan, record))),
+        (Ok(_), Ok(_)) => Ok(None),
+        (Err(StoreError::Record { .. }), _) => {
+            let met = ("plans", u64::from(patient));
+            scope.effects.unreadable.push(met);
+            Ok(None)
+        }
+        (_, Err(StoreError::Record { .. })) => {
+            let met = ("patients", u64::from(patient));
+            scope.effects.unreadable.push(met);
+            Ok(None)
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
+}
+
+fn key_of(scope: &Scope<'_>, dedupe_key: &str) -> [u8; 16] {
+    scope.ids.hash([&b"inbound"[..], dedupe_key.as_bytes()])
+}
+
+fn seen(scope: &Scope<'_>, dedupe_key: &str) -> Result<Option<SeenRecord>, StoreError> {
+    let table = scope.transaction.open_table(INBOUND_SEEN)?;
+    let row = table.get(&key_of(scope, dedupe_key))?;
+    // One that cannot be read was received all the same.
+    Ok(row.map(|row| {
+        decode(&INBOUND_SEEN, row.value()).unwrap_or(SeenRecord {
+            at: 0,
+            answer: None,
+        })
+    }))
+}
+
+fn note_seen(scope: &Scope<'_>, dedupe_key: &str, answer: Option<&str>) -> Result<(), StoreError> {
+    let key = key_of(scope, dedupe_key);
+    let at = scope.now.as_millisecond();
+    let record = SeenRecord {
+        at,
+        answer: answer.map(str::to_owned),
+    };
+    let mut table = scope.transaction.open_table(INBOUND_SEEN)?;
+    table.insert(&key, encode(&record)?.as_slice())?;
+    let mut times = scope.transaction.open_table(INBOUND_TIMES)?;
+    times.insert((at, &key), ())?;
+    Ok(())
+}
+
+/// Forgets pushes that nobody repeats any more, a few at a time.
+fn forget_seen(scope: &Scope<'_>) -> Result<(), StoreError> {
+    let horizon = scope.now.saturating_sub(SEEN_FOR).unwrap_or(Timestamp::MIN);
+    let mut times = scope.transaction.open_table(INBOUND_TIMES)?;
+    let mut table = scope.transaction.open_table(INBOUND_SEEN)?;
+    let mut over = Vec::new();
+    for row in times
+        .range(..(horizon.as_millisecond(), &[0; 16]))?
+        .take(FORGOTTEN_MAX)
+    {
+        let row = row?.0;
+        let (at, key) = row.value();
+        over.push((at, *key));
+    }
+    for (at, key) in over {
+        times.remove((at, &key))?;
+        table.remove(&key)?;
+    }
+    Ok(())
+}
+
+fn note_stranger(scope: &Scope<'_>, contact: u32, text: String) -> Result<(), StoreError> {
+    let mut strangers = scope.transaction.open_table(STRANGERS)?;
+    let at = scope.now.as_millisecond();
+    let number = {
+        let last = strangers.range((at, 0)..=(at, u32::MAX))?.next_back();
+        match last {
+            Some(row) => row?.0.value().1.saturating_add(1),
+            None => 0,
+        }
+    };
+    let record = StrangerRecord { contact, text };
+    strangers.insert((at, number), encode(&record)?.as_slice())?;
+    Ok(())
+}
