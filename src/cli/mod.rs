@@ -6,6 +6,7 @@
 
 mod ask;
 pub mod check;
+pub mod clock;
 pub mod demo;
 pub mod exit;
 pub mod explain;
@@ -16,6 +17,7 @@ pub mod manual;
 mod plan_texts;
 pub mod preview;
 pub mod reload;
+pub mod resume;
 pub mod run;
 pub mod status;
 pub mod terminal;
@@ -53,6 +55,8 @@ enum Command {
     Status(status::Args),
     History(history::Args),
     Reload(reload::Args),
+    Resume(resume::Args),
+    Clock(clock::Args),
     Man(manual::ManArgs),
     Completions(manual::CompletionsArgs),
 }
@@ -91,6 +95,8 @@ fn dispatch(command: Command) -> Exit {
         Command::Status(args) => status::run(&args),
         Command::History(args) => history::run(&args),
         Command::Reload(args) => reload::run(&args),
+        Command::Resume(args) => resume::run(&args),
+        Command::Clock(args) => clock::run(&args),
         Command::Man(args) => manual::man(&args),
         Command::Completions(args) => manual::completions(&args),
     }

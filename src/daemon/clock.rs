@@ -1,5 +1,7 @@
 //! Where the daemon's time comes from: every task takes it from a [`Clock`] given to it.
 
+mod synchronised;
+
 use jiff::{SignedDuration, Timestamp};
 use std::pin::Pin;
 use std::str::FromStr;
@@ -7,6 +9,31 @@ use std::time::{Duration, Instant};
 
 /// A future that completes when a span of the clock's time has passed.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// An answer that may take a second.
+pub type Answer = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// What both clocks showed at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The wall clock, or the best that is known of it.
+    pub wall: Timestamp,
+    /// The steady clock.
+    pub steady: Duration,
+}
+
+impl Moment {
+    /// The moment at which the wall clock will show `wall`, if nobody touches it; this moment for
+    /// an instant that has passed.
+    #[must_use]
+    pub fn until(self, wall: Timestamp) -> Self {
+        let ahead = Duration::try_from(wall.duration_since(self.wall)).unwrap_or(Duration::ZERO);
+        Self {
+            wall: self.wall.max(wall),
+            steady: self.steady.saturating_add(ahead),
+        }
+    }
+}
 
 /// A wall clock and a steady clock that belong together.
 ///
@@ -21,6 +48,11 @@ pub trait Clock: Send + Sync + 'static {
     /// Sleeps for a span of this clock's time. It does not see steps of the wall clock: callers
     /// cap it.
     fn sleep(&self, span: Duration) -> Sleep;
+    /// Whether somebody who knows (the kernel, by its time service) says that the wall clock is
+    /// right. May take a second; it is asked only while the clock is in doubt.
+    fn is_synchronised(&self) -> Answer {
+        Box::pin(std::future::ready(false))
+    }
 }
 
 /// The machine's clocks.
@@ -40,6 +72,14 @@ impl Clock for SystemClock {
 
     fn sleep(&self, span: Duration) -> Sleep {
         Box::pin(tokio::time::sleep(span))
+    }
+
+    fn is_synchronised(&self) -> Answer {
+        let now = self.now();
+        Box::pin(async move {
+            let asked = tokio::task::spawn_blocking(move || synchronised::by_timedated(now));
+            asked.await.unwrap_or(false)
+        })
     }
 }
 

@@ -1,13 +1,17 @@
 //! The dispatcher: drains the outbox to the channel by priority, claiming before it sends.
 
+use super::brake::{self, Allowance, Turn};
+use super::clock::Moment;
 use super::gate::Passage;
 use super::queue::{Queue, horizon};
 use super::recorder::Ended;
 use super::retry;
 use super::shared::Shared;
 use super::worker::Handoff;
-use crate::engine::{ExpiredReason, MessageId, Settlement};
-use crate::store::{Queued, TriedOutcome};
+use crate::engine::{Class, ExpiredReason, MessageId, OutboxRef, Settlement};
+use crate::messaging::Outcome;
+use crate::messaging::wechat::errcode;
+use crate::store::{Attempts, Ledger, Queued, TriedOutcome};
 use jiff::Timestamp;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -65,6 +69,8 @@ pub struct Dispatcher {
     /// Claimed or otherwise in the hands of workers and recorder.
     out: HashSet<MessageId>,
     pace: Pace,
+    /// What the brake and the day's quota allow since the last turn.
+    allowance: Allowance,
     oldest: Option<Timestamp>,
     oldest_at: Duration,
     /// Openings of the store that have been followed by a reading of it.
@@ -72,6 +78,32 @@ pub struct Dispatcher {
     /// When the channel was made ready last.
     warmed: Option<Duration>,
     started: Timestamp,
+    /// Why nothing may leave, apart from the API, and until when that was so last.
+    held: Held,
+}
+
+/// What kept messages from leaving.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    now: Option<ExpiredReason>,
+    last: Option<(Timestamp, ExpiredReason)>,
+}
+
+impl Held {
+    /// Nothing is held any more.
+    fn release(&mut self, now: Timestamp) {
+        if let Some(reason) = self.now.take() {
+            self.last = Some((now, reason));
+        }
+    }
+
+    /// Why a message did not leave before its deadline, if it was held then.
+    fn reason(&self, key: &OutboxRef) -> Option<ExpiredReason> {
+        let last = self.last.filter(|(until, _)| key.deadline <= *until);
+        let reason = self.now.or(last.map(|(_, reason)| reason))?;
+        // The brake holds no critical message.
+        (reason != ExpiredReason::Held || key.class != Class::Critical).then_some(reason)
+    }
 }
 
 impl Dispatcher {
@@ -84,7 +116,7 @@ impl Dispatcher {
         handoff: Arc<Handoff>,
         concurrency: usize,
     ) -> Self {
-        let started = shared.clock.now();
+        let started = shared.now();
         Self {
             pace: Pace::new(shared.clock.elapsed()),
             shared,
@@ -95,17 +127,29 @@ impl Dispatcher {
             queue: Queue::new(CAPACITY),
             claimed: VecDeque::new(),
             out: HashSet::new(),
+            allowance: Allowance {
+                least: Class::Critical,
+                count: 0,
+            },
             oldest: None,
             oldest_at: Duration::ZERO,
             reopens: 0,
             warmed: None,
             started,
+            held: Held::default(),
         }
     }
 
     /// Runs until `stop`. What is claimed and not handed out then is released.
     pub async fn run(mut self, stop: CancellationToken) {
         self.recover().await;
+        self.shared.show_brake();
+        let now = self.shared.now();
+        if self.shared.store.telemetry().ledger().is_spent(now) {
+            // An earlier process has used the day's quota up.
+            let look = errcode::next_quota_look(now, 0);
+            self.shared.gate().tried(Outcome::Throttled(look), now);
+        }
         while !stop.is_cancelled() {
             let store_failed = !self.refill().await | !self.turn().await;
             let pause = if store_failed {
@@ -130,7 +174,7 @@ impl Dispatcher {
                 self.hear(notice);
             }
         }
-        let now = self.shared.clock.now();
+        let now = self.shared.now();
         self.release_claimed(now);
         // The workers may have ended before what was handed out last came to them.
         self.claimed.extend(self.handoff.take_back());
@@ -156,19 +200,31 @@ impl Dispatcher {
                 "messages were under way when the daemon ended"
             );
         }
-        let now = self.shared.clock.now();
+        let now = self.shared.moment();
         let resend_within = self.shared.outlet().channel.resend_within();
-        for queued in left {
+        for mut queued in left {
+            queued.attempts = self.anchored(queued.attempts, now);
             let tried = retry::Try {
                 id: queued.message.key.id,
                 before: queued.attempts,
                 began: now,
+                not_before: queued.message.not_before,
                 deadline: queued.message.key.deadline,
                 resend_within,
             };
-            let outcome = retry::again(&tried, queued.attempts, now, now);
+            let outcome = retry::again(&tried, queued.attempts, now.wall, now);
             self.end(queued, outcome);
         }
+    }
+
+    fn anchored(&self, attempts: Attempts, now: Moment) -> Attempts {
+        let set_back_from = if self.shared.time().doubted {
+            // How long the daemon did not run is not known.
+            Some(Timestamp::MAX)
+        } else {
+            self.shared.timekeeper.set_back_from()
+        };
+        retry::anchored(attempts, now, set_back_from)
     }
 
     /// Leaves a sign of life, and how long the oldest message has waited.
@@ -196,7 +252,7 @@ impl Dispatcher {
         let mut known = self.queue.known();
         known.extend(&self.out);
         self.queue.assume_complete();
-        let until = horizon(self.shared.clock.now());
+        let until = horizon(self.shared.now());
         match self.shared.store.waiting(room, known, until).await {
             Ok(waiting) => {
                 if waiting.more {
@@ -205,7 +261,7 @@ impl Dispatcher {
                 if let Some(next) = waiting.next {
                     self.queue.note_far(next);
                 }
-                let now = self.shared.clock.now();
+                let now = self.shared.moment();
                 self.take_in(waiting.found, now);
                 true
             }
@@ -218,10 +274,10 @@ impl Dispatcher {
     }
 
     fn hear(&mut self, notice: Notice) {
-        let now = self.shared.clock.now();
+        let now = self.shared.moment();
         match notice {
             Notice::Queued(queued) => {
-                if queued.iter().any(|queued| queued.not_before > now) {
+                if queued.iter().any(|queued| queued.not_before > now.wall) {
                     self.warm_up();
                 }
                 self.take_in(queued, now);
@@ -241,8 +297,15 @@ impl Dispatcher {
         }
     }
 
-    fn take_in(&mut self, found: Vec<Queued>, now: Timestamp) {
-        for queued in found {
+    fn take_in(&mut self, found: Vec<Queued>, now: Moment) {
+        for mut queued in found {
+            queued.attempts = self.anchored(queued.attempts, now);
+            if queued.attempts.resting && queued.not_before > now.wall {
+                // Known again after a restart.
+                self.shared
+                    .recipients()
+                    .remember(&queued.address, queued.not_before, now.wall);
+            }
             if self.out.contains(&queued.message.key.id) {
                 continue;
             }
@@ -251,7 +314,7 @@ impl Dispatcher {
                 let nobody = Settlement::Undeliverable(ExpiredReason::NotEnrolled);
                 self.end(queued, TriedOutcome::Final(nobody));
             } else {
-                self.queue.push(queued, now);
+                self.queue.push(queued, now.wall);
             }
         }
     }
@@ -273,30 +336,51 @@ impl Dispatcher {
     /// One look at the queue: what has passed its deadline is settled, what may leave is claimed
     /// and handed out. False if the store failed.
     async fn turn(&mut self) -> bool {
-        let now = self.shared.clock.now();
-        self.queue.ripen(now);
-        self.settle_overdue(now);
-        if self.shared.vitals.holds_sending() {
+        let time = self.shared.time();
+        let moment = time.now;
+        let now = moment.wall;
+        if time.doubted {
+            // Nothing expires either: what its window is nobody knows.
+            self.held.now = Some(ExpiredReason::Clock);
             self.release_claimed(now);
             return true;
         }
+        let ledger = self.shared.store.telemetry().ledger();
+        if ledger.held_since().is_some() {
+            self.held.now = Some(ExpiredReason::Held);
+        } else {
+            self.held.release(now);
+        }
+        self.queue.ripen(now);
+        self.settle_overdue(now);
+        self.allowance = self.allow(&ledger, now).await;
+        let least = self.allowance.least;
         let passage = self.shared.gate().pass(now);
         // Only an API this fast leaves the recorder no time beside the sending.
         let fast = self
             .pace
             .seen_per_second()
             .is_none_or(|seen| seen >= FAST_PER_SECOND);
-        let busy = passage == Passage::Open && fast && self.queue.ready() > 0;
+        let busy = passage == Passage::Open && fast && self.may_take();
         self.handoff.set_busy(busy);
         match passage {
             Passage::Closed(until) => {
                 self.release_claimed(until);
                 true
             }
-            Passage::Probe => {
+            Passage::Probe | Passage::Confirm => {
                 self.release_claimed(now);
-                let Some(probe) = self.take_probe(now) else {
-                    self.shared.gate().probe_dropped();
+                let probe = if passage == Passage::Probe {
+                    self.next(moment, |queue| queue.take_probe(least))
+                } else {
+                    self.take(1, moment).pop()
+                };
+                let Some(probe) = probe else {
+                    if passage == Passage::Probe {
+                        self.ask();
+                    } else {
+                        self.shared.gate().probe_dropped();
+                    }
                     return true;
                 };
                 let claimed = self.claim(vec![probe]).await;
@@ -315,10 +399,8 @@ impl Dispatcher {
                 let group = self.group_size();
                 self.handoff.set_low_water(group / 2);
                 let mut claimed = true;
-                if self.claimed.len() + self.handoff.waiting() <= group / 2
-                    && self.queue.ready() > 0
-                {
-                    let wanted = self.take(group, now);
+                if self.claimed.len() + self.handoff.waiting() <= group / 2 && self.may_take() {
+                    let wanted = self.take(group, moment);
                     claimed = self.claim(wanted).await;
                     self.hand_out();
                 }
@@ -327,35 +409,95 @@ impl Dispatcher {
         }
     }
 
-    /// The most urgent messages that may still be sent. Those that may have arrived already, and
-    /// have waited for too long since, are settled as in doubt.
-    fn take(&mut self, count: usize, now: Timestamp) -> Vec<Queued> {
-        let resend_within = self.shared.outlet().channel.resend_within();
-        let (late, wanted) = self
-            .queue
-            .take(count)
-            .into_iter()
-            .partition(|queued| retry::is_too_late(&queued.attempts, resend_within, now));
-        self.end_in_doubt(late);
+    /// What the brake and the day's quota allow, after the brake was set or taken off.
+    async fn allow(&mut self, ledger: &Ledger, now: Timestamp) -> Allowance {
+        let max = self.shared.hourly_max();
+        let quota = if ledger.is_reserved(now) {
+            Class::Dose
+        } else {
+            Class::Notice
+        };
+        self.shared.metrics.held_by_quota(quota == Class::Dose);
+        let waits = self.queue.has_ready(Class::Dose, quota);
+        match brake::turn(ledger, max, waits, now) {
+            Turn::Stay => brake::allowance(ledger, max, now),
+            turn => {
+                self.shared.turn_brake(turn, now).await;
+                brake::allowance(&self.shared.store.telemetry().ledger(), max, now)
+            }
+        }
+    }
+
+    /// Whether something is ready that may leave.
+    fn may_take(&self) -> bool {
+        let Allowance { least, count } = self.allowance;
+        let least = if count == 0 { Class::Critical } else { least };
+        self.queue.has_ready(Class::Critical, least)
+    }
+
+    /// The most urgent messages that may be sent: critical ones, and as many others as are
+    /// allowed. Those that may have arrived already, and have waited for too long since, are
+    /// settled as in doubt.
+    fn take(&mut self, count: usize, now: Moment) -> Vec<Queued> {
+        let mut wanted = self.queue.take(count, Class::Critical);
+        let Allowance { least, count: rest } = self.allowance;
+        let rest = usize::try_from(rest).unwrap_or(usize::MAX);
+        if least > Class::Critical {
+            let more = rest.min(count - wanted.len());
+            wanted.extend(self.queue.take(more, least));
+        }
+        wanted.retain_mut(|queued| self.may_be_sent(queued, now));
         wanted
     }
 
-    /// As [`Dispatcher::take`], one message for a probe.
-    fn take_probe(&mut self, now: Timestamp) -> Option<Queued> {
-        let resend_within = self.shared.outlet().channel.resend_within();
+    /// As [`Dispatcher::take`], the first that `take` finds and that may be sent.
+    fn next(
+        &mut self,
+        now: Moment,
+        mut take: impl FnMut(&mut Queue) -> Option<Queued>,
+    ) -> Option<Queued> {
         loop {
-            let probe = self.queue.take_probe()?;
-            if !retry::is_too_late(&probe.attempts, resend_within, now) {
-                return Some(probe);
+            let mut queued = take(&mut self.queue)?;
+            if self.may_be_sent(&mut queued, now) {
+                return Some(queued);
             }
-            self.end_in_doubt(vec![probe]);
         }
     }
 
-    fn end_in_doubt(&mut self, late: Vec<Queued>) {
-        for queued in late {
-            self.end(queued, TriedOutcome::Final(Settlement::InDoubt));
+    /// Settles a message that is too old to be sent again, and puts off one whose recipient rests.
+    fn may_be_sent(&mut self, queued: &mut Queued, now: Moment) -> bool {
+        let resend_within = self.shared.outlet().channel.resend_within();
+        if retry::is_too_late(&queued.attempts, resend_within, now) {
+            self.end(queued.clone(), TriedOutcome::Final(Settlement::InDoubt));
+            return false;
         }
+        let rests_until = self
+            .shared
+            .recipients()
+            .rests_until(&queued.address, now.wall);
+        let Some(until) = rests_until else {
+            return true;
+        };
+        // It is in the store as it was: there its next try does not wait, here it does.
+        let mut waiting = queued.clone();
+        waiting.not_before = until;
+        waiting
+            .attempts
+            .failure
+            .get_or_insert(ExpiredReason::Throttled);
+        self.queue.push(waiting, now.wall);
+        false
+    }
+
+    /// Asks the API, behind the dispatcher's back, whether it works.
+    fn ask(&self) {
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let outlet = shared.outlet();
+            let outcome = outlet.channel.ask(shared.now()).await;
+            let now = shared.now();
+            shared.gate().asked(outcome, now);
+        });
     }
 
     /// Claims a group and keeps it for handing out. False if the store failed.
@@ -363,7 +505,7 @@ impl Dispatcher {
         if wanted.is_empty() {
             return true;
         }
-        let now = self.shared.clock.now();
+        let now = self.shared.now();
         match self.shared.store.claim(now, wanted.clone()).await {
             Ok(claimed) => {
                 // What is missing was withdrawn: its row is gone.
@@ -376,7 +518,7 @@ impl Dispatcher {
                 // Whether it was committed is unknown. Nothing of it was sent, so what the store
                 // holds as claimed when it is opened again is released by asking again.
                 tracing::error!(%error, "messages cannot be claimed");
-                let now = self.shared.clock.now();
+                let now = self.shared.now();
                 for queued in wanted {
                     self.queue.push(queued, now);
                 }
@@ -425,18 +567,16 @@ impl Dispatcher {
         if overdue.is_empty() {
             return;
         }
-        let reason = if self.shared.vitals.holds_sending() {
-            Some(ExpiredReason::Clock)
-        } else {
-            self.shared.gate().reason()
-        };
+        let closed = self.shared.gate().reason();
         for queued in overdue {
+            let held = self.held.reason(&queued.message.key);
             let untouched = if queued.message.not_before < self.started {
                 ExpiredReason::DaemonDown
             } else {
                 ExpiredReason::Throttled
             };
-            let settlement = retry::at_deadline(&queued.attempts, reason.unwrap_or(untouched));
+            let settlement =
+                retry::at_deadline(&queued.attempts, held.or(closed).unwrap_or(untouched));
             self.end(queued, TriedOutcome::Final(settlement));
         }
     }
@@ -449,7 +589,7 @@ impl Dispatcher {
 
     /// How long nothing will happen by itself.
     fn pause(&self) -> Duration {
-        let now = self.shared.clock.now();
+        let now = self.shared.now();
         if !self.claimed.is_empty() {
             return self
                 .shared
@@ -467,7 +607,7 @@ impl Dispatcher {
         let span = next.map_or(TURN_MAX, |at| {
             Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
         });
-        let ready = self.queue.ready() > 0 && self.shared.gate().reason().is_none();
+        let ready = self.may_take() && self.shared.gate().reason().is_none();
         // Ready messages that wait for room with the workers are looked at again when the
         // recorder tells of settled ones.
         let least = if ready {

@@ -25,8 +25,11 @@ const OPERATOR_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 pub enum Passage {
     /// Everything.
     Open,
-    /// One message, to see whether the API is back.
+    /// One question, to see whether the API is back: a message that was tried already, or where
+    /// there is none what tells without one. No fresh message is put into doubt for it.
     Probe,
+    /// One message, fresh or not: the API has answered a question.
+    Confirm,
     /// Nothing before this instant.
     Closed(Timestamp),
 }
@@ -47,6 +50,10 @@ struct Closed {
     pause: SignedDuration,
     reason: ExpiredReason,
     probing: bool,
+    /// The API has answered a question since.
+    answered: bool,
+    /// When it closed: a clock that shows less has been set back.
+    since: Timestamp,
 }
 
 impl Gate {
@@ -55,14 +62,21 @@ impl Gate {
     pub fn pass(&mut self, now: Timestamp) -> Passage {
         match &mut self.closed {
             None => Passage::Open,
-            Some(closed) if closed.until > now => Passage::Closed(closed.until),
+            // After the clock was set back the pause would last as long as that.
+            Some(closed) if (closed.since..closed.until).contains(&now) => {
+                Passage::Closed(closed.until)
+            }
             // While the probe is under way nothing else goes.
             Some(closed) if closed.probing => {
                 Passage::Closed(now.saturating_add(PAUSE_FIRST).unwrap_or(Timestamp::MAX))
             }
             Some(closed) => {
                 closed.probing = true;
-                Passage::Probe
+                if closed.answered {
+                    Passage::Confirm
+                } else {
+                    Passage::Probe
+                }
             }
         }
     }
@@ -71,6 +85,20 @@ impl Gate {
     pub fn probe_dropped(&mut self) {
         if let Some(closed) = &mut self.closed {
             closed.probing = false;
+        }
+    }
+
+    /// The API was asked a question instead of being sent a message. An answer lets one message
+    /// through: what opens the gate is a message that is taken.
+    pub fn asked(&mut self, outcome: Outcome, now: Timestamp) {
+        match (&mut self.closed, outcome) {
+            (Some(closed), Outcome::Accepted) => {
+                closed.answered = true;
+                closed.probing = false;
+                closed.until = closed.until.min(now);
+            }
+            (Some(_), outcome) => self.tried(outcome, now),
+            (None, _) => {}
         }
     }
 
@@ -92,6 +120,8 @@ impl Gate {
                     self.last = 0;
                 }
             }
+            // Nothing was asked of the API.
+            Outcome::NotSent => self.probe_dropped(),
             Outcome::Unknown | Outcome::RetrySoon => {
                 self.failed();
                 let broken = self.failures_in_a_row >= FAILURES_IN_A_ROW_MAX
@@ -197,6 +227,8 @@ impl Gate {
             pause,
             reason,
             probing: false,
+            answered: false,
+            since: now,
         });
     }
 }
@@ -251,6 +283,64 @@ mod tests {
             now = until;
         }
         assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn an_answer_lets_one_message_through_and_only_a_message_that_is_taken_opens() {
+        let mut gate = Gate::default();
+        for _ in 0..20 {
+            gate.tried(Outcome::Unknown, at(0));
+        }
+        let mut now = at(1);
+        let mut pauses = Vec::new();
+        for _ in 0..4 {
+            assert_eq!(gate.pass(now), Passage::Probe);
+            gate.asked(Outcome::Accepted, now);
+            assert_eq!(gate.pass(now), Passage::Confirm);
+            assert!(
+                matches!(gate.pass(now), Passage::Closed(_)),
+                "one at a time"
+            );
+            // It answers questions and takes no messages: one in each pause, and each is longer.
+            gate.tried(Outcome::Unknown, now);
+            let Passage::Closed(until) = gate.pass(now) else {
+                panic!("{gate:?}")
+            };
+            pauses.push(until.duration_since(now).as_secs());
+            now = until;
+        }
+        assert_eq!(pauses, [2, 4, 8, 16]);
+        assert_eq!(gate.pass(now), Passage::Probe);
+        gate.asked(Outcome::RetrySoon, now);
+        assert_eq!(
+            gate.pass(now),
+            Passage::Closed(now + SignedDuration::from_secs(32))
+        );
+        now += SignedDuration::from_secs(32);
+        assert_eq!(gate.pass(now), Passage::Probe);
+        gate.asked(Outcome::Accepted, now);
+        assert_eq!(gate.pass(now), Passage::Confirm);
+        gate.tried(Outcome::Accepted, now);
+        assert_eq!(gate.pass(now), Passage::Open);
+        gate.asked(Outcome::Throttled(at(9_999)), now);
+        assert_eq!(gate.pass(now), Passage::Open, "nobody had asked");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_lengthen_a_pause() {
+        let mut gate = Gate::default();
+        gate.tried(Outcome::Throttled(at(40)), at(0));
+        assert_eq!(gate.pass(at(-3_600)), Passage::Probe);
+    }
+
+    #[test]
+    fn a_probe_that_never_left_is_none() {
+        let mut gate = Gate::default();
+        gate.tried(Outcome::Throttled(at(1)), at(0));
+        assert_eq!(gate.pass(at(1)), Passage::Probe);
+        gate.tried(Outcome::NotSent, at(1));
+        assert_eq!(gate.pass(at(1)), Passage::Probe);
+        assert_eq!(gate.failures_in_a_row(), 1);
     }
 
     #[test]

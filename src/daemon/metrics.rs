@@ -32,6 +32,9 @@ const DURATION_SECONDS: [f64; 12] = [
 /// Outcomes of check-ins, in the order of [`crate::store::Tally`].
 const CHECK_IN_OUTCOMES: [&str; 3] = ["no_answer", "expired", "cancelled"];
 
+/// Why the daemon itself holds messages back.
+const HELD_REASONS: [&str; 3] = ["clock", "brake", "quota"];
+
 /// What contacts can send: messages of the platform's kinds, and events.
 const INBOUND_KINDS: [&str; 8] = [
     "text",
@@ -93,6 +96,7 @@ pub struct Metrics {
     /// Now minus the oldest wake not yet stepped.
     pub scheduler_lag_seconds: GaugeF,
     clock_steps: Family<One, Counter>,
+    sending_held: Family<One, GaugeI>,
     store_commits: Family<One, Counter>,
     job_last_success: Family<One, GaugeF>,
     job_runs: Family<Two, Counter>,
@@ -228,6 +232,11 @@ impl Metrics {
                 "Steps of the wall clock against the steady one",
                 Family::<One, Counter>::default()
             ),
+            sending_held: register!(
+                sending_held,
+                "Whether sending is held, by reason",
+                Family::<One, GaugeI>::default()
+            ),
             job_last_success: register!(
                 job_last_success_timestamp_seconds,
                 "When a job succeeded last; 0 before it ever did",
@@ -311,6 +320,9 @@ impl Metrics {
         }
         for direction in ["forward", "backward"] {
             drop(self.clock_steps.get_or_create(&[("direction", direction)]));
+        }
+        for reason in HELD_REASONS {
+            drop(self.sending_held.get_or_create(&[("reason", reason)]));
         }
         for job in Job::ALL {
             self.job_succeeded(job, None);
@@ -399,6 +411,27 @@ impl Metrics {
         self.clock_steps
             .get_or_create(&[("direction", direction)])
             .inc();
+    }
+
+    /// Sending is, or is not any more, held because the clock is in doubt.
+    pub fn held_for_clock(&self, held: bool) {
+        self.held("clock", held);
+    }
+
+    /// Sending is, or is not any more, held because too much was sent in an hour.
+    pub fn held_by_brake(&self, held: bool) {
+        self.held("brake", held);
+    }
+
+    /// What is left of the day's quota is, or is not any more, kept for critical messages and doses.
+    pub fn held_by_quota(&self, held: bool) {
+        self.held("quota", held);
+    }
+
+    fn held(&self, reason: &'static str, held: bool) {
+        self.sending_held
+            .get_or_create(&[("reason", reason)])
+            .set(i64::from(held));
     }
 
     /// Sets the depth of the outbox, in the order of [`Class::ALL`].

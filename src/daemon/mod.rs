@@ -3,6 +3,8 @@
 //! [`run`] brings the tasks up in the order in which they need each other, supervises them, and
 //! takes them down in good order. A task that ends by itself ends the daemon: systemd restarts it.
 
+pub mod administration;
+pub mod brake;
 pub mod clock;
 pub mod config;
 pub mod dispatcher;
@@ -13,8 +15,10 @@ pub mod metrics;
 pub mod monitor;
 pub mod plan_files;
 pub mod planner;
+pub mod plausibility;
 pub mod queue;
 pub mod quota;
+pub mod recipients;
 pub mod recorder;
 pub mod removals;
 pub mod retry;
@@ -23,6 +27,7 @@ pub mod shared;
 pub mod signals;
 pub mod small_file;
 mod supervisor;
+pub mod timekeeper;
 pub mod vitals;
 pub mod watch;
 pub mod worker;

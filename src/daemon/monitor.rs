@@ -104,13 +104,16 @@ impl Monitor {
     fn measure(&self) {
         let (shared, metrics) = (&self.shared, &self.shared.metrics);
         let signs = shared.vitals.signs();
-        let now = shared.clock.now();
+        let now = shared.now();
         metrics
             .scheduler_lag_seconds
             .set(age_seconds(signs.next_wake, now));
         metrics
             .outbox_oldest_age_seconds
             .set(age_seconds(signs.outbox_oldest, now));
+        if let Some(used) = shared.store.telemetry().ledger().quota_share(now) {
+            metrics.messaging_quota_used_ratio.set(used);
+        }
         metrics.set_outbox_depth(shared.store.telemetry().outbox_depth());
         let reopens = shared.store.telemetry().reopens();
         let counted = self.reopens_counted.swap(reopens, Ordering::Relaxed);
@@ -142,6 +145,15 @@ impl Monitor {
         }
         if signs.clock_held.is_some() {
             parts.push("sending is held: the clock is not to be believed".to_owned());
+        } else if self
+            .shared
+            .store
+            .telemetry()
+            .ledger()
+            .held_since()
+            .is_some()
+        {
+            parts.push("sending is held: too many messages within an hour".to_owned());
         } else if let Some(reason) = self.shared.gate().reason() {
             parts.push(match reason {
                 ExpiredReason::Throttled => "the API limits us".to_owned(),
@@ -217,6 +229,21 @@ impl Monitor {
                     "the last tries have failed".to_owned()
                 }),
         ];
+        let hourly_max = self.shared.hourly_max();
+        let ledger = self.shared.store.telemetry().ledger();
+        let held_since = ledger.held_since();
+        checks.push(
+            Check::new("messaging:hour")
+                .with("observedValue", ledger.hour(now))
+                .with("observedUnit", "messages within an hour")
+                .with("failAbove", hourly_max)
+                .with("heldSince", instant(held_since))
+                .when(held_since.is_some(), Status::Fail, || {
+                    "too many messages within an hour: all but critical ones are held until they \
+                     are fewer; if so many are meant, run: dosed resume --config FILE"
+                        .to_owned()
+                }),
+        );
         if let Channel::WeChat(wechat) = &self.shared.outlet().channel {
             let token = wechat.token_status();
             let left = token.expires_in.map_or(0, |left| left.as_secs());
@@ -228,16 +255,23 @@ impl Monitor {
                         "no access token is given; see the log for the return code".to_owned()
                     }),
             );
+            let used = ledger.quota_share(now);
+            let reserved = ledger.is_reserved(now);
             checks.push(
                 Check::new("messaging:quota")
-                    .with("observedValue", signs.quota_used)
+                    .with("observedValue", used)
                     .with("observedUnit", "share used today")
                     .with("warnAbove", QUOTA_WARN)
-                    .when(
-                        signs.quota_used.is_some_and(|used| used > QUOTA_WARN),
-                        Status::Warn,
-                        || "the API's quota of messages a day is nearly used up".to_owned(),
-                    ),
+                    .with("reserved", reserved)
+                    .when(used.is_some_and(|used| used > QUOTA_WARN), Status::Warn, || {
+                        if reserved {
+                            "the API's quota of messages a day is nearly used up: only critical \
+                             messages and doses leave"
+                                .to_owned()
+                        } else {
+                            "the API's quota of messages a day is nearly used up".to_owned()
+                        }
+                    }),
             );
         }
         checks
@@ -296,15 +330,15 @@ impl Source for Monitor {
         if signs.scheduler_turn.is_none() {
             reasons.push("the scheduler has not made its first turn".to_owned());
         }
-        if signs.clock_held.is_some() {
-            reasons.push("the clock is not to be believed; sending is held".to_owned());
+        if let Some(doubt) = signs.clock_held {
+            reasons.push(format!("{}; sending is held", doubt.reason()));
         }
         reasons
     }
 
     fn health(&self) -> Health {
         let signs = self.shared.vitals.signs();
-        let now = self.shared.clock.now();
+        let now = self.shared.now();
         let mut checks = vec![
             Check::new("scheduler:lag").measured(
                 age_seconds(signs.next_wake, now),
@@ -317,8 +351,11 @@ impl Source for Monitor {
                 .with("observedUnit", "s")
                 .with("count", signs.clock_steps)
                 .when(signs.clock_held.is_some(), Status::Fail, || {
-                    "the clock is not to be believed: sending is held until it is plausible again"
-                        .to_owned()
+                    let reason = signs.clock_held.map_or("", |doubt| doubt.reason());
+                    format!(
+                        "{reason}: sending is held until it is plausible or synchronised again; if \
+                         it is right, run: dosed clock accept --config FILE"
+                    )
                 }),
             Self::plan_checks(&signs),
         ];
@@ -359,7 +396,8 @@ impl Source for Monitor {
         );
         Health {
             service_id: "dosed@clinic".to_owned(),
-            time: rfc3339(now),
+            // The machine's own, right or wrong.
+            time: rfc3339(self.shared.clock.now()),
             uptime_seconds: self
                 .shared
                 .clock

@@ -29,6 +29,9 @@ use tokio_util::sync::CancellationToken;
 /// Plans applied in one transaction.
 const BATCH: usize = 1_000;
 
+/// While the clock is in doubt it is looked at again after this.
+const CLOCK_PAUSE: Duration = Duration::from_secs(1);
+
 /// After a failure the store is left alone for this.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -47,6 +50,8 @@ pub struct Planner {
     gone: Gone,
     /// When to look again for files that are gone, in steady time.
     again_at: Option<Duration>,
+    /// Plans were not read because the clock is in doubt: they are when it is not any more.
+    held_by_clock: bool,
 }
 
 impl Planner {
@@ -71,16 +76,16 @@ impl Planner {
             rejected: BTreeSet::new(),
             gone: Gone::default(),
             again_at: None,
+            held_by_clock: false,
         }
     }
 
-    /// Applies the plans, tells `planned`, and then reads them again whenever it is asked to or
-    /// the directory has changed, until `stop`.
+    /// Applies the plans, and then reads them again whenever it is asked to or the directory has
+    /// changed, until `stop`.
     pub async fn run(
         mut self,
         mut requests: mpsc::Receiver<Request>,
         reload: Arc<Notify>,
-        planned: Arc<Notify>,
         stop: CancellationToken,
     ) {
         // The watch begins before the first reading: a change in between is not overlooked.
@@ -88,7 +93,6 @@ impl Planner {
         if self.read_plans(false, &stop).await.is_none() {
             return;
         }
-        planned.notify_one();
         loop {
             let look_again = self.pause();
             let clock = Arc::clone(&self.shared.clock);
@@ -101,8 +105,12 @@ impl Planner {
                     monitor::notify(&[NotifyState::Ready]);
                 }
                 request = requests.recv() => {
-                    let Some(Request::Reload { accept_removals, answer }) = request else {
+                    let Some(request) = request else {
                         return;
+                    };
+                    // The others do not come here.
+                    let Request::Reload { accept_removals, answer } = request else {
+                        continue;
                     };
                     notify_reloading();
                     let reloaded = self.reload(accept_removals, &stop).await;
@@ -125,6 +133,9 @@ impl Planner {
     #[must_use]
     pub fn pause(&self) -> Duration {
         const NEVER: Duration = Duration::from_secs(86_400);
+        if self.held_by_clock {
+            return CLOCK_PAUSE;
+        }
         let now = self.shared.clock.elapsed();
         self.again_at.map_or(NEVER, |at| {
             at.saturating_sub(now) + Duration::from_millis(10)
@@ -199,6 +210,7 @@ impl Planner {
             channel,
             zone: config.clinic.defaults.zone.clone(),
             rate: config.messaging.rate,
+            hourly_max: config.messaging.hourly_max,
         });
         self.monitor
             .set_zone(config.clinic.defaults.zone.time_zone());
@@ -214,13 +226,27 @@ impl Planner {
         accept_removals: bool,
         stop: &CancellationToken,
     ) -> Option<Reloaded> {
+        if let Some(refused) = self.refused_by_clock() {
+            return Some(refused);
+        }
         let config = self.config.clone();
         let known = self.known.clone();
-        let now = self.shared.clock.now();
+        let now = self.shared.now();
         let loaded = tokio::task::spawn_blocking(move || plan_files::load(&config, &known, now))
             .await
             .ok()?;
         self.bring_into_force(loaded, accept_removals, stop).await
+    }
+
+    /// An edit takes effect from now on: while nobody knows what now is, none does.
+    fn refused_by_clock(&mut self) -> Option<Reloaded> {
+        self.held_by_clock = self.shared.time().doubted;
+        let why = "the clock is not to be believed; plans are read when it is, or after: dosed \
+                   clock accept --config FILE";
+        self.held_by_clock.then(|| Reloaded {
+            refused: Some(why.to_owned()),
+            ..Reloaded::default()
+        })
     }
 
     /// Brings into force what was read, however long that takes. `None` when the daemon ends
@@ -231,6 +257,9 @@ impl Planner {
         accept_removals: bool,
         stop: &CancellationToken,
     ) -> Option<Reloaded> {
+        if let Some(refused) = self.refused_by_clock() {
+            return Some(refused);
+        }
         self.note_findings(&mut loaded);
         loop {
             match self.apply(&mut loaded, accept_removals).await {
@@ -363,7 +392,7 @@ impl Planner {
         changes: Vec<PlanChange>,
         ends: Vec<PlanEnd>,
     ) -> Result<Applied, StoreError> {
-        let now = self.shared.clock.now();
+        let now = self.shared.now();
         let limits = Arc::clone(&self.shared.outlet().limits);
         let overdue = ExpiredReason::DaemonDown;
         let day = self.shared.day(now);
@@ -450,7 +479,7 @@ impl Planner {
     /// Tells monitoring and the log what came of it.
     async fn report(&self, reloaded: &Reloaded, directory_missing: bool) -> Result<(), StoreError> {
         let (active, unreachable, sleeping) = self.shared.store.count_patients().await?;
-        let now: Timestamp = self.shared.clock.now();
+        let now: Timestamp = self.shared.now();
         let metrics = &self.shared.metrics;
         let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         metrics.plans_active.set(gauge(active));

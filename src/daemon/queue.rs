@@ -1,7 +1,7 @@
 //! The part of the outbox that is in memory: a window on the durable queue, bounded, in the
 //! order of urgency. A pure value; the dispatcher holds it.
 
-use crate::engine::{MessageId, OutboxRef};
+use crate::engine::{Class, MessageId, OutboxRef};
 use crate::store::Queued;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashSet};
@@ -110,31 +110,47 @@ impl Queue {
         expired
     }
 
-    /// Removes and returns the `count` most urgent messages that are ready.
-    pub fn take(&mut self, count: usize) -> Vec<Queued> {
-        let taken: Vec<Queued> = std::iter::from_fn(|| self.ready.pop_first())
-            .take(count)
-            .map(|(_, it)| it)
-            .collect();
+    /// Removes and returns the `count` most urgent messages that are ready, none less urgent than
+    /// of the class `least`.
+    pub fn take(&mut self, count: usize, least: Class) -> Vec<Queued> {
+        let mut taken = Vec::new();
+        while taken.len() < count
+            && let Some(entry) = self.ready.first_entry()
+            && entry.key().class <= least
+        {
+            taken.push(entry.remove());
+        }
         for queued in &taken {
             self.known.remove(&queued.message.key.id);
         }
         taken
     }
 
-    /// Removes and returns a message for a probe: one that was tried already, so that no fresh
-    /// one is put into doubt; else the most urgent.
-    pub fn take_probe(&mut self) -> Option<Queued> {
-        let tried = self
+    /// Removes and returns a message for a probe, none less urgent than of the class `least`: one
+    /// that was tried already, so that no fresh one is put into doubt.
+    pub fn take_probe(&mut self, least: Class) -> Option<Queued> {
+        let (key, _) = self
             .ready
             .iter()
-            .find(|(_, queued)| queued.attempts.count > 0);
-        let key = tried
-            .or_else(|| self.ready.first_key_value())
-            .map(|(key, _)| *key)?;
+            .take_while(|(key, _)| key.class <= least)
+            .find(|(_, queued)| queued.attempts.count > 0)?;
+        let key = *key;
         let queued = self.ready.remove(&key)?;
         self.known.remove(&key.id);
         Some(queued)
+    }
+
+    /// Whether a message is ready that is not more urgent than of the class `most`, and not less
+    /// than of the class `least`.
+    #[must_use]
+    pub fn has_ready(&self, most: Class, least: Class) -> bool {
+        let from = OutboxRef {
+            class: most,
+            deadline: Timestamp::MIN,
+            id: MessageId([0; 16]),
+        };
+        let first = self.ready.range(from..).next();
+        first.is_some_and(|(key, _)| key.class <= least)
     }
 
     /// How many messages are ready.
@@ -281,10 +297,10 @@ mod tests {
         queue.push(queued(3, Class::Dose, 0, 20, 0), at(0));
         queue.push(queued(4, Class::Critical, 0, 90, 0), at(0));
         queue.push(queued(5, Class::Critical, 5, 6, 0), at(0));
-        assert_eq!(ids(&queue.take(9)), [4, 3, 2, 1]);
+        assert_eq!(ids(&queue.take(9, Class::Notice)), [4, 3, 2, 1]);
         assert_eq!(queue.next_ripe(), Some(at(5)));
         queue.ripen(at(5));
-        assert_eq!(ids(&queue.take(9)), [5]);
+        assert_eq!(ids(&queue.take(9, Class::Notice)), [5]);
     }
 
     #[test]
@@ -295,7 +311,7 @@ mod tests {
         queue.push(queued(2, Class::Dose, 0, 10, 0), at(0));
         queue.push(queued(3, Class::Critical, 0, 10, 0), at(0));
         assert_eq!(queue.room(), None, "still full");
-        assert_eq!(ids(&queue.take(9)), [3, 2]);
+        assert_eq!(ids(&queue.take(9, Class::Notice)), [3, 2]);
         assert_eq!(queue.room(), Some(2), "the notice is in the store");
     }
 
@@ -323,13 +339,35 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_prefers_what_was_tried_already() {
+    fn a_probe_is_only_what_was_tried_already() {
         let mut queue = Queue::new(9);
         queue.push(queued(1, Class::Critical, 0, 10, 0), at(0));
         queue.push(queued(2, Class::Notice, 0, 10, 1), at(0));
-        assert_eq!(ids(queue.take_probe().as_slice()), [2]);
-        assert_eq!(ids(queue.take_probe().as_slice()), [1]);
-        assert!(queue.take_probe().is_none());
+        queue.push(queued(3, Class::Dose, 0, 10, 1), at(0));
+        let mut probe = |least| {
+            let probe = queue.take_probe(least);
+            probe.map(|it| it.message.key.id.0[0])
+        };
+        assert_eq!(probe(Class::Critical), None);
+        assert_eq!(probe(Class::Notice), Some(3));
+        assert_eq!(probe(Class::Dose), None);
+        assert_eq!(probe(Class::Notice), Some(2));
+        assert_eq!(probe(Class::Notice), None, "no fresh message is burnt");
+    }
+
+    #[test]
+    fn classes_that_are_held_stay_where_they_are() {
+        let mut queue = Queue::new(9);
+        queue.push(queued(1, Class::Critical, 0, 10, 0), at(0));
+        queue.push(queued(2, Class::Dose, 0, 10, 0), at(0));
+        queue.push(queued(3, Class::Nudge, 0, 10, 0), at(0));
+        assert_eq!(ids(&queue.take(9, Class::Critical)), [1]);
+        assert!(!queue.has_ready(Class::Critical, Class::Critical));
+        assert!(queue.has_ready(Class::Dose, Class::Dose));
+        assert_eq!(ids(&queue.take(9, Class::Dose)), [2]);
+        assert!(!queue.has_ready(Class::Critical, Class::Dose));
+        assert!(queue.has_ready(Class::Dose, Class::Notice));
+        assert_eq!(queue.ready(), 1);
     }
 
     proptest! {
@@ -350,7 +388,7 @@ mod tests {
                     }
                     2 => {
                         queue.ripen(at(now));
-                        for taken in queue.take(3) {
+                        for taken in queue.take(3, Class::Notice) {
                             prop_assert!(taken.not_before <= at(now));
                             prop_assert!(inside.remove(&taken.message.key.id.0[0]));
                         }

@@ -2,7 +2,7 @@
 //! when it says that it has had too much.
 
 use super::shared::Shared;
-use crate::messaging::wechat::{Quota, errcode};
+use crate::messaging::wechat::errcode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,8 @@ const SPACING: Duration = Duration::from_secs(60);
 pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     let mut asked: Option<Duration> = None;
     let mut seen = None;
-    let mut held = false;
+    // An earlier process may have used the quota up.
+    let mut held = shared.gate().reason().is_some();
     let mut throttled = false;
     loop {
         tokio::select! {
@@ -41,15 +42,16 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             quota = channel.quota() => quota,
             () = stop.cancelled() => return,
         };
-        shared.vitals.set_quota(quota.map(Quota::share_used));
         let Some(quota) = quota else {
             continue;
         };
-        shared
-            .metrics
-            .messaging_quota_used_ratio
-            .set(quota.share_used());
-        let now = shared.clock.now();
+        let now = shared.now();
+        let noted = shared.store.change_ledger(now, move |ledger| {
+            ledger.note_quota(now, quota.daily_limit, quota.used);
+        });
+        if noted.await.is_err() {
+            // The store says itself what is wrong with it; the next answer is noted.
+        }
         if quota.remain == 0 {
             // The next probes could not succeed.
             held = shared.gate().hold(errcode::next_quota_look(now, 0));

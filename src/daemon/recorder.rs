@@ -78,7 +78,7 @@ async fn settle(
         })
         .collect();
     let settled = loop {
-        let now = shared.clock.now();
+        let now = shared.now();
         let limits = Arc::clone(&shared.outlet().limits);
         match shared
             .store

@@ -3,12 +3,14 @@
 use super::clock::Clock;
 use super::gate::Gate;
 use super::metrics::Metrics;
+use super::recipients::Recipients;
+use super::timekeeper::Timekeeper;
 use super::vitals::Vitals;
 use crate::messaging::{Channel, Limits};
 use crate::plan::Zone;
 use crate::store::Store;
 use jiff::Timestamp;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// What a reload can replace while messages are under way.
@@ -21,12 +23,16 @@ pub struct Outlet {
     pub zone: Zone,
     /// Messages a second at most.
     pub rate: Option<NonZeroU32>,
+    /// Messages within an hour at most; `None` is what the number of patients says.
+    pub hourly_max: Option<NonZeroU64>,
 }
 
 /// Handles that every task has.
 pub struct Shared {
-    /// The only source of time.
+    /// The only source of time. What is decided by it is decided by [`Shared::time`].
     pub clock: Arc<dyn Clock>,
+    /// What was seen of the clocks.
+    pub timekeeper: Timekeeper,
     /// The write side of the store.
     pub store: Store,
     /// What monitoring reads.
@@ -37,6 +43,7 @@ pub struct Shared {
     pub throttled: tokio::sync::Notify,
     outlet: RwLock<Arc<Outlet>>,
     gate: Mutex<Gate>,
+    recipients: Mutex<Recipients>,
 }
 
 impl Shared {
@@ -52,12 +59,14 @@ impl Shared {
         let outlet = RwLock::new(Arc::new(outlet));
         Self {
             clock,
+            timekeeper: Timekeeper::default(),
             store,
             vitals,
             metrics,
             throttled: tokio::sync::Notify::new(),
             outlet,
             gate: Mutex::new(Gate::default()),
+            recipients: Mutex::default(),
         }
     }
 
@@ -75,6 +84,13 @@ impl Shared {
     /// The gate in front of the channel. Never held across an await.
     pub fn gate(&self) -> MutexGuard<'_, Gate> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The recipients who got too much. Never held across an await.
+    pub fn recipients(&self) -> MutexGuard<'_, Recipients> {
+        self.recipients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The clinic's day that holds `now`, in days since 1970.

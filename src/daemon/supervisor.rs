@@ -10,7 +10,7 @@ use super::shared::{Outlet, Shared};
 use super::signals::Control;
 use super::vitals::Vitals;
 use super::worker::Handoff;
-use super::{housekeeping, recorder, scheduler, worker};
+use super::{administration, housekeeping, recorder, scheduler, timekeeper, worker};
 use crate::http::{self, Source};
 use crate::messaging::wechat::{Settings, SettingsError};
 use crate::messaging::{self, Channel, Console, WeChat};
@@ -115,6 +115,7 @@ pub fn outlet(config: &Config, metrics: &Arc<Metrics>) -> Result<Outlet, DaemonE
         channel,
         zone: config.clinic.defaults.zone.clone(),
         rate: config.messaging.rate,
+        hourly_max: config.messaging.hourly_max,
     })
 }
 
@@ -131,6 +132,8 @@ pub async fn run(config: Config, options: Options, control: Control) -> Result<(
     let listeners = Listeners::bind(&config).await?;
     let vitals = Arc::new(Vitals::default());
     let shared = Arc::new(Shared::new(clock, store, vitals, metrics, outlet));
+    // Before anybody looks at the time: by a clock in doubt nothing is decided.
+    timekeeper::begin(&shared).await;
     let mut tasks = Tasks::start(&shared, config, &options, listeners, &control);
     let ended = tasks.watch(&shared, &options, &control).await;
     monitor::notify(&[NotifyState::Stopping]);
@@ -244,7 +247,8 @@ impl Tasks {
         let concurrency = config.messaging.concurrency.get();
         let (to_dispatcher, notices) = mpsc::unbounded_channel();
         let (to_recorder, ended) = mpsc::unbounded_channel();
-        let (to_planner, requests) = mpsc::channel(16);
+        let (to_planner, reloads) = mpsc::channel(16);
+        let (to_administration, requests) = mpsc::channel(16);
         let handoff = Arc::new(Handoff::default());
         let bell = Arc::new(Notify::new());
         let first_turn = Arc::new(Notify::new());
@@ -278,9 +282,12 @@ impl Tasks {
             &monitor,
             listeners.private,
             listeners.admin,
-            to_planner,
+            to_administration,
             stop,
         );
+        let administered =
+            administration::run(Arc::clone(shared), requests, to_planner, stop.clone());
+        spawn(&mut running, "administration", administered);
         let monitored = Arc::clone(&monitor).run(stop.clone());
         running.spawn(async move {
             match monitored.await {
@@ -300,9 +307,10 @@ impl Tasks {
         );
         let housekeeping = housekeeping::run(Arc::clone(shared), stop.clone());
         spawn(&mut running, "housekeeping", housekeeping);
-        let plans_applied = Arc::new(Notify::new());
+        let kept = timekeeper::run(Arc::clone(shared), stop.clone());
+        spawn(&mut running, "timekeeper", kept);
         let reload = Arc::clone(&control.reload);
-        let run = planner.run(requests, reload, Arc::clone(&plans_applied), stop.clone());
+        let run = planner.run(reloads, reload, stop.clone());
         spawn(&mut running, "planner", run);
         let scheduler = scheduler::run(
             Arc::clone(shared),
@@ -311,14 +319,7 @@ impl Tasks {
             Arc::clone(&first_turn),
             stop.clone(),
         );
-        let stopped = stop.clone();
-        spawn(&mut running, "scheduler", async move {
-            // The plans come first: what was edited while the daemon was down is edited.
-            tokio::select! {
-                () = plans_applied.notified() => scheduler.await,
-                () = stopped.cancelled() => {}
-            }
-        });
+        spawn(&mut running, "scheduler", scheduler);
         Self {
             running,
             draining,
@@ -372,7 +373,7 @@ impl Tasks {
         });
         let noted = shared
             .store
-            .note_running(shared.clock.now(), Some(endpoints.to_string()));
+            .note_endpoints(shared.now(), endpoints.to_string());
         if let Err(error) = noted.await {
             tracing::error!(%error, "the store does not take where the daemon listens");
         }

@@ -2,6 +2,7 @@
 //! waiting for anybody.
 
 use super::housekeeping::Job;
+use super::plausibility::ClockDoubt;
 use crate::store::{DayCounts, Tally};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,15 +46,6 @@ pub struct Signs {
     pub unreachable: i64,
     /// When each job succeeded last, in the order of [`Job::ALL`].
     pub jobs: [Option<Timestamp>; Job::ALL.len()],
-    /// Share of the day's messages that the API has counted, 0 to 1; `None` when it is not known.
-    pub quota_used: Option<f64>,
-}
-
-/// Why the clock is not to be believed: sending is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClockDoubt {
-    /// The clock that was seen last before.
-    pub last_seen: Timestamp,
 }
 
 /// What is known of the plans.
@@ -84,12 +76,6 @@ impl Vitals {
         self.signs_mut().clone()
     }
 
-    /// True while sending is held because the clock is not to be believed.
-    #[must_use]
-    pub fn holds_sending(&self) -> bool {
-        self.signs_mut().clock_held.is_some()
-    }
-
     /// The scheduler made a turn at this steady time.
     pub fn scheduler_turn(&self, elapsed: Duration, next_wake: Option<Timestamp>) {
         let mut signs = self.signs_mut();
@@ -114,11 +100,6 @@ impl Vitals {
     /// The clock is, or is not any more, in doubt.
     pub fn hold_for_clock(&self, doubt: Option<ClockDoubt>) {
         self.signs_mut().clock_held = doubt;
-    }
-
-    /// The API said how much of its quota is used, or did not.
-    pub fn set_quota(&self, used: Option<f64>) {
-        self.signs_mut().quota_used = used;
     }
 
     /// A transaction closed doses and changed who is reachable.

@@ -4,8 +4,9 @@ use super::recorder::Ended;
 use super::retry::{self, Try};
 use super::shared::Shared;
 use crate::engine::{ExpiredReason, Settlement};
-use crate::messaging::{Outcome, Outgoing};
+use crate::messaging::{Outcome, Outgoing, Permit};
 use crate::store::{Queued, TriedOutcome};
+use jiff::SignedDuration;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -145,18 +146,39 @@ pub async fn run(
 /// A message that was not sent: it may be tried at once, or when the gate opens.
 fn give_back(shared: &Shared, queued: Queued) -> Ended {
     let attempts = queued.attempts;
-    let at = shared.clock.now().min(queued.message.key.deadline);
+    let at = shared.now().min(queued.message.key.deadline);
     Ended {
         queued,
         outcome: TriedOutcome::Later(at, attempts),
     }
 }
 
-async fn send(shared: &Shared, job: Job) -> Ended {
+/// Looks again, right before the first byte leaves, at what was looked at before: a token or a
+/// connection may have been waited for, and the clock may have been touched.
+fn permit(shared: &Arc<Shared>, queued: &Queued, resend_within: Option<SignedDuration>) -> Permit {
+    let shared = Arc::clone(shared);
+    let (not_before, deadline) = (queued.message.not_before, queued.message.key.deadline);
+    let attempts = queued.attempts;
+    Permit::new(move || {
+        let time = shared.time();
+        !time.doubted
+            && (not_before..deadline).contains(&time.now.wall)
+            && !retry::is_too_late(&attempts, resend_within, time.now)
+    })
+}
+
+async fn send(shared: &Arc<Shared>, job: Job) -> Ended {
     let Job { queued, probe } = job;
     let message = &queued.message;
-    let began = shared.clock.now();
-    if began >= message.key.deadline {
+    let time = shared.time();
+    let began = time.now;
+    if time.doubted {
+        if probe {
+            shared.gate().probe_dropped();
+        }
+        return give_back(shared, queued);
+    }
+    if began.wall >= message.key.deadline {
         if probe {
             shared.gate().probe_dropped();
         }
@@ -166,7 +188,7 @@ async fn send(shared: &Shared, job: Job) -> Ended {
             queued,
         };
     }
-    if began < message.not_before || (!probe && shared.gate().reason().is_some()) {
+    if began.wall < message.not_before || (!probe && shared.gate().reason().is_some()) {
         return give_back(shared, queued);
     }
     let outlet = shared.outlet();
@@ -180,20 +202,29 @@ async fn send(shared: &Shared, job: Job) -> Ended {
             queued,
         };
     }
-    let steady = shared.clock.elapsed();
+    let permit = permit(shared, &queued, resend_within);
     let outgoing = Outgoing {
         id: message.key.id,
         address: &queued.address,
         addressee: &message.addressee,
         body: &message.body,
-        now: began,
+        now: began.wall,
+        permit: &permit,
     };
-    let verdict = outlet.channel.send(outgoing).await;
-    let now = shared.clock.now();
-    let took = shared.clock.elapsed().saturating_sub(steady);
-    shared.gate().tried(verdict.outcome, now);
-    if matches!(verdict.outcome, Outcome::Throttled(_)) {
-        shared.throttled.notify_one();
+    let mut verdict = outlet.channel.send(outgoing).await;
+    let now = shared.moment();
+    let took = now.steady.saturating_sub(began.steady);
+    shared.gate().tried(verdict.outcome, now.wall);
+    match verdict.outcome {
+        Outcome::Throttled(_) => shared.throttled.notify_one(),
+        Outcome::RetryAt(until) if verdict.tries_max.is_none() => {
+            let until = shared
+                .recipients()
+                .refused(&queued.address, until, now.wall);
+            verdict.outcome = Outcome::RetryAt(until);
+        }
+        Outcome::Accepted => shared.recipients().accepted(&queued.address),
+        _ => {}
     }
     shared.metrics.tried(verdict.outcome.name());
     shared
@@ -201,7 +232,7 @@ async fn send(shared: &Shared, job: Job) -> Ended {
         .send_duration_seconds
         .observe(took.as_secs_f64());
     if verdict.outcome == Outcome::Accepted {
-        let late = now.duration_since(message.due).as_secs_f64().max(0.0);
+        let late = now.wall.duration_since(message.due).as_secs_f64().max(0.0);
         shared.metrics.reminder_lateness_seconds.observe(late);
     } else {
         tracing::warn!(
@@ -216,6 +247,7 @@ async fn send(shared: &Shared, job: Job) -> Ended {
         id: message.key.id,
         before: queued.attempts,
         began,
+        not_before: message.not_before,
         deadline: message.key.deadline,
         resend_within,
     };

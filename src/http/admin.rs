@@ -16,6 +16,23 @@ pub enum Request {
         /// Where the answer goes.
         answer: oneshot::Sender<Reloaded>,
     },
+    /// Take the clock as right although it is not plausible.
+    AcceptClock {
+        /// Where the answer goes.
+        answer: oneshot::Sender<Released>,
+    },
+    /// Go on sending although much was sent within an hour.
+    Resume {
+        /// Where the answer goes.
+        answer: oneshot::Sender<Released>,
+    },
+}
+
+/// What came of asking for a hold to be released.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Released {
+    /// Sending was held for that, and is not any more.
+    pub released: bool,
 }
 
 /// Body of `POST /reload`.
@@ -49,6 +66,8 @@ pub struct Reloaded {
 pub(super) fn router(requests: mpsc::Sender<Request>) -> Router {
     Router::new()
         .route("/reload", post(reload))
+        .route("/clock/accept", post(accept_clock))
+        .route("/resume", post(resume))
         .with_state(requests)
 }
 
@@ -56,12 +75,33 @@ async fn reload(
     State(requests): State<mpsc::Sender<Request>>,
     Json(body): Json<ReloadRequest>,
 ) -> Result<Json<Reloaded>, StatusCode> {
+    let accept_removals = body.accept_removals;
+    ask(&requests, |answer| Request::Reload {
+        accept_removals,
+        answer,
+    })
+    .await
+}
+
+async fn accept_clock(
+    State(requests): State<mpsc::Sender<Request>>,
+) -> Result<Json<Released>, StatusCode> {
+    ask(&requests, |answer| Request::AcceptClock { answer }).await
+}
+
+async fn resume(
+    State(requests): State<mpsc::Sender<Request>>,
+) -> Result<Json<Released>, StatusCode> {
+    ask(&requests, |answer| Request::Resume { answer }).await
+}
+
+async fn ask<T>(
+    requests: &mpsc::Sender<Request>,
+    request: impl FnOnce(oneshot::Sender<T>) -> Request,
+) -> Result<Json<T>, StatusCode> {
     let (answer, answered) = oneshot::channel();
     requests
-        .send(Request::Reload {
-            accept_removals: body.accept_removals,
-            answer,
-        })
+        .send(request(answer))
         .await
         .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     answered

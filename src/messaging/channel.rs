@@ -2,9 +2,9 @@
 
 use super::wechat::template::{Templates, Unfit};
 use super::wechat::{Quota, TokenStatus};
-use super::{Console, Outgoing, Verdict, WeChat};
+use super::{Console, Outcome, Outgoing, Verdict, WeChat};
 use crate::engine::{Addressee, Body, Fits};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -16,6 +16,9 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 pub trait Carrier: Send + Sync {
     /// As [`Channel::send`].
     fn send<'a>(&'a self, message: Outgoing<'a>) -> Sending<'a>;
+
+    /// As [`Channel::ask`].
+    fn ask(&self, now: Timestamp) -> Outcome;
 
     /// As [`Channel::resend_within`].
     fn resend_within(&self) -> Option<SignedDuration>;
@@ -54,6 +57,15 @@ impl Channel {
         match self {
             Channel::Console(_) | Channel::Carrier(_) => {}
             Channel::WeChat(wechat) => wechat.warm_up().await,
+        }
+    }
+
+    /// Whether the channel works, as far as can be told without sending a message.
+    pub async fn ask(&self, now: Timestamp) -> Outcome {
+        match self {
+            Channel::Console(_) => Outcome::Accepted,
+            Channel::WeChat(wechat) => wechat.ask(now).await,
+            Channel::Carrier(carrier) => carrier.ask(now),
         }
     }
 

@@ -2,7 +2,7 @@
 //! for development. Whoever can read standard output reads medical data.
 
 use super::wording::{self, Stamp};
-use super::{Detail, MessageKind, Outcome, Outgoing, Texts, Verdict};
+use super::{Detail, MessageKind, Outcome, Outgoing, Permit, Texts, Verdict};
 use crate::engine::{Body, DoseLine};
 use crate::plan::Language;
 use jiff::Timestamp;
@@ -30,6 +30,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 struct Line {
     text: String,
+    permit: Permit,
     done: oneshot::Sender<Verdict>,
 }
 
@@ -87,12 +88,10 @@ impl Console {
         };
         let (done, outcome) = oneshot::channel();
         let torn = Verdict::new(Outcome::Unknown, Detail::OutputTorn);
-        if self
-            .lines
-            .send_timeout(Line { text, done }, self.time_limit)
-            .await
-            .is_err()
-        {
+        let permit = message.permit.clone();
+        let line = Line { text, permit, done };
+        let queued = self.lines.send_timeout(line, self.time_limit);
+        if queued.await.is_err() {
             return Verdict::new(Outcome::RetrySoon, Detail::OutputFailed);
         }
         match tokio::time::timeout(self.time_limit, outcome).await {
@@ -110,7 +109,11 @@ fn write_lines(mut writer: impl Write, mut queue: mpsc::Receiver<Line>) {
         // Whoever gave up waiting has called the outcome unknown; not printing is the better half.
         waiting.retain(|line| !line.done.is_closed());
         bytes.clear();
-        for line in &waiting {
+        for line in &mut waiting {
+            // The line before it may have hung in the pipe for a while.
+            if !line.permit.holds() {
+                line.text.clear();
+            }
             bytes.extend_from_slice(line.text.as_bytes());
         }
         let written = write_all(&mut writer, &bytes);
@@ -118,7 +121,9 @@ fn write_lines(mut writer: impl Write, mut queue: mpsc::Receiver<Line>) {
         for line in waiting.drain(..) {
             let start = end;
             end += line.text.len();
-            let verdict = if end <= written {
+            let verdict = if line.text.is_empty() {
+                Verdict::new(Outcome::NotSent, Detail::NotPermitted)
+            } else if end <= written {
                 Verdict::new(Outcome::Accepted, Detail::Taken)
             } else if start < written {
                 Verdict::new(Outcome::Unknown, Detail::OutputTorn)
@@ -380,6 +385,7 @@ mod tests {
                 addressee: &addressee(language),
                 body,
                 now: at(now),
+                permit: &Permit::always(),
             })
             .await;
         assert_eq!(verdict, Verdict::new(Outcome::Accepted, Detail::Taken));
@@ -497,6 +503,7 @@ mod tests {
                 addressee: &addressee(Language::En),
                 body: &body,
                 now: at("2026-11-24T00:00:00Z"),
+                permit: &Permit::always(),
             })
             .await
     }

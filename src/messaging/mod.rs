@@ -7,6 +7,7 @@
 mod channel;
 pub mod console;
 mod kind;
+mod permit;
 mod secret;
 mod texts;
 mod verdict;
@@ -16,6 +17,7 @@ mod wording;
 pub use channel::{Carrier, Channel, Limits, Sending};
 pub use console::Console;
 pub use kind::MessageKind;
+pub use permit::Permit;
 pub use secret::{Secret, Word};
 pub use texts::{Clinic, Texts, TextsError};
 pub use verdict::{Detail, Hint, Outcome, Verdict};
@@ -41,6 +43,9 @@ pub struct Outgoing<'a> {
     pub body: &'a Body,
     /// The instant of this try: decides whether the text says it is late.
     pub now: Timestamp,
+    /// Asked again right before the first byte leaves: waiting for a token or a connection must
+    /// not delay a message past its window, nor past the time for which the API knows its id.
+    pub permit: &'a Permit,
 }
 
 /// Who is told of what a channel meets on its way, beyond the [`Verdict`] of each send: a send

@@ -30,6 +30,9 @@ pub enum Outcome {
     Message,
     /// Never for anybody, until an operator acts (secret, allow-list, permission).
     Configuration,
+    /// Surely not taken: when it could have left its time was over, or had not come
+    /// ([`super::Permit`]).
+    NotSent,
 }
 
 impl Outcome {
@@ -53,7 +56,8 @@ impl Outcome {
             Outcome::Accepted => "accepted",
             Outcome::Unknown => "unknown",
             Outcome::RetrySoon => "retry_soon",
-            Outcome::RetryAt(_) => "retry_later",
+            // Counted as what was put off: the set of labels is closed.
+            Outcome::RetryAt(_) | Outcome::NotSent => "retry_later",
             Outcome::Throttled(_) => "throttled",
             Outcome::BadToken => "bad_token",
             Outcome::Recipient => "recipient",
@@ -90,6 +94,8 @@ pub enum Detail {
     Unrendered,
     /// The token is refused again and again, and no new one may be forced yet.
     TokenRefused,
+    /// Its time was over, or had not come, when it could have left.
+    NotPermitted,
     /// Standard output failed before the line began.
     OutputFailed,
     /// Standard output failed, or did not take the line in time; part of it may be out.
@@ -121,6 +127,7 @@ impl fmt::Display for Detail {
             Detail::TokenRefused => {
                 "new access tokens are refused too; does another program fetch them by force?"
             }
+            Detail::NotPermitted => "not sent: when it could have left, its time was over",
             Detail::OutputFailed => "standard output takes nothing",
             Detail::OutputTorn => "standard output may have taken a part of the line",
         })
@@ -176,9 +183,12 @@ impl Verdict {
     pub fn reason(&self) -> Option<ExpiredReason> {
         match self.outcome {
             Outcome::Accepted => None,
-            Outcome::Unknown | Outcome::RetrySoon | Outcome::BadToken | Outcome::Configuration => {
-                Some(ExpiredReason::ApiDown)
-            }
+            // What was waited for until its time was over is the API's answer or connection.
+            Outcome::Unknown
+            | Outcome::RetrySoon
+            | Outcome::BadToken
+            | Outcome::Configuration
+            | Outcome::NotSent => Some(ExpiredReason::ApiDown),
             // Only a code that is no matter of frequency has a bound on its tries.
             Outcome::RetryAt(_) if self.tries_max.is_some() => Some(ExpiredReason::Rejected),
             Outcome::RetryAt(_) | Outcome::Throttled(_) => Some(ExpiredReason::Throttled),

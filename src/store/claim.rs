@@ -2,8 +2,8 @@
 
 use super::patient::Queued;
 use super::records::{
-    ATTEMPTS, AttemptsRecord, CONTACTS, OUTBOX, OUTBOX_LATER, OutboxRecord, decode, encode,
-    outbox_key,
+    ATTEMPTS, Attempts, AttemptsRecord, CONTACTS, OUTBOX, OUTBOX_LATER, OutboxRecord, decode,
+    encode, outbox_key,
 };
 use super::writer::{Claim, key_head};
 use super::{Store, StoreError};
@@ -69,7 +69,12 @@ impl Store {
                 if let Some((not_before, attempts)) = scope.memory.later.get(&key.id) {
                     later.remove((*not_before, &key.id.0))?;
                     scope.effects.not_later.push(key.id);
-                    queued.attempts = *attempts;
+                    let steady = queued.attempts.steady;
+                    queued.attempts = Attempts {
+                        // By which clock its age is measured is the dispatcher's knowledge.
+                        steady: attempts.steady.or(steady),
+                        ..*attempts
+                    };
                 }
                 let attempts = queued.attempts;
                 scope
@@ -87,6 +92,10 @@ impl Store {
                 }
             }
             if !rows.is_empty() {
+                let fresh = rows.iter().filter(|(_, attempts)| attempts.count == 0);
+                let mut ledger = scope.memory.ledger.clone();
+                ledger.claim(now, fresh.count() as u64, rows.len() as u64);
+                scope.effects.ledger = Some(ledger);
                 let record = AttemptsRecord {
                     started: now.as_millisecond(),
                     messages: rows,

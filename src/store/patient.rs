@@ -1,12 +1,12 @@
 //! One patient inside a transaction: load, step, and write all that follows.
 
-use super::StoreError;
 use super::records::{
     Address, Attempts, CONTACTS, DayCounts, JOURNAL, JournalRow, OUTBOX, OUTBOX_LATER, OutboxKey,
     OutboxRecord, PATIENTS, PLANS, PatientRecord, PlanRecord, WAKES, decode, encode, journal_day,
     outbox_key,
 };
 use super::writer::{Claim, Memory, Scope, Unreadable};
+use super::{Ledger, StoreError};
 use crate::engine::{
     self, CallReason, Context, Decision, DoseState, Entry, ExpiredReason, Fits, IdKey, Input,
     Message, MessageId, News, PatientState, Recipient, Reply,
@@ -114,6 +114,8 @@ pub(super) struct Effects {
     pub calls: Vec<(u32, CallReason)>,
     /// Records met that cannot be read.
     pub unreadable: Vec<Unreadable>,
+    /// The ledger, where it has changed.
+    pub ledger: Option<Ledger>,
 }
 
 /// The tables of a step, opened once a transaction.

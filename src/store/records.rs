@@ -3,7 +3,7 @@
 use super::StoreError;
 use crate::engine::{Entry, ExpiredReason, Message, OutboxRef, PatientState, Teller};
 use crate::plan::ResolvedPlan;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use redb::{TableDefinition, TableHandle};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -213,6 +213,12 @@ pub struct Attempts {
     pub refusals: u8,
     /// Why the last try failed.
     pub failure: Option<ExpiredReason>,
+    /// When the first try with an unknown outcome was made, by the steady clock of this process:
+    /// its age is measured by that. Not kept over a restart.
+    #[serde(skip)]
+    pub steady: Option<SignedDuration>,
+    /// The recipient got too much: until the next try nothing else is sent to them either.
+    pub resting: bool,
 }
 
 /// A message whose next try waits.

@@ -60,7 +60,15 @@ impl Store {
             let mut tables = Tables::open(scope.transaction)?;
             // By patient: each record is read and written once.
             let mut finals: BTreeMap<u32, Vec<(OutboxRecord, Settlement)>> = BTreeMap::new();
+            let (mut fresh, mut untried) = (0, 0);
             for tried in batch {
+                if let TriedOutcome::Later(_, attempts) = tried.outcome
+                    && let Some(claim) = scope.memory.claimed.get(&tried.key.id)
+                    && claim.attempts.count == attempts.count
+                {
+                    fresh += u64::from(attempts.count == 0);
+                    untried += 1;
+                }
                 release(scope, &tried.key);
                 match tried.outcome {
                     TriedOutcome::Later(not_before, attempts) => {
@@ -88,6 +96,11 @@ impl Store {
                 )?;
             }
             drop(tables);
+            if untried > 0 {
+                let mut ledger = scope.memory.ledger.clone();
+                ledger.give_back(fresh, untried);
+                scope.effects.ledger = Some(ledger);
+            }
             end_groups(scope)?;
             scope.effects.counts.expired += settled.tally.doses_expired();
             Ok(settled)

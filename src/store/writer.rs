@@ -7,7 +7,7 @@ use super::records::{
     ATTEMPTS, Attempts, AttemptsRecord, CALLS, CallRecord, DAYS, DayCounts, LaterRecord, META,
     OUTBOX, OUTBOX_LATER, decode, encode, outbox_key,
 };
-use super::{OpenError, Options, StoreError};
+use super::{Ledger, OpenError, Options, StoreError, ledger};
 use crate::engine::{IdKey, MessageId};
 use jiff::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
@@ -32,6 +32,7 @@ pub struct Telemetry {
     reopen_failures: AtomicU64,
     depth: [AtomicI64; 5],
     unreadable: Mutex<HashSet<Unreadable>>,
+    ledger: Mutex<Ledger>,
 }
 
 /// A record that cannot be read: its table, and the patient's number or the head of its key.
@@ -49,6 +50,7 @@ impl Telemetry {
             reopen_failures: AtomicU64::new(0),
             depth: Default::default(),
             unreadable: Mutex::default(),
+            ledger: Mutex::default(),
         }
     }
 
@@ -75,6 +77,19 @@ impl Telemetry {
                 );
             }
         }
+    }
+
+    /// What has left, counted, as of the last commit.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        self.ledger
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn show_ledger(&self, ledger: &Ledger) {
+        ledger.clone_into(&mut self.ledger.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// When the last commit succeeded, by the clock handed to the transaction.
@@ -404,6 +419,8 @@ pub(super) struct Memory {
     pub next_group: u64,
     /// Who at the clinic is told of patients; set by the daemon, not read from the file.
     pub desk: Desk,
+    /// What has left, counted.
+    pub ledger: Ledger,
 }
 
 /// A claim on one message.
@@ -523,6 +540,9 @@ impl Writer {
         let effects = scope.effects;
         effects.write_counts(&transaction)?;
         effects.write_calls(&transaction, now)?;
+        if let Some(ledger) = &effects.ledger {
+            ledger::write(&transaction, ledger)?;
+        }
         let began = Instant::now();
         let committed = transaction.commit();
         (self.telemetry.observe_commit)(committed.is_ok(), began.elapsed());
@@ -536,6 +556,9 @@ impl Writer {
         }
         self.telemetry
             .note_unreadable(effects.unreadable.iter().copied());
+        if let Some(ledger) = &effects.ledger {
+            self.telemetry.show_ledger(ledger);
+        }
         self.memory.apply(effects);
         Ok(made)
     }
@@ -583,6 +606,12 @@ impl Writer {
             memory.claimed.remove(&id);
             memory.later.insert(id, (not_before, attempts));
         }
+        for (id, (_, attempts)) in &mut memory.later {
+            // Opened again by the process that made the try: it knows its age.
+            let known = self.memory.later.get(id).map(|(_, known)| known);
+            let known = known.filter(|known| known.first_unknown == attempts.first_unknown);
+            attempts.steady = known.and_then(|known| known.steady);
+        }
         for claim in memory.claimed.values() {
             if let Some(open) = memory.groups.get_mut(&claim.group) {
                 *open += 1;
@@ -599,6 +628,11 @@ impl Writer {
             self.telemetry.depth[class].store(count, Ordering::Relaxed);
         }
         memory.desk = std::mem::take(&mut self.memory.desk);
+        memory.ledger = ledger::read(&snapshot)?.unwrap_or_else(|| {
+            self.telemetry.note_unreadable([("meta", 0)]);
+            Ledger::default()
+        });
+        self.telemetry.show_ledger(&memory.ledger);
         self.memory = memory;
         Ok(())
     }
@@ -614,6 +648,9 @@ impl Memory {
     }
 
     fn apply(&mut self, effects: Effects) {
+        if let Some(ledger) = effects.ledger {
+            self.ledger = ledger;
+        }
         for id in effects.released {
             if let Some(claim) = self.claimed.remove(&id)
                 && let Some(open) = self.groups.get_mut(&claim.group)
@@ -696,37 +733,81 @@ fn read_id_key(database: &Database) -> Result<IdKey, StoreError> {
 /// The row of `meta` under which the daemon leaves where it listens.
 pub(super) const ENDPOINTS: &str = "endpoints";
 
+/// The row of `meta` with the latest wall clock that was believed, ms.
+const LAST_SEEN: &str = "last_seen";
+
+/// The row of `meta` with the latest instant from which the wall clock was set back, ms.
+const SET_BACK_FROM: &str = "set_back_from";
+
 impl Store {
-    /// Notes the clock as seen, and where the daemon listens (JSON), for tools on this machine.
+    /// Notes where the daemon listens (JSON), for tools on this machine.
     ///
     /// # Errors
     /// The transaction failed.
-    pub async fn note_running(
+    pub async fn note_endpoints(
         &self,
         now: Timestamp,
-        endpoints: Option<String>,
+        endpoints: String,
     ) -> Result<(), StoreError> {
         self.write(now, move |scope| {
             let mut meta = scope.transaction.open_table(META)?;
-            meta.insert("last_seen", now.as_millisecond().to_le_bytes().as_slice())?;
-            if let Some(endpoints) = endpoints {
-                meta.insert(ENDPOINTS, endpoints.as_bytes())?;
-            }
+            meta.insert(ENDPOINTS, endpoints.as_bytes())?;
             Ok(())
         })
         .await
     }
 
-    /// The clock that a daemon saw last on this store.
+    /// Notes the latest wall clock that was believed.
+    ///
+    /// # Errors
+    /// The transaction failed.
+    pub async fn note_seen(&self, now: Timestamp, seen: Timestamp) -> Result<(), StoreError> {
+        self.note_instant(now, LAST_SEEN, seen).await
+    }
+
+    /// Notes that the wall clock was set back: up to `from` it has shown instants that it shows
+    /// again, so that what was noted at or before `from` has an age that nobody knows.
+    ///
+    /// # Errors
+    /// The transaction failed.
+    pub async fn note_set_back(&self, now: Timestamp, from: Timestamp) -> Result<(), StoreError> {
+        self.note_instant(now, SET_BACK_FROM, from).await
+    }
+
+    /// The latest wall clock that a daemon believed on this store.
     ///
     /// # Errors
     /// The read failed.
     pub async fn last_seen(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.read(|snapshot, _| {
+        self.instant(LAST_SEEN).await
+    }
+
+    /// See [`Store::note_set_back`].
+    ///
+    /// # Errors
+    /// The read failed.
+    pub async fn set_back_from(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.instant(SET_BACK_FROM).await
+    }
+
+    async fn note_instant(
+        &self,
+        now: Timestamp,
+        name: &'static str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(now, move |scope| {
+            let mut meta = scope.transaction.open_table(META)?;
+            meta.insert(name, at.as_millisecond().to_le_bytes().as_slice())?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn instant(&self, name: &'static str) -> Result<Option<Timestamp>, StoreError> {
+        self.read(move |snapshot, _| {
             let meta = snapshot.open_table(META)?;
-            let row = meta
-                .get("last_seen")?
-                .and_then(|row| row.value().try_into().ok());
+            let row = meta.get(name)?.and_then(|row| row.value().try_into().ok());
             Ok(row.and_then(|ms| Timestamp::from_millisecond(i64::from_le_bytes(ms)).ok()))
         })
         .await

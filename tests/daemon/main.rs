@@ -13,11 +13,13 @@
 
 mod support;
 
+mod clock;
 mod crash;
 mod downtime;
 mod edits;
 mod faults;
 mod lifecycle;
+mod limits;
 mod notify;
 mod plans;
 mod privacy;

@@ -33,8 +33,14 @@ pub(super) const CLINIC: Keys = Keys::new(&[
 ]);
 pub(super) const STORE: Keys = Keys::new(&["path", "cache"]);
 pub(super) const HTTP: Keys = Keys::new(&["private", "admin"]);
-pub(super) const MESSAGING: Keys =
-    Keys::new(&["channel", "format", "concurrency", "rate", "timeout"]);
+pub(super) const MESSAGING: Keys = Keys::new(&[
+    "channel",
+    "format",
+    "concurrency",
+    "rate",
+    "hourly_max",
+    "timeout",
+]);
 pub(super) const LOG: Keys = Keys::new(&["level", "format"]);
 pub(super) const WECHAT: Keys =
     Keys::new(&["api_base", "appid", "ca_file", "secret_file", "templates"]);

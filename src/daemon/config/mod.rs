@@ -25,7 +25,7 @@ use crate::plan::diagnostic::{Diagnostic, Severity, Source};
 use secret::SecretFile;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,6 +134,8 @@ pub struct Messaging {
     pub concurrency: NonZeroUsize,
     /// Most messages a second; `None` is no limit of our own.
     pub rate: Option<NonZeroU32>,
+    /// Most messages within an hour; `None` is what the number of patients says.
+    pub hourly_max: Option<NonZeroU64>,
     /// Time limit of one request.
     pub timeout: Duration,
 }

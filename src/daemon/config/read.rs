@@ -14,7 +14,7 @@ use crate::plan::reader::{Document, Findings, Table, Value};
 use crate::plan::{self, Day, Defaults, Language, Problem, Zone};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::path::{Component, Path};
 use std::sync::Arc;
@@ -24,6 +24,8 @@ use std::time::Duration;
 const CONCURRENCY: RangeInclusive<i64> = 1..=4096;
 /// Messages a second.
 const RATE: RangeInclusive<i64> = 0..=100_000;
+/// Messages within an hour: there is no clinic without a ceiling.
+const HOURLY_MAX: RangeInclusive<i64> = 1..=1_000_000_000;
 /// Of one request.
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(300);
 /// redb needs some; more than the machine has is the operator's affair.
@@ -251,6 +253,12 @@ impl Reader<'_> {
         };
         let concurrency = integer("concurrency", CONCURRENCY, 64);
         let rate = integer("rate", RATE, 80);
+        let hourly_max = match get("hourly_max") {
+            None => Some(None),
+            Some(value) => value
+                .integer(HOURLY_MAX)
+                .map(|most| NonZeroU64::new(most.unsigned_abs())),
+        };
         let timeout = match get("timeout") {
             None => Some(Duration::from_secs(10)),
             Some(value) => parsed(&value, plan::duration).and_then(|timeout| {
@@ -262,6 +270,7 @@ impl Reader<'_> {
             channel: channel?,
             concurrency: NonZeroUsize::new(concurrency?.unsigned_abs() as usize)?,
             rate: NonZeroU32::new(rate?.unsigned_abs() as u32),
+            hourly_max: hourly_max?,
             timeout: timeout?,
         })
     }

@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv4Addr};
 pub(super) enum Fault {
     /// No connection; nothing was written.
     NoConnection,
+    /// The message's time was over before its first byte left.
+    NotPermitted,
     /// The time limit passed after the request may have been written.
     Timeout,
     /// The connection ended before a complete answer.
@@ -35,6 +37,7 @@ impl Fault {
                 now.saturating_add(jiff::SignedDuration::from_secs(60))
                     .unwrap_or(now),
             ),
+            Fault::NotPermitted => Outcome::NotSent,
             // Of the other statuses of this class: a gateway in front of the API refused, and
             // nothing was done.
             Fault::NoConnection | Fault::Status(400..=499) => Outcome::RetrySoon,
@@ -50,6 +53,7 @@ impl Fault {
     pub(super) fn detail(self) -> Detail {
         match self {
             Fault::NoConnection => Detail::NoConnection,
+            Fault::NotPermitted => Detail::NotPermitted,
             Fault::Timeout => Detail::Timeout,
             Fault::Dropped => Detail::Dropped,
             Fault::Oversized => Detail::Oversized,

@@ -2,10 +2,16 @@
 
 use super::answer::{Answer, BODY_BYTES_MAX, Fault};
 use super::{Settings, SettingsError};
+use crate::messaging::Permit;
+use http_body::{Frame, SizeHint};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Certificate, Client, Method, Request, Url};
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// The client of the API: a pool of kept-alive HTTP/1.1 connections.
@@ -55,11 +61,36 @@ impl Http {
 
     /// Posts a JSON body and reads the answer.
     pub(super) async fn post(&self, url: Url, body: bytes::Bytes) -> Result<Answer, Fault> {
+        self.exchange(url, body.into()).await
+    }
+
+    /// As [`Http::post`], for a body that only leaves while `permit` holds: it is asked when the
+    /// connection is there, and nothing of the request has been written yet.
+    pub(super) async fn post_if(
+        &self,
+        url: Url,
+        body: bytes::Bytes,
+        permit: &Permit,
+    ) -> Result<Answer, Fault> {
+        let refused = Arc::new(AtomicBool::new(false));
+        let guarded = Guarded {
+            body: Some(body),
+            permit: permit.clone(),
+            refused: Arc::clone(&refused),
+        };
+        let answer = self.exchange(url, reqwest::Body::wrap(guarded)).await;
+        if refused.load(Ordering::Acquire) {
+            return Err(Fault::NotPermitted);
+        }
+        answer
+    }
+
+    async fn exchange(&self, url: Url, body: reqwest::Body) -> Result<Answer, Fault> {
         let mut request = Request::new(Method::POST, url);
         request
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        *request.body_mut() = Some(body.into());
+        *request.body_mut() = Some(body);
         // An error of the client names the URL, and with it the token: it is classified here and
         // dropped.
         let mut response = self
@@ -86,6 +117,47 @@ impl Http {
             body = [body, chunk].concat().into();
         }
         Answer::read(status, &body)
+    }
+}
+
+/// A request body that asks for its permit when the connection wants it: the client polls a body
+/// only once it is connected, and writes the head together with the body's first part.
+struct Guarded {
+    body: Option<bytes::Bytes>,
+    permit: Permit,
+    refused: Arc<AtomicBool>,
+}
+
+/// The permit of a message did not hold any more.
+#[derive(Debug, thiserror::Error)]
+#[error("the message's time is over")]
+struct NotPermitted;
+
+impl http_body::Body for Guarded {
+    type Data = bytes::Bytes;
+    type Error = NotPermitted;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<bytes::Bytes>, NotPermitted>>> {
+        let Some(body) = self.body.take() else {
+            return Poll::Ready(None);
+        };
+        if self.permit.holds() {
+            Poll::Ready(Some(Ok(Frame::data(body))))
+        } else {
+            self.refused.store(true, Ordering::Release);
+            Poll::Ready(Some(Err(NotPermitted)))
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.body.as_ref().map_or(0, |body| body.len() as u64))
     }
 }
 

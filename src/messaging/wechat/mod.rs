@@ -26,6 +26,9 @@ use token::{Mode, Token, Tokens};
 /// New tokens have been seen refused for a moment; before the last try this much is waited.
 const SETTLING: Duration = Duration::from_secs(1);
 
+/// The account may not make this call; others it may.
+const NO_PERMISSION: i64 = 48001;
+
 /// What the channel needs to know.
 #[derive(Clone)]
 pub struct Settings {
@@ -145,24 +148,64 @@ impl WeChat {
     /// (`/cgi-bin/openapi/quota/get`, exact to a hundredth). `None` when it does not say: no
     /// token, no answer within the time limit of a request, a refusal. Nothing is tried twice.
     pub async fn quota(&self) -> Option<Quota> {
-        const SEND: &str = "cgi-bin/message/template/send";
         let token = self.tokens.current().await.ok()?;
+        let answer = self.ask_quota(&token).await.ok()?;
+        quota_of(&answer)
+    }
+
+    /// Whether the API works, asked by the question for the quota: *accepted* when it answers
+    /// and something is left of the quota. A token that is refused is replaced once.
+    pub async fn ask(&self, now: jiff::Timestamp) -> Outcome {
+        let mut token = match self.tokens.current().await {
+            Ok(token) => token,
+            Err(refusal) => return refusal.verdict(now).outcome,
+        };
+        let mut outcome = self.ask_with(&token, now).await;
+        if outcome == Outcome::BadToken {
+            token = match self.tokens.replace(&token, Mode::Normal).await {
+                Ok(token) => token,
+                Err(refusal) => return refusal.verdict(now).outcome,
+            };
+            outcome = self.ask_with(&token, now).await;
+        }
+        outcome
+    }
+
+    async fn ask_with(&self, token: &Token, now: jiff::Timestamp) -> Outcome {
+        let answer = match self.ask_quota(token).await {
+            Ok(answer) => answer,
+            Err(fault) => return fault.outcome(now),
+        };
+        match answer.errcode().unwrap_or(0) {
+            0 => match quota_of(&answer) {
+                Some(Quota { remain: 0, .. }) => {
+                    Outcome::Throttled(errcode::next_quota_look(now, 0))
+                }
+                Some(_) => Outcome::Accepted,
+                // An object that says nothing of the quota is no answer of the API.
+                None => Outcome::Unknown,
+            },
+            code => match errcode::outcome(code, now, 0).0 {
+                // What was refused is the question, by an API that works.
+                Outcome::Message | Outcome::Recipient | Outcome::RetryAt(_) => Outcome::Accepted,
+                Outcome::Configuration if code == NO_PERMISSION => Outcome::Accepted,
+                outcome => outcome,
+            },
+        }
+    }
+
+    async fn ask_quota(&self, token: &Token) -> Result<Answer, Fault> {
+        const SEND: &str = "cgi-bin/message/template/send";
         let mut url = token.send.clone();
-        let base = url.path().strip_suffix(SEND)?;
+        let base = url.path().strip_suffix(SEND).unwrap_or("/");
         let path = format!("{base}cgi-bin/openapi/quota/get");
         url.set_path(&path);
         let body = format!("{{\"cgi_path\":\"/{SEND}\"}}");
-        let answer = self.http.post(url, body.into()).await.ok()?;
+        let answer = self.http.post(url, body.into()).await?;
         if let Some(code) = answer.errcode().filter(|code| *code != 0) {
             self.observer.errcode(errcode::label(code));
-            return None;
         }
-        let (daily_limit, used, remain) = answer.quota()?;
-        Some(Quota {
-            daily_limit,
-            used,
-            remain,
-        })
+        Ok(answer)
     }
 
     /// Sends one template message. A refused token is replaced once in normal mode and once by
@@ -207,7 +250,11 @@ impl WeChat {
         body: &bytes::Bytes,
         message: &Outgoing<'_>,
     ) -> Attempt {
-        let answer = match self.http.post(token.send.clone(), body.clone()).await {
+        let posted = self
+            .http
+            .post_if(token.send.clone(), body.clone(), message.permit)
+            .await;
+        let answer = match posted {
             Ok(answer) => answer,
             Err(fault) => return Attempt::Done(fault_verdict(fault, message)),
         };
@@ -229,6 +276,18 @@ impl WeChat {
             }
         }
     }
+}
+
+fn quota_of(answer: &Answer) -> Option<Quota> {
+    if answer.errcode().is_some_and(|code| code != 0) {
+        return None;
+    }
+    let (daily_limit, used, remain) = answer.quota()?;
+    Some(Quota {
+        daily_limit,
+        used,
+        remain,
+    })
 }
 
 enum Attempt {

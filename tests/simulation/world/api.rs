@@ -248,14 +248,43 @@ impl State {
 impl Carrier for Api {
     fn send<'a>(&'a self, message: Outgoing<'a>) -> Sending<'a> {
         Box::pin(async move {
+            let waits = {
+                let mut state = self.state();
+                state.under_way += 1;
+                // For a token or a connection.
+                if state.dice.chance(20) {
+                    state.dice.range(1, 90_000)
+                } else {
+                    0
+                }
+            };
+            if waits > 0 {
+                self.clock.after(waits).await;
+            }
+            if !message.permit.holds() {
+                self.state().under_way -= 1;
+                return Verdict::new(Outcome::RetrySoon, Detail::NotPermitted);
+            }
             let (latency, verdict) = self.take(&message);
-            self.state().under_way += 1;
             self.clock.after(latency).await;
             let mut state = self.state();
             state.under_way = state.under_way.saturating_sub(1);
             drop(state);
             verdict
         })
+    }
+
+    fn ask(&self, now: Timestamp) -> Outcome {
+        match self.weather() {
+            Weather::Fair | Weather::Gusty(_) => Outcome::Accepted,
+            Weather::Down | Weather::Silent => Outcome::RetrySoon,
+            Weather::Throttled => {
+                let span = SignedDuration::from_mins(1);
+                Outcome::Throttled(now.saturating_add(span).unwrap_or(Timestamp::MAX))
+            }
+            Weather::BadToken => Outcome::BadToken,
+            Weather::Misconfigured => Outcome::Configuration,
+        }
     }
 
     fn resend_within(&self) -> Option<SignedDuration> {

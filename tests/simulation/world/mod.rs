@@ -58,10 +58,6 @@ pub struct Outcome {
 
 /// Runs a scenario to its end, or to the first thing that is wrong.
 pub fn run(scenario: &Scenario, tell: bool) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime without I/O can be made");
-    let _context = runtime.enter();
     let mut world = World::new(scenario, tell);
     let failure = world.live().err();
     if let Some(failure) = &failure {
@@ -255,7 +251,7 @@ impl World {
             let Some(process) = &mut self.process else {
                 break;
             };
-            let turned = process.executor.turn(&mut self.order);
+            let turned = process.turn(&mut self.order);
             if self.site.disk.has_died() || self.site.api.has_died() {
                 self.note("the process dies in a call");
                 let cut = self.scenario.has(Fault::PowerCut) && self.chance.chance(400);
@@ -271,7 +267,7 @@ impl World {
             }
         }
         if let Some(process) = &self.process {
-            if process.is_stopping() && process.executor.running() == 0 {
+            if process.is_stopping() && process.running() == 0 {
                 self.note("the daemon has ended in good order");
                 self.gone_down();
             } else if process.has_lost_its_store() {

@@ -2,6 +2,7 @@
 
 use super::api::Api;
 use super::clock::SimClock;
+use super::dice::Dice;
 use super::disk::Disk;
 use super::executor::Executor;
 use dosed::daemon::clock::Clock;
@@ -14,14 +15,17 @@ use dosed::daemon::planner::Planner;
 use dosed::daemon::shared::{Outlet, Shared};
 use dosed::daemon::vitals::Vitals;
 use dosed::daemon::worker::Handoff;
-use dosed::daemon::{recorder, scheduler, worker};
+use dosed::daemon::{recorder, scheduler, timekeeper, worker};
 use dosed::messaging::{Channel, Limits};
 use dosed::plan::diagnostic::Source;
 use dosed::store::{self, OpenError, Store, Telemetry};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -120,15 +124,27 @@ time3 = "{{ at }}"
 }
 
 pub struct Process {
-    pub executor: Executor,
+    executor: Executor,
+    /// What tasks spawn themselves.
+    runtime: Runtime,
     pub shared: Arc<Shared>,
     stop: CancellationToken,
     reload: Arc<Notify>,
 }
 
+/// Reads what an earlier process saw of the clock. The store answers on this thread.
+fn begin(shared: &Shared) {
+    let mut beginning = pin!(timekeeper::begin(shared));
+    let mut context = Context::from_waker(Waker::noop());
+    while beginning.as_mut().poll(&mut context).is_pending() {}
+}
+
 impl Process {
     /// Opens the store and starts the tasks, in the order in which the daemon does.
     pub fn start(site: &Site) -> Result<Self, OpenError> {
+        let runtime = Builder::new_current_thread()
+            .build()
+            .expect("a runtime without I/O can be made");
         let options = store::Options {
             path: PathBuf::from("dosed.redb"),
             cache_bytes: 4 << 20,
@@ -141,12 +157,15 @@ impl Process {
             limits: Arc::new(site.limits.clone()),
             zone: site.config.clinic.defaults.zone.clone(),
             rate: NonZeroU32::new(80),
+            hourly_max: None,
         };
         let metrics = Arc::new(Metrics::new(0.0));
         let vitals = Arc::new(Vitals::default());
         let shared = Arc::new(Shared::new(clock, store, vitals, metrics, outlet));
+        begin(&shared);
         let mut process = Self {
             executor: Executor::default(),
+            runtime,
             stop: CancellationToken::new(),
             reload: Arc::new(Notify::new()),
             shared,
@@ -188,9 +207,7 @@ impl Process {
             Arc::clone(&bell),
             monitor,
         );
-        let planned = Arc::new(Notify::new());
-        let (applied, reload, stopped) =
-            (Arc::clone(&planned), Arc::clone(&self.reload), stop.clone());
+        let (reload, stopped) = (Arc::clone(&self.reload), stop.clone());
         let site = site.clone();
         executor.spawn(async move {
             loop {
@@ -199,7 +216,6 @@ impl Process {
                 if planner.bring_into_force(loaded, accepts, &stopped).await.is_none() {
                     return;
                 }
-                applied.notify_one();
                 let pause = planner.pause();
                 tokio::select! {
                     biased;
@@ -216,14 +232,28 @@ impl Process {
             Arc::new(Notify::new()),
             stop.clone(),
         );
-        let stopped = stop.clone();
-        executor.spawn(async move {
-            tokio::select! {
-                biased;
-                () = planned.notified() => scheduler.await,
-                () = stopped.cancelled() => {}
-            }
-        });
+        executor.spawn(scheduler);
+        executor.spawn(timekeeper::run(Arc::clone(shared), stop.clone()));
+    }
+
+    /// Polls one task. False when none is ready.
+    pub fn turn(&mut self, dice: &mut Dice) -> bool {
+        let context = self.runtime.enter();
+        if self.executor.turn(dice) {
+            return true;
+        }
+        drop(context);
+        // What was spawned runs in between.
+        for _ in 0..4 {
+            self.runtime.block_on(tokio::task::yield_now());
+        }
+        let _context = self.runtime.enter();
+        self.executor.turn(dice)
+    }
+
+    /// How many tasks have not ended.
+    pub fn running(&self) -> usize {
+        self.executor.running()
     }
 
     /// The plan directory has changed.

@@ -1,6 +1,7 @@
 //! The channel against a real server on loopback.
 
 mod faults;
+mod permits;
 mod server;
 mod templates;
 mod tls;
@@ -9,7 +10,7 @@ mod tokens;
 use super::template::{TemplateConfig, TemplatesConfig};
 use super::*;
 use crate::engine::{Addressee, Body, DoseLine, MessageId};
-use crate::messaging::MessageKind;
+use crate::messaging::{MessageKind, Permit};
 use crate::plan::{Language, Zone};
 use jiff::Timestamp;
 use server::Server;
@@ -113,6 +114,10 @@ pub fn channel(settings: &Settings) -> WeChat {
 }
 
 pub async fn send(wechat: &WeChat, id: u8) -> Verdict {
+    send_if(wechat, id, &Permit::always()).await
+}
+
+pub async fn send_if(wechat: &WeChat, id: u8, permit: &Permit) -> Verdict {
     let body = Body::Dose(vec![dose("二甲双胍", "1片")]);
     let message = Outgoing {
         id: MessageId([id; 16]),
@@ -120,6 +125,7 @@ pub async fn send(wechat: &WeChat, id: u8) -> Verdict {
         addressee: &wang(),
         body: &body,
         now: now(),
+        permit,
     };
     wechat.send(message).await
 }
@@ -204,6 +210,7 @@ async fn a_text_that_does_not_fit_is_not_sent() {
         addressee: &wang(),
         body: &body,
         now: now(),
+        permit: &Permit::always(),
     };
     let verdict = wechat.send(message).await;
     assert_eq!(verdict.outcome, Outcome::Message);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::{Alert, AppointmentLine, Fits, News, Question, Text};
-use crate::messaging::{FieldError, Limits};
+use crate::messaging::{FieldError, Limits, Permit};
 use crate::plan::AnswerType;
 use jiff::SignedDuration;
 use keyword::Fault;
@@ -20,6 +20,7 @@ fn values(templates: &Templates, body: &Body, now: Timestamp) -> BTreeMap<String
         addressee: &wang(),
         body,
         now,
+        permit: &Permit::always(),
     };
     let bytes = templates.request(&message).expect("a message that fits");
     let sent: wire::TemplateSend = serde_json::from_slice(&bytes).expect("the wire's form");
@@ -393,6 +394,7 @@ proptest! {
         let sent_at = if late { now() + SignedDuration::from_hours(48) } else { now() };
         let message = Outgoing {
             id: MessageId([9; 16]), address: &openid, addressee: &addressee, body: &body, now: sent_at,
+            permit: &Permit::always(),
         };
         let fits = templates.fits(&addressee, &body);
         let request = templates.request(&message);

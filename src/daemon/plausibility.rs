@@ -1,0 +1,421 @@
+//! Whether the wall clock is to be believed (G8). A pure value: it is shown both clocks and says
+//! what follows; the timekeeper holds it.
+
+use super::clock::Moment;
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+/// A clock this far before the last one seen is not believed.
+pub const BACKWARD_MAX: SignedDuration = SignedDuration::from_hours(24);
+
+/// A step forward of more than this while running is not believed.
+pub const FORWARD_RUNNING_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// A start this far after the last clock seen is not believed.
+pub const FORWARD_START_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Wall and steady clock may differ by this between two looks without it being called a step.
+const STEP_MIN: SignedDuration = SignedDuration::from_millis(500);
+
+/// What makes a clock implausible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DoubtKind {
+    /// It shows a time more than a day before one that was seen.
+    Behind,
+    /// It was stepped forward by more than seven days while the daemon ran.
+    SteppedAhead,
+    /// At the start it showed a time more than thirty days after the last one seen.
+    AheadAtStart,
+}
+
+/// Why the clock is not to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockDoubt {
+    /// What is wrong with it.
+    pub kind: DoubtKind,
+    /// The time that would have been right when the doubt arose, as far as is known.
+    pub last_seen: Timestamp,
+    /// When the doubt arose, by the steady clock.
+    since: Duration,
+    /// How far ahead of what is expected a clock may be that is plausible again.
+    forward_max: SignedDuration,
+}
+
+impl ClockDoubt {
+    /// What the wall clock should show now, as far as is known. After a start it is behind the
+    /// truth by the time for which the daemon did not run.
+    fn expected(&self, steady: Duration) -> Timestamp {
+        add(self.last_seen, steady.saturating_sub(self.since))
+    }
+
+    /// For people: what is wrong.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self.kind {
+            DoubtKind::Behind => "the clock is more than a day before one that was seen",
+            DoubtKind::SteppedAhead => "the clock was stepped forward by more than 7 days",
+            DoubtKind::AheadAtStart => {
+                "the clock is more than 30 days ahead of the last one seen before the start"
+            }
+        }
+    }
+}
+
+/// One look at both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// What they showed.
+    pub at: Moment,
+    /// What may have passed between reading the one and the other.
+    pub blur: SignedDuration,
+}
+
+/// What a look brought to light.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// The wall clock was stepped by this since the look before.
+    pub step: Option<SignedDuration>,
+    /// The wall clock was set back: up to here it has shown instants that it shows again.
+    pub set_back_from: Option<Timestamp>,
+    /// A doubt arose, or one has gone.
+    pub turned: bool,
+}
+
+/// What was seen of the clocks so far.
+#[derive(Clone, Debug, Default)]
+pub struct Plausibility {
+    /// The latest wall clock that was believed.
+    seen: Option<Timestamp>,
+    last: Option<Look>,
+    doubt: Option<ClockDoubt>,
+}
+
+impl Plausibility {
+    /// Nothing was looked at yet; `seen` is the last clock that an earlier process believed.
+    #[must_use]
+    pub fn after(seen: Option<Timestamp>) -> Self {
+        Self {
+            seen,
+            ..Self::default()
+        }
+    }
+
+    /// Judges what both clocks show now.
+    pub fn look(&mut self, look: Look) -> Findings {
+        let Moment { wall, steady } = look.at;
+        let mut findings = Findings::default();
+        let before = self.doubt;
+        match self.last.replace(look) {
+            None => {
+                let seen = self.seen.unwrap_or(wall);
+                findings.set_back_from = (wall < seen).then_some(seen);
+                if !is_plausible(seen, wall, FORWARD_START_MAX) {
+                    let kind = if wall < seen {
+                        DoubtKind::Behind
+                    } else {
+                        DoubtKind::AheadAtStart
+                    };
+                    self.raise(kind, seen, steady, FORWARD_START_MAX);
+                }
+            }
+            Some(last) => {
+                let predicted = add(last.at.wall, steady.saturating_sub(last.at.steady));
+                let step = wall.duration_since(predicted);
+                if step.abs() > STEP_MIN + last.blur + look.blur {
+                    findings.step = Some(step);
+                    if step.is_negative() {
+                        findings.set_back_from = Some(predicted.max(last.at.wall));
+                    }
+                }
+                if let Some(doubt) = self.doubt {
+                    if is_plausible(doubt.expected(steady), wall, doubt.forward_max) {
+                        self.doubt = None;
+                    }
+                } else if step > FORWARD_RUNNING_MAX {
+                    self.raise(
+                        DoubtKind::SteppedAhead,
+                        predicted,
+                        steady,
+                        FORWARD_RUNNING_MAX,
+                    );
+                } else if let Some(seen) = self.seen
+                    && wall.duration_since(seen) < -BACKWARD_MAX
+                {
+                    let expected = if findings.step.is_some() {
+                        predicted.max(seen)
+                    } else {
+                        seen
+                    };
+                    self.raise(DoubtKind::Behind, expected, steady, FORWARD_RUNNING_MAX);
+                }
+            }
+        }
+        if self.doubt.is_none() {
+            self.seen = Some(self.seen.map_or(wall, |seen| seen.max(wall)));
+        }
+        findings.turned = before.is_some() != self.doubt.is_some();
+        findings
+    }
+
+    /// Somebody who knows says that the clock is right: what it showed last is believed from now
+    /// on, and is the last clock seen. False when nothing was in doubt.
+    pub fn accept(&mut self) -> bool {
+        let held = self.doubt.take().is_some();
+        if held && let Some(last) = self.last {
+            self.seen = Some(last.at.wall);
+        }
+        held
+    }
+
+    /// Why the clock is not to be believed.
+    #[must_use]
+    pub fn doubt(&self) -> Option<ClockDoubt> {
+        self.doubt
+    }
+
+    /// The latest wall clock that was believed.
+    #[must_use]
+    pub fn seen(&self) -> Option<Timestamp> {
+        self.seen
+    }
+
+    /// The moment of the last look by the best clock known: the wall clock, or while that is in
+    /// doubt what it should show.
+    #[must_use]
+    pub fn moment(&self) -> Option<Moment> {
+        let Moment { wall, steady } = self.last?.at;
+        let wall = self.doubt.map_or(wall, |doubt| doubt.expected(steady));
+        Some(Moment { wall, steady })
+    }
+
+    fn raise(
+        &mut self,
+        kind: DoubtKind,
+        last_seen: Timestamp,
+        since: Duration,
+        forward_max: SignedDuration,
+    ) {
+        self.doubt = Some(ClockDoubt {
+            kind,
+            last_seen,
+            since,
+            forward_max,
+        });
+    }
+}
+
+/// Whether a clock may show `wall` where `expected` would be right.
+fn is_plausible(expected: Timestamp, wall: Timestamp, forward_max: SignedDuration) -> bool {
+    let ahead = wall.duration_since(expected);
+    ahead >= -BACKWARD_MAX && ahead <= forward_max
+}
+
+fn add(wall: Timestamp, gone: Duration) -> Timestamp {
+    SignedDuration::try_from(gone)
+        .ok()
+        .and_then(|gone| wall.checked_add(gone).ok())
+        .unwrap_or(wall)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HOUR: i64 = 3_600;
+    const DAY: i64 = 24 * HOUR;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_772_409_600 + seconds).unwrap()
+    }
+
+    fn look(wall: i64, steady: i64) -> Look {
+        Look {
+            at: Moment {
+                wall: at(wall),
+                steady: Duration::from_secs(steady as u64),
+            },
+            blur: SignedDuration::ZERO,
+        }
+    }
+
+    /// What comes of looks (wall, steady) after a clock of 0 was seen.
+    fn after(looks: &[(i64, i64)]) -> (Option<DoubtKind>, Plausibility) {
+        let mut clock = Plausibility::after(Some(at(0)));
+        for (wall, steady) in looks {
+            clock.look(look(*wall, *steady));
+        }
+        (clock.doubt().map(|doubt| doubt.kind), clock)
+    }
+
+    #[test]
+    fn what_is_believed_and_what_is_not() {
+        use DoubtKind::{AheadAtStart, Behind, SteppedAhead};
+        let cases: &[(&str, &[(i64, i64)], Option<DoubtKind>)] = &[
+            ("a start at once", &[(1, 0)], None),
+            ("a start a day back", &[(-DAY, 0)], None),
+            (
+                "a start more than a day back",
+                &[(-DAY - 1, 0)],
+                Some(Behind),
+            ),
+            ("a start 30 days on", &[(30 * DAY, 0)], None),
+            (
+                "a start more than 30 days on",
+                &[(30 * DAY + 1, 0)],
+                Some(AheadAtStart),
+            ),
+            ("a step of 7 days", &[(0, 0), (7 * DAY + 1, 1)], None),
+            (
+                "a step of more",
+                &[(0, 0), (7 * DAY + 2, 1)],
+                Some(SteppedAhead),
+            ),
+            (
+                "suspended for a month",
+                &[(0, 0), (30 * DAY, 30 * DAY)],
+                None,
+            ),
+            (
+                "a day back while running",
+                &[(100, 0), (100 - DAY, 1)],
+                None,
+            ),
+            (
+                "more than a day back",
+                &[(100, 0), (99 - DAY, 1)],
+                Some(Behind),
+            ),
+            (
+                "two steps back that are a day together",
+                &[(0, 0), (-13 * HOUR, 1), (-26 * HOUR, 2)],
+                Some(Behind),
+            ),
+            (
+                "ahead, and back again",
+                &[(0, 0), (8 * DAY, 1), (2, 2)],
+                None,
+            ),
+            (
+                "ahead for days and then right",
+                &[
+                    (0, 0),
+                    (8 * DAY, 1),
+                    (11 * DAY, 3 * DAY),
+                    (3 * DAY + HOUR, 3 * DAY + HOUR),
+                ],
+                None,
+            ),
+            (
+                "time alone does not make it right",
+                &[(-DAY - 1, 0), (-1, DAY), (DAY - 1, 2 * DAY)],
+                Some(Behind),
+            ),
+            (
+                "nor a clock that was ahead at the start",
+                &[(31 * DAY, 0), (40 * DAY, 9 * DAY)],
+                Some(AheadAtStart),
+            ),
+            (
+                "set from behind to right",
+                &[(-365 * DAY, 0), (60, 60)],
+                None,
+            ),
+            (
+                "set from behind to far ahead",
+                &[(-365 * DAY, 0), (365 * DAY, 60)],
+                Some(Behind),
+            ),
+            (
+                "back at the start and right after days of downtime",
+                &[(-2 * DAY, 0), (20 * DAY, 60)],
+                None,
+            ),
+        ];
+        for (what, looks, expected) in cases {
+            assert_eq!(after(looks).0, *expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_never_seen_has_nothing_to_be_compared_with() {
+        let mut clock = Plausibility::after(None);
+        clock.look(look(-10_000 * DAY, 0));
+        assert_eq!(clock.doubt(), None);
+    }
+
+    #[test]
+    fn a_doubted_clock_is_not_the_last_one_seen_and_an_accepted_one_is() {
+        let (kind, mut clock) = after(&[(10, 0), (8 * DAY, 1)]);
+        assert_eq!(kind, Some(DoubtKind::SteppedAhead));
+        assert_eq!(clock.seen(), Some(at(10)));
+        assert_eq!(clock.moment().unwrap().wall, at(11), "what it should show");
+        assert!(clock.accept());
+        assert!(!clock.accept(), "nothing is in doubt any more");
+        assert_eq!(clock.seen(), Some(at(8 * DAY)));
+        clock.look(look(8 * DAY + 1, 2));
+        assert_eq!(clock.doubt(), None);
+        let (_, mut behind) = after(&[(-2 * DAY, 0)]);
+        behind.accept();
+        behind.look(look(-2 * DAY + 5, 5));
+        assert_eq!(
+            (behind.doubt(), behind.seen()),
+            (None, Some(at(-2 * DAY + 5)))
+        );
+    }
+
+    #[test]
+    fn each_step_is_found_once_with_its_size() {
+        let mut clock = Plausibility::after(Some(at(0)));
+        let mut findings = Vec::new();
+        for (wall, steady) in [(0, 0), (1, 1), (3_602, 2), (3_603, 3), (3, 4), (4, 5)] {
+            findings.push(clock.look(look(wall, steady)));
+        }
+        let steps: Vec<_> = findings
+            .iter()
+            .map(|it| it.step.map(|it| it.as_secs()))
+            .collect();
+        assert_eq!(steps, [None, None, Some(3_600), None, Some(-3_601), None]);
+        let set_back: Vec<_> = findings.iter().map(|it| it.set_back_from).collect();
+        assert_eq!(set_back, [None, None, None, None, Some(at(3_604)), None]);
+    }
+
+    #[test]
+    fn a_start_before_the_last_clock_seen_was_set_back() {
+        let mut clock = Plausibility::after(Some(at(0)));
+        assert_eq!(clock.look(look(-5, 0)).set_back_from, Some(at(0)));
+    }
+
+    #[test]
+    fn what_passed_between_reading_the_two_clocks_is_no_step() {
+        let mut clock = Plausibility::after(None);
+        clock.look(look(0, 0));
+        let blurred = Look {
+            blur: SignedDuration::from_secs(3),
+            ..look(4, 1)
+        };
+        assert_eq!(clock.look(blurred).step, None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_shown_only_plausible_clocks_become_the_last_one_seen(
+            walls in proptest::collection::vec(-400 * DAY..400 * DAY, 1..20),
+        ) {
+            let mut clock = Plausibility::after(Some(at(0)));
+            let mut seen = at(0);
+            for (steady, wall) in walls.iter().enumerate() {
+                clock.look(look(*wall, steady as i64));
+                let now = clock.seen().unwrap();
+                if clock.doubt().is_some() {
+                    prop_assert_eq!(now, seen, "a doubted clock is not seen");
+                } else {
+                    prop_assert!(now >= seen);
+                    prop_assert!(at(*wall).duration_since(now) >= -BACKWARD_MAX);
+                    prop_assert!(now.duration_since(seen) <= FORWARD_START_MAX + SignedDuration::from_secs(30));
+                }
+                seen = now;
+            }
+        }
+    }
+}
