@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
 
-const SUBCOMMANDS: [&str; 9] = [
+const SUBCOMMANDS: [&str; 12] = [
     "run",
     "check",
     "preview",
@@ -11,6 +11,9 @@ const SUBCOMMANDS: [&str; 9] = [
     "status",
     "history",
     "reload",
+    "resume",
+    "clock",
+    "fsck",
     "man",
     "completions",
 ];

@@ -12,6 +12,16 @@ fn config(text: &str) -> Config {
     config.unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The example with the keys that stand in it as comments.
+fn uncommented(text: &str) -> String {
+    text.replace("# ca_file", "ca_file")
+        .replace("# hourly_max", "hourly_max")
+}
+
+fn written_out() -> String {
+    uncommented(EXAMPLE)
+}
+
 #[test]
 fn the_example_is_accepted_without_a_doubt() {
     let config = config(EXAMPLE);
@@ -22,7 +32,7 @@ fn the_example_is_accepted_without_a_doubt() {
 #[test]
 fn the_example_is_right_for_wechat_too() {
     let text = EXAMPLE.replace("channel = \"console\"", "channel = \"wechat\"");
-    let config = config(&text.replace("# ca_file", "ca_file"));
+    let config = config(&uncommented(&text));
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     let Channel::WeChat(wechat) = config.messaging.channel else {
         panic!("{text}")
@@ -33,7 +43,7 @@ fn the_example_is_right_for_wechat_too() {
 
 #[test]
 fn every_key_stands_in_the_example() {
-    let text = EXAMPLE.replace("# ca_file", "ca_file");
+    let text = written_out();
     let source = Source::new("config.example.toml", text);
     let document = Document::parse(&source);
     let mut absent = Vec::new();
@@ -99,4 +109,8 @@ fn the_defaults_that_the_example_names_are_those_of_the_code() {
     assert_eq!(given.messaging.concurrency, silent.messaging.concurrency);
     assert_eq!(given.messaging.rate, silent.messaging.rate);
     assert_eq!(given.messaging.timeout, silent.messaging.timeout);
+    assert_eq!(given.messaging.hourly_max, silent.messaging.hourly_max);
+    let least = dosed::daemon::brake::default_max(0);
+    let shown = config(&written_out()).messaging.hourly_max;
+    assert_eq!(shown.map(std::num::NonZeroU64::get), Some(least));
 }

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod exit;
 pub mod explain;
 mod fhir_file;
+pub mod fsck;
 pub mod history;
 pub mod import;
 pub mod manual;
@@ -56,6 +57,7 @@ enum Command {
     History(history::Args),
     Reload(reload::Args),
     Resume(resume::Args),
+    Fsck(fsck::Args),
     Clock(clock::Args),
     Man(manual::ManArgs),
     Completions(manual::CompletionsArgs),
@@ -96,6 +98,7 @@ fn dispatch(command: Command) -> Exit {
         Command::History(args) => history::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Resume(args) => resume::run(&args),
+        Command::Fsck(args) => fsck::run(&args),
         Command::Clock(args) => clock::run(&args),
         Command::Man(args) => manual::man(&args),
         Command::Completions(args) => manual::completions(&args),

@@ -48,6 +48,11 @@ pub trait Clock: Send + Sync + 'static {
     /// Sleeps for a span of this clock's time. It does not see steps of the wall clock: callers
     /// cap it.
     fn sleep(&self, span: Duration) -> Sleep;
+    /// Names the run of the steady clock: two processes that are told the same name read one and
+    /// the same clock. `None` where it is of this process alone.
+    fn run(&self) -> Option<String> {
+        None
+    }
     /// Whether somebody who knows (the kernel, by its time service) says that the wall clock is
     /// right. May take a second; it is asked only while the clock is in doubt.
     fn is_synchronised(&self) -> Answer {
@@ -72,6 +77,12 @@ impl Clock for SystemClock {
 
     fn sleep(&self, span: Duration) -> Sleep {
         Box::pin(tokio::time::sleep(span))
+    }
+
+    fn run(&self) -> Option<String> {
+        // The steady clock begins with the machine's start.
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(boot.trim().to_owned())
     }
 
     fn is_synchronised(&self) -> Answer {

@@ -145,6 +145,16 @@ impl Dispatcher {
         self.recover().await;
         self.shared.show_brake();
         let now = self.shared.now();
+        // Recipients whom an earlier process was told to leave alone.
+        match self.shared.store.resting().await {
+            Ok(resting) => {
+                let mut recipients = self.shared.recipients();
+                for (address, until) in &resting {
+                    recipients.remember(address, *until, now);
+                }
+            }
+            Err(error) => tracing::error!(%error, "the outbox cannot be read"),
+        }
         if self.shared.store.telemetry().ledger().is_spent(now) {
             // An earlier process has used the day's quota up.
             let look = errcode::next_quota_look(now, 0);
@@ -204,6 +214,11 @@ impl Dispatcher {
         let resend_within = self.shared.outlet().channel.resend_within();
         for mut queued in left {
             queued.attempts = self.anchored(queued.attempts, now);
+            if self.cannot_have_left(&queued, now.wall) {
+                let waits = queued.message.not_before;
+                self.end(queued, TriedOutcome::Later(waits, Attempts::default()));
+                continue;
+            }
             let tried = retry::Try {
                 id: queued.message.key.id,
                 before: queued.attempts,
@@ -215,6 +230,14 @@ impl Dispatcher {
             let outcome = retry::again(&tried, queued.attempts, now.wall, now);
             self.end(queued, outcome);
         }
+    }
+
+    /// Whether a message of which nobody knows if it was claimed surely was not, because its
+    /// instant has not come.
+    fn cannot_have_left(&self, queued: &Queued, now: Timestamp) -> bool {
+        let set_back_from = self.shared.timekeeper.set_back_from();
+        let latest = set_back_from.map_or(now, |from| from.max(now));
+        queued.attempts.is_unknown() && queued.message.not_before > latest
     }
 
     fn anchored(&self, attempts: Attempts, now: Moment) -> Attempts {
@@ -300,12 +323,6 @@ impl Dispatcher {
     fn take_in(&mut self, found: Vec<Queued>, now: Moment) {
         for mut queued in found {
             queued.attempts = self.anchored(queued.attempts, now);
-            if queued.attempts.resting && queued.not_before > now.wall {
-                // Known again after a restart.
-                self.shared
-                    .recipients()
-                    .remember(&queued.address, queued.not_before, now.wall);
-            }
             if self.out.contains(&queued.message.key.id) {
                 continue;
             }
@@ -443,6 +460,8 @@ impl Dispatcher {
         let Allowance { least, count: rest } = self.allowance;
         let rest = usize::try_from(rest).unwrap_or(usize::MAX);
         if least > Class::Critical {
+            // Critical ones count towards the ceiling, too.
+            let rest = rest.saturating_sub(wanted.len());
             let more = rest.min(count - wanted.len());
             wanted.extend(self.queue.take(more, least));
         }

@@ -11,7 +11,7 @@
 
 use super::shared::Shared;
 use crate::plan::Zone;
-use crate::store::JobRun;
+use crate::store::{JobRun, StoreError};
 use jiff::civil::{Time, time};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -42,6 +42,9 @@ pub enum Job {
 impl Job {
     /// All jobs.
     pub const ALL: [Job; 1] = [Job::Retention];
+
+    /// Their names.
+    pub const NAMES: [&str; 1] = ["retention"];
 
     /// The name in the store, metrics and health.
     #[must_use]
@@ -79,7 +82,7 @@ pub fn is_due(job: Job, last_success: Option<Timestamp>, now: Timestamp, zone: &
 }
 
 /// Runs jobs that are due, one at a time, until `stop`.
-pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+pub async fn run(shared: Arc<Shared>, keep: SignedDuration, stop: CancellationToken) {
     let bell = Arc::new(Notify::new());
     let mut doorbell = match install_doorbell(&bell).await {
         Ok(doorbell) => Some(doorbell),
@@ -90,7 +93,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     };
     while !stop.is_cancelled() {
         for job in Job::ALL {
-            run_if_due(&shared, job).await;
+            run_if_due(&shared, job, keep).await;
         }
         tokio::select! {
             () = bell.notified() => {}
@@ -114,7 +117,7 @@ async fn install_doorbell(bell: &Arc<Notify>) -> Result<JobScheduler, JobSchedul
     Ok(doorbell)
 }
 
-async fn run_if_due(shared: &Shared, job: Job) {
+async fn run_if_due(shared: &Shared, job: Job, keep: SignedDuration) {
     let Ok(before) = shared.store.job(job.name()).await else {
         // The store fails: the next bell looks again.
         return;
@@ -130,7 +133,7 @@ async fn run_if_due(shared: &Shared, job: Job) {
         return;
     }
     let began = shared.clock.elapsed();
-    let done = tokio::time::timeout(RUN_MAX, carry_out(shared, job, started)).await;
+    let done = tokio::time::timeout(RUN_MAX, carry_out(shared, job, keep, started)).await;
     let success = matches!(done, Ok(true));
     let took = shared.clock.elapsed().saturating_sub(began);
     let run = before.after(started, took, success);
@@ -150,13 +153,30 @@ async fn run_if_due(shared: &Shared, job: Job) {
     }
 }
 
-async fn carry_out(shared: &Shared, job: Job, now: Timestamp) -> bool {
-    match job {
-        Job::Retention => {
-            let before = shared.day(now.saturating_sub(DAY_COUNTS_KEPT).unwrap_or(now));
-            shared.store.forget_days_before(now, before).await.is_ok()
-        }
+async fn carry_out(shared: &Shared, job: Job, keep: SignedDuration, now: Timestamp) -> bool {
+    let done = match job {
+        Job::Retention => forget(shared, keep, now).await,
+    };
+    if let Err(error) = &done {
+        tracing::error!(%error, job = job.name(), "a job cannot be carried out");
     }
+    done.is_ok()
+}
+
+/// Removes what is older than it is kept, the journal first: it is the largest.
+async fn forget(shared: &Shared, keep: SignedDuration, now: Timestamp) -> Result<(), StoreError> {
+    let before = now.saturating_sub(keep).unwrap_or(Timestamp::MIN);
+    let rows = shared.store.forget_journal_before(now, before).await?;
+    let texts = shared.store.forget_ended_plans_before(now, before).await?;
+    if rows + texts > 0 {
+        tracing::info!(rows, texts, "what is older than it is kept was removed");
+    }
+    shared
+        .store
+        .forget_jobs_before(now, before, &Job::NAMES)
+        .await?;
+    let day = shared.day(now.saturating_sub(DAY_COUNTS_KEPT).unwrap_or(now));
+    shared.store.forget_days_before(now, day).await
 }
 
 fn show(shared: &Shared, job: Job, run: &JobRun) {

@@ -167,6 +167,9 @@ impl Monitor {
             today.reminded,
             today.expired
         ));
+        if today.in_doubt > 0 {
+            parts.push(format!("{} in doubt", count(today.in_doubt, "message")));
+        }
         let next = signs.next_wake.map_or("none".to_owned(), |at| {
             let zone = self.zone.lock().unwrap_or_else(PoisonError::into_inner);
             // A wake comes a little before its instant.
@@ -364,10 +367,13 @@ impl Source for Monitor {
         checks.push(
             Check::new("doses:expired")
                 .with("observedValue", signs.today.expired)
-                .with("inDoubt", signs.today.in_doubt)
                 .when(signs.today.expired > 0, Status::Warn, || {
                     "doses of today were not reminded of in time; see dosed history".to_owned()
-                })
+                }),
+        );
+        checks.push(
+            Check::new("messages:in_doubt")
+                .with("observedValue", signs.today.in_doubt)
                 .when(signs.today.in_doubt > 0, Status::Warn, || {
                     "of some messages it is unknown whether they arrived; see dosed history"
                         .to_owned()

@@ -86,16 +86,20 @@ pub struct Findings {
 pub struct Plausibility {
     /// The latest wall clock that was believed.
     seen: Option<Timestamp>,
+    /// What both clocks showed an earlier process, where the steady one has run on since.
+    marked: Option<Moment>,
     last: Option<Look>,
     doubt: Option<ClockDoubt>,
 }
 
 impl Plausibility {
-    /// Nothing was looked at yet; `seen` is the last clock that an earlier process believed.
+    /// Nothing was looked at yet; `seen` is the last clock that an earlier process believed, and
+    /// `marked` what both clocks showed it, where the steady one has run on since.
     #[must_use]
-    pub fn after(seen: Option<Timestamp>) -> Self {
+    pub fn after(seen: Option<Timestamp>, marked: Option<Moment>) -> Self {
         Self {
             seen,
+            marked,
             ..Self::default()
         }
     }
@@ -109,6 +113,15 @@ impl Plausibility {
             None => {
                 let seen = self.seen.unwrap_or(wall);
                 findings.set_back_from = (wall < seen).then_some(seen);
+                if let Some(marked) = self.marked {
+                    // However long nobody looked: a clock that shows less than it should was set
+                    // back meanwhile.
+                    let gone = steady.saturating_sub(marked.steady);
+                    let predicted = add(marked.wall, gone);
+                    if predicted.duration_since(wall) > STEP_MIN + look.blur {
+                        findings.set_back_from = Some(predicted.max(seen));
+                    }
+                }
                 if !is_plausible(seen, wall, FORWARD_START_MAX) {
                     let kind = if wall < seen {
                         DoubtKind::Behind
@@ -241,7 +254,7 @@ mod tests {
 
     /// What comes of looks (wall, steady) after a clock of 0 was seen.
     fn after(looks: &[(i64, i64)]) -> (Option<DoubtKind>, Plausibility) {
-        let mut clock = Plausibility::after(Some(at(0)));
+        let mut clock = Plausibility::after(Some(at(0)), None);
         for (wall, steady) in looks {
             clock.look(look(*wall, *steady));
         }
@@ -339,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_never_seen_has_nothing_to_be_compared_with() {
-        let mut clock = Plausibility::after(None);
+        let mut clock = Plausibility::after(None, None);
         clock.look(look(-10_000 * DAY, 0));
         assert_eq!(clock.doubt(), None);
     }
@@ -366,7 +379,7 @@ mod tests {
 
     #[test]
     fn each_step_is_found_once_with_its_size() {
-        let mut clock = Plausibility::after(Some(at(0)));
+        let mut clock = Plausibility::after(Some(at(0)), None);
         let mut findings = Vec::new();
         for (wall, steady) in [(0, 0), (1, 1), (3_602, 2), (3_603, 3), (3, 4), (4, 5)] {
             findings.push(clock.look(look(wall, steady)));
@@ -382,13 +395,31 @@ mod tests {
 
     #[test]
     fn a_start_before_the_last_clock_seen_was_set_back() {
-        let mut clock = Plausibility::after(Some(at(0)));
+        let mut clock = Plausibility::after(Some(at(0)), None);
         assert_eq!(clock.look(look(-5, 0)).set_back_from, Some(at(0)));
     }
 
     #[test]
+    fn over_a_restart_the_steady_clock_tells_that_the_wall_clock_was_set_back() {
+        for (wall, set_back_from) in [
+            // An hour has passed, and it shows an hour more.
+            (HOUR, None),
+            (HOUR - 1, Some(HOUR)),
+            // Set back by half an hour within it: later than the last one seen all the same.
+            (HOUR / 2, Some(HOUR)),
+            (-5, Some(HOUR)),
+            (2 * HOUR, None),
+        ] {
+            let marked = look(0, 1_000).at;
+            let mut clock = Plausibility::after(Some(at(0)), Some(marked));
+            let findings = clock.look(look(wall, 1_000 + HOUR));
+            assert_eq!(findings.set_back_from, set_back_from.map(at), "{wall}");
+        }
+    }
+
+    #[test]
     fn what_passed_between_reading_the_two_clocks_is_no_step() {
-        let mut clock = Plausibility::after(None);
+        let mut clock = Plausibility::after(None, None);
         clock.look(look(0, 0));
         let blurred = Look {
             blur: SignedDuration::from_secs(3),
@@ -402,7 +433,7 @@ mod tests {
         fn whatever_is_shown_only_plausible_clocks_become_the_last_one_seen(
             walls in proptest::collection::vec(-400 * DAY..400 * DAY, 1..20),
         ) {
-            let mut clock = Plausibility::after(Some(at(0)));
+            let mut clock = Plausibility::after(Some(at(0)), None);
             let mut seen = at(0);
             for (steady, wall) in walls.iter().enumerate() {
                 clock.look(look(*wall, steady as i64));

@@ -21,7 +21,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     let mut asked: Option<Duration> = None;
     let mut seen = None;
     // An earlier process may have used the quota up.
-    let mut held = shared.gate().reason().is_some();
+    let mut held = shared.store.telemetry().ledger().is_spent(shared.now());
     let mut throttled = false;
     loop {
         tokio::select! {

@@ -133,7 +133,14 @@ pub async fn run(config: Config, options: Options, control: Control) -> Result<(
     let vitals = Arc::new(Vitals::default());
     let shared = Arc::new(Shared::new(clock, store, vitals, metrics, outlet));
     // Before anybody looks at the time: by a clock in doubt nothing is decided.
-    timekeeper::begin(&shared).await;
+    timekeeper::begin(&shared)
+        .await
+        .map_err(|_| DaemonError::StoreLost)?;
+    // The hour's ceiling depends on it from the first message on.
+    if let Ok(plans) = shared.store.count_plans().await {
+        let active = usize::try_from(plans).unwrap_or(usize::MAX);
+        shared.vitals.plans(|known| known.active = active);
+    }
     let mut tasks = Tasks::start(&shared, config, &options, listeners, &control);
     let ended = tasks.watch(&shared, &options, &control).await;
     monitor::notify(&[NotifyState::Stopping]);
@@ -297,6 +304,7 @@ impl Tasks {
         });
         let asked = super::quota::run(Arc::clone(shared), stop.clone());
         spawn(&mut running, "quota", asked);
+        let keep = config.store.keep;
         let planner = Planner::new(
             Arc::clone(shared),
             config,
@@ -305,7 +313,7 @@ impl Tasks {
             Arc::clone(&bell),
             Arc::clone(&monitor),
         );
-        let housekeeping = housekeeping::run(Arc::clone(shared), stop.clone());
+        let housekeeping = housekeeping::run(Arc::clone(shared), keep, stop.clone());
         spawn(&mut running, "housekeeping", housekeeping);
         let kept = timekeeper::run(Arc::clone(shared), stop.clone());
         spawn(&mut running, "timekeeper", kept);

@@ -8,6 +8,7 @@
 use super::clock::{Clock, Moment};
 use super::plausibility::{ClockDoubt, Findings, Look, Plausibility};
 use super::shared::Shared;
+use crate::store::{ClockMark, Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The clock is noted as seen this often.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
+
+/// After a failure the store is left alone for this.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// While the clock is in doubt somebody who knows is asked this often.
 const ASK_EVERY: Duration = Duration::from_secs(10);
@@ -146,17 +150,51 @@ impl Shared {
 }
 
 /// Reads what an earlier process saw of the clock, and judges the present one: to be awaited
-/// before any task looks at the time.
-pub async fn begin(shared: &Shared) {
-    let seen = shared.store.last_seen().await.ok().flatten();
-    let set_back_from = shared.store.set_back_from().await.ok().flatten();
+/// before any task looks at the time. Without knowing what was seen no clock can be judged: a
+/// store that fails is asked again.
+///
+/// # Errors
+/// The store is lost.
+pub async fn begin(shared: &Shared) -> Result<(), StoreError> {
+    let (seen, set_back_from, mark) = loop {
+        match read(&shared.store).await {
+            Ok(read) => break read,
+            Err(StoreError::Closed) => return Err(StoreError::Closed),
+            Err(error) if shared.store.telemetry().lost() => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, "what was seen of the clock cannot be read");
+                shared.clock.sleep(STORE_PAUSE).await;
+            }
+        }
+    };
+    let run = shared.clock.run();
+    let marked = mark
+        .filter(|mark| run.as_deref() == Some(mark.run.as_str()))
+        .and_then(|mark| {
+            Some(Moment {
+                wall: Timestamp::from_millisecond(mark.wall).ok()?,
+                steady: Duration::from_millis(mark.steady),
+            })
+        });
     {
         let mut inner = shared.timekeeper.inner();
-        inner.clock = Plausibility::after(seen);
+        inner.clock = Plausibility::after(seen, marked);
         inner.set_back_from = set_back_from;
         inner.note_now = true;
     }
     shared.time();
+    Ok(())
+}
+
+/// The last clock seen, from where it was set back, and what both clocks showed.
+type Noted = (Option<Timestamp>, Option<Timestamp>, Option<ClockMark>);
+
+async fn read(store: &Store) -> Result<Noted, StoreError> {
+    Ok((
+        store.last_seen().await?,
+        store.set_back_from().await?,
+        store.clock_mark().await?,
+    ))
 }
 
 /// Compares the clocks, remembers what was seen, and asks whether a doubted clock is right, until
@@ -185,7 +223,12 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
                 (inner.clock.seen(), due)
             };
             if due && let Some(seen) = seen {
-                match shared.store.note_seen(time.now.wall, seen).await {
+                let mark = shared.clock.run().map(|run| ClockMark {
+                    run,
+                    steady: u64::try_from(steady.as_millis()).unwrap_or(u64::MAX),
+                    wall: time.now.wall.as_millisecond(),
+                });
+                match shared.store.note_seen(time.now.wall, seen, mark).await {
                     Ok(()) => noted = Some(steady),
                     // The store says itself what is wrong with it.
                     Err(_) => shared.timekeeper.inner().note_now = true,
@@ -211,5 +254,172 @@ async fn note_set_back(shared: &Shared, now: Timestamp) {
         && shared.store.note_set_back(now, from).await.is_err()
     {
         shared.timekeeper.inner().unnoted_set_back = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::clock::Sleep;
+    use super::super::metrics::Metrics;
+    use super::super::plausibility::DoubtKind;
+    use super::super::shared::Outlet;
+    use super::super::vitals::Vitals;
+    use super::*;
+    use crate::messaging::{Channel, Console, console};
+    use crate::plan::Zone;
+    use crate::store::{Options, Telemetry};
+    use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+    const START: i64 = 1_772_409_600;
+    const DAY: i64 = 86_400;
+
+    /// A clock that shows what it is set to, as the machine's does.
+    #[derive(Default)]
+    struct SetClock {
+        wall: AtomicI64,
+        steady: AtomicI64,
+        synchronised: AtomicBool,
+    }
+
+    impl SetClock {
+        fn set(&self, wall: i64, steady: i64) {
+            self.wall.store(wall, Ordering::SeqCst);
+            self.steady.store(steady, Ordering::SeqCst);
+        }
+    }
+
+    impl Clock for SetClock {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_second(START + self.wall.load(Ordering::SeqCst)).unwrap()
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::from_secs(self.steady.load(Ordering::SeqCst) as u64)
+        }
+
+        fn sleep(&self, _: Duration) -> Sleep {
+            Box::pin(tokio::time::sleep(Duration::from_millis(1)))
+        }
+
+        fn run(&self) -> Option<String> {
+            Some("one machine".to_owned())
+        }
+
+        fn is_synchronised(&self) -> bool {
+            self.synchronised.load(Ordering::SeqCst)
+        }
+    }
+
+    fn shared(directory: &tempfile::TempDir, clock: &Arc<SetClock>) -> Arc<Shared> {
+        let options = Options {
+            path: directory.path().join("dosed.redb"),
+            cache_bytes: 1 << 20,
+        };
+        let telemetry = Arc::new(Telemetry::new(|_, _| {}));
+        let store = Store::open(&options, telemetry).unwrap();
+        let channel = Console::to(std::io::sink(), console::Format::Json).unwrap();
+        let channel = Channel::Console(channel);
+        let outlet = Outlet {
+            limits: Arc::new(channel.limits()),
+            channel,
+            zone: Zone::get("Asia/Shanghai").unwrap(),
+            rate: None,
+            hourly_max: None,
+        };
+        let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+        let vitals = Arc::new(Vitals::default());
+        let metrics = Arc::new(Metrics::new(0.0));
+        Arc::new(Shared::new(clock, store, vitals, metrics, outlet))
+    }
+
+    /// Runs the task until `is_met`, asked a thousand times a second, then stops it.
+    async fn run_until(shared: &Arc<Shared>, mut is_met: impl AsyncFnMut() -> bool) {
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(run(Arc::clone(shared), stop.clone()));
+        let met = async {
+            while !is_met().await {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let met = tokio::time::timeout(Duration::from_secs(60), met).await;
+        stop.cancel();
+        running.await.unwrap();
+        met.expect("waited in vain");
+    }
+
+    fn at(seconds: i64) -> Option<Timestamp> {
+        Timestamp::from_second(START + seconds).ok()
+    }
+
+    #[tokio::test]
+    async fn a_step_of_more_than_a_week_holds_is_not_seen_and_ends_with_the_right_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(SetClock::default());
+        let shared = shared(&directory, &clock);
+        begin(&shared).await.unwrap();
+        let store = shared.store.clone();
+        let seen = async || store.last_seen().await.unwrap();
+        run_until(&shared, async || seen().await == at(0)).await;
+        clock.set(8 * DAY, 61);
+        assert!(shared.time().doubted);
+        assert_eq!(shared.moment().wall, at(61).unwrap(), "what it should show");
+        let doubt = shared.vitals.signs().clock_held.unwrap();
+        assert_eq!(doubt.kind, DoubtKind::SteppedAhead);
+        assert!(
+            shared
+                .metrics
+                .text()
+                .contains("dosed_sending_held{reason=\"clock\"} 1")
+        );
+        // Two minutes of it: it is never noted as seen.
+        clock.set(8 * DAY + 120, 181);
+        assert!(shared.time().doubted);
+        clock.set(200, 200);
+        assert!(!shared.time().doubted);
+        assert_eq!(shared.vitals.signs().clock_held, None);
+        run_until(&shared, async || seen().await == at(200)).await;
+        assert!(
+            shared
+                .metrics
+                .text()
+                .contains("dosed_sending_held{reason=\"clock\"} 0")
+        );
+    }
+
+    #[tokio::test]
+    async fn the_kernels_word_ends_a_doubt_and_the_clock_is_then_the_last_one_seen() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(SetClock::default());
+        let shared = shared(&directory, &clock);
+        begin(&shared).await.unwrap();
+        clock.set(-3 * DAY, 1);
+        assert!(shared.time().doubted);
+        clock.synchronised.store(true, Ordering::SeqCst);
+        let store = shared.store.clone();
+        let seen = async || store.last_seen().await.unwrap();
+        run_until(&shared, async || seen().await == at(-3 * DAY)).await;
+        assert!(!shared.time().doubted);
+        assert_eq!(shared.timekeeper.set_back_from(), at(1));
+    }
+
+    #[tokio::test]
+    async fn a_clock_set_back_while_nothing_ran_is_known_by_the_steady_clock() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(SetClock::default());
+        let first = shared(&directory, &clock);
+        begin(&first).await.unwrap();
+        let store = first.store.clone();
+        run_until(&first, async || store.clock_mark().await.unwrap().is_some()).await;
+        store.close().await;
+        drop((first, store));
+        // Half an hour later it shows twenty minutes: later than any that was seen.
+        clock.set(1_200, 1_800);
+        let second = shared(&directory, &clock);
+        begin(&second).await.unwrap();
+        assert!(!second.time().doubted);
+        assert_eq!(second.timekeeper.set_back_from(), at(1_800));
+        let store = second.store.clone();
+        let noted = async || store.set_back_from().await.unwrap();
+        run_until(&second, async || noted().await == at(1_800)).await;
     }
 }

@@ -90,6 +90,15 @@ impl Store {
         Ok(heads)
     }
 
+    /// How many plans are in force.
+    ///
+    /// # Errors
+    /// The read failed.
+    pub async fn count_plans(&self) -> Result<u64, StoreError> {
+        self.read(|snapshot, _| Ok(snapshot.open_table(PLANS)?.len()?))
+            .await
+    }
+
     /// How many plans are in force, how many patients the channel cannot reach, and how many
     /// sleep until a wake.
     ///

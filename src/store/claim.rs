@@ -2,8 +2,8 @@
 
 use super::patient::Queued;
 use super::records::{
-    ATTEMPTS, Attempts, AttemptsRecord, CONTACTS, OUTBOX, OUTBOX_LATER, OutboxRecord, decode,
-    encode, outbox_key,
+    ATTEMPTS, Attempts, AttemptsRecord, CONTACTS, LaterRecord, OUTBOX, OUTBOX_LATER, OutboxRecord,
+    decode, encode, outbox_key,
 };
 use super::writer::{Claim, key_head};
 use super::{Store, StoreError};
@@ -171,6 +171,39 @@ impl Store {
             .await?;
         self.telemetry().note_unreadable(unreadable);
         Ok(waiting)
+    }
+
+    /// The recipients of messages that wait because their recipient got too much, and until when
+    /// each waits.
+    ///
+    /// # Errors
+    /// The read failed.
+    pub async fn resting(&self) -> Result<Vec<(Arc<str>, Timestamp)>, StoreError> {
+        self.read(|snapshot, memory| {
+            let outbox = snapshot.open_table(OUTBOX)?;
+            let contacts = snapshot.open_table(CONTACTS)?;
+            let mut resting = Vec::new();
+            for row in snapshot.open_table(OUTBOX_LATER)?.iter()? {
+                let (key, later) = row?;
+                let (until, id) = key.value();
+                let known = memory.later.get(&MessageId(*id));
+                if !known.is_some_and(|(_, attempts)| attempts.resting) {
+                    continue;
+                }
+                let Ok(later) = decode::<LaterRecord>(&OUTBOX_LATER, later.value()) else {
+                    continue;
+                };
+                // A message that cannot be read is met where it is claimed.
+                let record = outbox.get(outbox_key(&later.key))?;
+                let record =
+                    record.and_then(|row| decode::<OutboxRecord>(&OUTBOX, row.value()).ok());
+                if let (Some(record), Ok(until)) = (record, Timestamp::from_millisecond(until)) {
+                    resting.push((read_address(&contacts, record.contact)?, until));
+                }
+            }
+            Ok(resting)
+        })
+        .await
     }
 
     /// The messages that were claimed when the last process ended and whose outcome nobody has

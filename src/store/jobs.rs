@@ -33,6 +33,13 @@ impl JobRun {
             .and_then(|ms| Timestamp::from_millisecond(ms).ok())
     }
 
+    /// When it was started last.
+    #[must_use]
+    pub fn started(&self) -> Option<Timestamp> {
+        self.started
+            .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+    }
+
     /// The record after one more run.
     #[must_use]
     pub fn after(&self, started: Timestamp, took: Duration, success: bool) -> Self {

@@ -13,6 +13,7 @@ mod contacts;
 mod desk;
 mod enrol;
 mod fire;
+mod fsck;
 mod jobs;
 mod ledger;
 mod open;
@@ -20,6 +21,7 @@ mod patient;
 mod read;
 mod receive;
 mod records;
+mod retention;
 mod settle;
 mod writer;
 
@@ -30,6 +32,7 @@ pub use apply::{Applied, PlanChange, PlanEnd};
 pub use claim::{Claimed, Waiting};
 pub use enrol::{EnrolError, Enrolment};
 pub use fire::Fired;
+pub use fsck::{Finding, FsckError, Integrity, Report, fsck};
 pub use jobs::JobRun;
 pub use ledger::Ledger;
 pub use open::{Backing, OpenError, Options, create_if_absent, open_reader};
@@ -37,7 +40,7 @@ pub use patient::{Queued, Tally};
 pub use read::{DoseLine, JournalLine, Reader};
 pub use receive::{Pushed, Received, Talk, What};
 pub use records::{
-    Address, Attempts, CallRecord, DayCounts, JournalRow, PlanHead, PlanText, SCHEMA,
+    Address, Attempts, CallRecord, ClockMark, DayCounts, JournalRow, PlanHead, PlanText, SCHEMA,
     StrangerRecord,
 };
 pub use settle::{Settled, Tried, TriedOutcome};

@@ -130,7 +130,7 @@ impl Place {
     }
 }
 
-fn builder(options: &Options) -> Builder {
+pub(super) fn builder(options: &Options) -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(options.cache_bytes);
     builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
@@ -392,7 +392,7 @@ pub fn open_reader(options: &Options) -> Result<Reader, OpenError> {
     Ok(Reader::of_file(database))
 }
 
-fn check_schema(path: &Path, database: &impl ReadableDatabase) -> Result<(), OpenError> {
+pub(super) fn check_schema(path: &Path, database: &impl ReadableDatabase) -> Result<(), OpenError> {
     let failed = |why: String| OpenError::Failed {
         path: path.to_path_buf(),
         why,
@@ -422,7 +422,7 @@ fn check_schema(path: &Path, database: &impl ReadableDatabase) -> Result<(), Ope
     }
 }
 
-fn open_error(path: &Path, error: DatabaseError) -> OpenError {
+pub(super) fn open_error(path: &Path, error: DatabaseError) -> OpenError {
     let path = path.to_path_buf();
     match error {
         DatabaseError::DatabaseAlreadyOpen => OpenError::Locked(path),

@@ -221,6 +221,25 @@ pub struct Attempts {
     pub resting: bool,
 }
 
+impl Attempts {
+    /// What is taken to have been tried of a message where the record of it cannot be read: once,
+    /// nobody knows when, so that it is in doubt and not sent again.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self {
+            count: 1,
+            first_unknown: Some(0),
+            ..Self::default()
+        }
+    }
+
+    /// Nobody knows whether, or when, the message was tried.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.first_unknown == Some(0)
+    }
+}
+
 /// A message whose next try waits.
 #[derive(Serialize, Deserialize)]
 pub(super) struct LaterRecord {
@@ -277,6 +296,17 @@ pub struct DayCounts {
     pub expired: u64,
     /// Messages that ended in doubt.
     pub in_doubt: u64,
+}
+
+/// What the wall clock and the steady clock showed at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockMark {
+    /// Which run of the steady clock: it begins anew with the machine.
+    pub run: String,
+    /// The steady clock, ms.
+    pub steady: u64,
+    /// The wall clock, ms.
+    pub wall: i64,
 }
 
 /// Serialises a record behind its version.

@@ -4,8 +4,8 @@ use super::desk::Desk;
 use super::open::{Backing, Place, begin_write};
 use super::patient::Effects;
 use super::records::{
-    ATTEMPTS, Attempts, AttemptsRecord, CALLS, CallRecord, DAYS, DayCounts, LaterRecord, META,
-    OUTBOX, OUTBOX_LATER, decode, encode, outbox_key,
+    ATTEMPTS, Attempts, AttemptsRecord, CALLS, CallRecord, ClockMark, DAYS, DayCounts, LaterRecord,
+    META, OUTBOX, OUTBOX_LATER, decode, encode, outbox_key,
 };
 use super::{Ledger, OpenError, Options, StoreError, ledger};
 use crate::engine::{IdKey, MessageId};
@@ -569,12 +569,17 @@ impl Writer {
         let snapshot = database.begin_read()?;
         let outbox = snapshot.open_table(OUTBOX)?;
         let mut memory = Memory::default();
+        let mut unreadable = None;
         for row in snapshot.open_table(ATTEMPTS)?.iter()? {
             let (group, record) = row?;
             let group = group.value();
-            let record: AttemptsRecord = decode(&ATTEMPTS, record.value())?;
             memory.next_group = memory.next_group.max(group + 1);
             memory.groups.entry(group).or_insert(0);
+            let Ok(record) = decode::<AttemptsRecord>(&ATTEMPTS, record.value()) else {
+                self.telemetry.note_unreadable([("attempts", group)]);
+                unreadable = Some(group);
+                continue;
+            };
             for (key, mut attempts) in record.messages {
                 // Settled before the end of the last process: the row is gone.
                 if outbox.get(outbox_key(&key))?.is_some() {
@@ -593,18 +598,27 @@ impl Writer {
                 |_| {
                     self.telemetry
                         .note_unreadable([("outbox_later", key_head(&id))]);
-                    // What was tried is not known: it is taken as tried, and not sent again.
-                    Attempts {
-                        count: 1,
-                        first_unknown: Some(0),
-                        ..Attempts::default()
-                    }
+                    Attempts::unknown()
                 },
                 |record| record.attempts,
             );
             // Its claim was released by the transaction that wrote this row.
             memory.claimed.remove(&id);
             memory.later.insert(id, (not_before, attempts));
+        }
+        if let Some(group) = unreadable {
+            // Which messages were claimed in it cannot be known: any that no other row names. They
+            // are taken as tried, nobody knows when. The dispatcher lets those go whose instant
+            // has not come: none of them can have been claimed.
+            for row in outbox.iter()? {
+                let id = MessageId(*row?.0.value().2);
+                if !memory.later.contains_key(&id) {
+                    memory.claimed.entry(id).or_insert(Claim {
+                        group,
+                        attempts: Attempts::unknown(),
+                    });
+                }
+            }
         }
         for (id, (_, attempts)) in &mut memory.later {
             // Opened again by the process that made the try: it knows its age.
@@ -736,6 +750,9 @@ pub(super) const ENDPOINTS: &str = "endpoints";
 /// The row of `meta` with the latest wall clock that was believed, ms.
 const LAST_SEEN: &str = "last_seen";
 
+/// The row of `meta` with what both clocks showed.
+const CLOCK_MARK: &str = "clock_mark";
+
 /// The row of `meta` with the latest instant from which the wall clock was set back, ms.
 const SET_BACK_FROM: &str = "set_back_from";
 
@@ -757,12 +774,39 @@ impl Store {
         .await
     }
 
-    /// Notes the latest wall clock that was believed.
+    /// Notes the latest wall clock that was believed, and what both clocks show at `now`.
     ///
     /// # Errors
     /// The transaction failed.
-    pub async fn note_seen(&self, now: Timestamp, seen: Timestamp) -> Result<(), StoreError> {
-        self.note_instant(now, LAST_SEEN, seen).await
+    pub async fn note_seen(
+        &self,
+        now: Timestamp,
+        seen: Timestamp,
+        mark: Option<ClockMark>,
+    ) -> Result<(), StoreError> {
+        self.write(now, move |scope| {
+            let mut meta = scope.transaction.open_table(META)?;
+            meta.insert(LAST_SEEN, seen.as_millisecond().to_le_bytes().as_slice())?;
+            if let Some(mark) = mark {
+                meta.insert(CLOCK_MARK, encode(&mark)?.as_slice())?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// What both clocks showed when a daemon noted them last; `None` where it did not, or where
+    /// the note cannot be read.
+    ///
+    /// # Errors
+    /// The read failed.
+    pub async fn clock_mark(&self) -> Result<Option<ClockMark>, StoreError> {
+        self.read(|snapshot, _| {
+            let meta = snapshot.open_table(META)?;
+            let row = meta.get(CLOCK_MARK)?;
+            Ok(row.and_then(|row| decode(&META, row.value()).ok()))
+        })
+        .await
     }
 
     /// Notes that the wall clock was set back: up to `from` it has shown instants that it shows

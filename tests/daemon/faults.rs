@@ -346,6 +346,15 @@ async fn an_outcome_that_stays_unknown_is_in_doubt_after_eight_minutes_and_not_s
         .filter(|attempt| attempt.touser == "o-doubt")
         .count();
     assert_eq!(again, tries.len());
+    let check = eventually("the doubt in health", async || {
+        let check = daemon.health().await["checks"]["messages:in_doubt"][0].clone();
+        (check["observedValue"] == 1).then_some(check)
+    })
+    .await;
+    assert_eq!(check["status"], "warn", "{check}");
+    let output = world.cli(&["status"]).await;
+    let said = String::from_utf8(output.stdout).expect("a summary is UTF-8");
+    assert!(said.contains("1 message in doubt"), "{said}");
     assert_eq!(
         world.sandbox.inbox("o-doubt").len(),
         1,
@@ -480,4 +489,40 @@ async fn a_wrong_secret_is_an_operators_matter_and_is_told() {
         "the outside is no matter of liveness"
     );
     assert!(!daemon.log().contains("not-the-secret"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_comes_after_the_window_sends_nothing_any_more() {
+    let world = World::new().await;
+    world.patient(
+        "late",
+        "王秀兰",
+        &[(
+            "二甲双胍",
+            "take = \"1片\"\nat = \"08:00\"\nwindow = \"10 min\"",
+        )],
+    );
+    // Fifteen minutes of the clinic's time.
+    let slow = Duration::from_millis(1_500);
+    world
+        .sandbox
+        .set_faults(Faults::none().on_token(move |_| Fault::Delay(slow)));
+    world.clock.set("2026-03-24T07:59:30+08:00", 600);
+    let daemon = world.start().await;
+    let dose = eventually("the dose's end", async || {
+        let history = world.history().await;
+        history.into_iter().find(|dose| dose.state != "open")
+    })
+    .await;
+    assert_eq!(
+        (dose.state.as_str(), dose.reason.as_deref()),
+        ("expired", Some("api_down"))
+    );
+    eventually("the token", async || {
+        (world.sandbox.counts().tokens >= 1).then_some(())
+    })
+    .await;
+    settled(&daemon).await;
+    assert_eq!(daemon.stop().await.code(), Some(0));
+    assert_eq!(world.sandbox.attempts(), [], "its window had passed");
 }

@@ -72,6 +72,10 @@ async fn health_has_the_documented_shape() {
         "outbox:oldest",
         "messaging:send",
         "messaging:token",
+        "messaging:quota",
+        "messaging:hour",
+        "messages:in_doubt",
+        "doses:expired",
         "patients:unreachable",
     ] {
         assert!(checks.contains_key(name), "{name}: {health}");
@@ -151,6 +155,7 @@ async fn every_series_is_there_at_zero_from_the_start() {
             "daemon_down api_down throttled not_enrolled unreachable consent_withdrawn held rejected clock",
         ),
         ("dosed_clock_steps_total", "direction", "forward backward"),
+        ("dosed_sending_held", "reason", "clock brake quota"),
         (
             "dosed_wechat_errcode_total",
             "errcode",

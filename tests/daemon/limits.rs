@@ -6,8 +6,6 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const ONCE: &str = "take = \"1片\"\nat = \"08:00\"";
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_is_held_at_the_hours_ceiling_over_restarts_until_a_person_resumes_it() {
     let world = World::new().await;
@@ -175,9 +173,15 @@ async fn the_last_tenth_of_the_days_quota_is_for_doses_also_after_a_restart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recipient_who_got_too_much_rests_with_all_messages_and_over_a_restart() {
     let world = World::new().await;
-    let twice = "take = \"1片\"\nat = \"08:00, 08:02\"";
-    world.patient("much", "王秀兰", &[("二甲双胍", twice)]);
-    world.patient("other", "李桂芳", &[("二甲双胍", twice)]);
+    for (id, name) in [("much", "王秀兰"), ("other", "李桂芳")] {
+        let plan = format!(
+            "name = \"{name}\"\nwechat = \"o-{id}\"\n\
+             [[medication]]\nname = \"二甲双胍\"\ntake = \"1片\"\nat = \"08:00\"\n\
+             [[check_in]]\nask = \"血压多少？\"\nanswer = \"blood pressure\"\nat = \"08:02\"\n"
+        );
+        world.write_plan(id, &plan);
+        world.sandbox.follow(&format!("o-{id}"));
+    }
     world
         .sandbox
         .set_faults(Faults::none().on_send(|send, nth| {

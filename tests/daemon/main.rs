@@ -18,6 +18,7 @@ mod crash;
 mod downtime;
 mod edits;
 mod faults;
+mod keeping;
 mod lifecycle;
 mod limits;
 mod notify;

@@ -31,7 +31,7 @@ pub(super) const CLINIC: Keys = Keys::new(&[
     "quiet_hours",
     "day",
 ]);
-pub(super) const STORE: Keys = Keys::new(&["path", "cache"]);
+pub(super) const STORE: Keys = Keys::new(&["path", "cache", "keep"]);
 pub(super) const HTTP: Keys = Keys::new(&["private", "admin"]);
 pub(super) const MESSAGING: Keys = Keys::new(&[
     "channel",

@@ -22,6 +22,7 @@ use crate::messaging::wechat::template::Templates;
 use crate::messaging::{Limits, Secret, console};
 use crate::plan::Defaults;
 use crate::plan::diagnostic::{Diagnostic, Severity, Source};
+use jiff::SignedDuration;
 use secret::SecretFile;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -114,6 +115,8 @@ pub struct Store {
     pub path: PathBuf,
     /// Page cache, in bytes.
     pub cache_bytes: u64,
+    /// How long the journal, and the plans of patients who have left, are kept.
+    pub keep: SignedDuration,
 }
 
 /// Where the daemon listens.
@@ -289,6 +292,7 @@ impl Config {
                 "store.cache",
                 self.store.cache_bytes != new.store.cache_bytes,
             ),
+            ("store.keep", self.store.keep != new.store.keep),
             ("http.private", self.http.private != new.http.private),
             ("http.admin", self.http.admin != new.http.admin),
             ("log.level", self.log.level != new.log.level),

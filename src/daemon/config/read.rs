@@ -170,9 +170,13 @@ impl Reader<'_> {
                     "from \"1 MiB\" to \"1024 GiB\"",
                 )
             });
+        let keep = table
+            .and_then(|table| table.get("keep"))
+            .and_then(|value| parsed(&value, values::keep));
         Store {
             path: resolve(base, path.unwrap_or("dosed.redb")),
             cache_bytes: cache_bytes.unwrap_or(16 << 20),
+            keep: keep.unwrap_or(values::years(15)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Texts of the configuration that mean a number or a place.
 
 use crate::plan::Problem;
+use jiff::SignedDuration;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
@@ -28,6 +29,41 @@ pub fn size(text: &str) -> Result<u64, Problem> {
     number
         .checked_mul(factor)
         .ok_or_else(|| problem(format!("`{text}` is too much")))
+}
+
+/// Less than this is kept of nothing: reports look back on three months.
+const KEEP_DAYS_MIN: u64 = 90;
+
+/// More than this is longer than anybody lives.
+const KEEP_DAYS_MAX: u64 = 100 * 366;
+
+/// So many years, of 365 days and a quarter.
+#[must_use]
+pub fn years(count: i64) -> SignedDuration {
+    SignedDuration::from_hours(count.saturating_mul(8_766))
+}
+
+/// `15 years`, `400 days`.
+///
+/// # Errors
+/// What is wrong with the text, and what to write instead.
+pub fn keep(text: &str) -> Result<SignedDuration, Problem> {
+    let problem = |message| Problem {
+        message,
+        help: Some("\"15 years\"".to_owned()),
+    };
+    let (number, unit) = number_and_unit(text)
+        .ok_or_else(|| problem(format!("`{text}` is not a whole number of years or days")))?;
+    let hours = match unit {
+        "year" | "years" => number.checked_mul(8_766),
+        "day" | "days" => number.checked_mul(24),
+        _ => return Err(problem(format!("`{unit}` is neither years nor days"))),
+    };
+    hours
+        .filter(|hours| (KEEP_DAYS_MIN * 24..=KEEP_DAYS_MAX * 24).contains(hours))
+        .and_then(|hours| i64::try_from(hours).ok())
+        .map(SignedDuration::from_hours)
+        .ok_or_else(|| problem("it must be from 90 days to 100 years".to_owned()))
 }
 
 /// `127.0.0.1:8380`.
@@ -87,6 +123,31 @@ mod tests {
             "99999999999 GiB",
         ] {
             assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_kept_for_years_or_days() {
+        for (text, days) in [
+            ("15 years", 5_478),
+            ("1 year", 365),
+            ("90 days", 90),
+            ("400days", 400),
+            ("100 years", 36_525),
+        ] {
+            assert_eq!(keep(text).unwrap().as_hours() / 24, days, "{text}");
+        }
+        for text in [
+            "",
+            "15",
+            "years",
+            "89 days",
+            "101 years",
+            "-15 years",
+            "180 months",
+            "99999999999999999 years",
+        ] {
+            assert!(keep(text).is_err(), "{text}");
         }
     }
 

@@ -2,9 +2,12 @@
 
 mod disk;
 mod faults;
+mod fsck;
 mod life;
 mod opening;
 mod quarantine;
+mod reopening;
+mod retention;
 
 use super::*;
 use crate::engine::{ExpiredReason, MessageId, Settlement, Unlimited};

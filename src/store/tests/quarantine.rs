@@ -2,7 +2,8 @@
 
 use super::super::open::begin_write;
 use super::super::records::{
-    CONTACTS, DAYS, JOURNAL, OUTBOX, OUTBOX_LATER, PATIENTS, PLANS, WAKES, outbox_key,
+    ATTEMPTS, CONTACTS, DAYS, JOURNAL, LaterRecord, OUTBOX, OUTBOX_LATER, PATIENTS, PLANS, WAKES,
+    encode, outbox_key,
 };
 use super::*;
 use redb::{Database, ReadableTable, ReadableTableMetadata};
@@ -92,6 +93,41 @@ async fn a_plan_that_cannot_be_read_is_mended_by_its_text() {
     assert_eq!(store.plan_heads().await.unwrap()["a"].version, 2);
     while fire(&store, hour(20)).await.stepped > 0 {}
     assert_eq!(waiting(&store).await.len(), 2);
+}
+
+#[tokio::test]
+async fn claims_that_cannot_be_read_put_into_doubt_what_may_have_been_claimed_and_open_the_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, queued) = broken(&directory, |transaction, queued| {
+        let mut attempts = transaction.open_table(ATTEMPTS).unwrap();
+        attempts.insert(7, BROKEN).unwrap();
+        // What waits for a further try was released from its claim.
+        let mut later = transaction.open_table(OUTBOX_LATER).unwrap();
+        let key = queued[1].message.key;
+        let record = encode(&LaterRecord {
+            key,
+            attempts: Attempts::default(),
+        })
+        .unwrap();
+        later
+            .insert((hour(8).as_millisecond(), &key.id.0), record.as_slice())
+            .unwrap();
+    })
+    .await;
+    assert_eq!(store.telemetry().unreadable(), 1);
+    let left = store.left_claimed().await.unwrap();
+    assert_eq!(ids(&left), ids(&queued[..1]));
+    assert!(left[0].attempts.is_unknown(), "{:?}", left[0].attempts);
+    let in_doubt = TriedOutcome::Final(Settlement::InDoubt);
+    settle(&store, hour(8), &left[0], in_doubt).await;
+    // The row has gone with the last that it may have named.
+    let rows = store.read(|snapshot, _| Ok(snapshot.open_table(ATTEMPTS)?.len()?));
+    assert_eq!(rows.await.unwrap(), 0);
+    let wanted = queued[1..].to_vec();
+    assert_eq!(
+        store.claim(hour(8), wanted).await.unwrap().messages.len(),
+        1
+    );
 }
 
 #[tokio::test]
