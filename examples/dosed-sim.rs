@@ -5,6 +5,7 @@
 mod world;
 
 use clap::Parser;
+use dosed::store::DeliberateFault;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -28,6 +29,9 @@ struct Arguments {
     /// Kinds of faults, separated by commas; `none` for none.
     #[arg(long)]
     faults: Option<String>,
+    /// A fault to put into the store on purpose.
+    #[arg(long)]
+    deliberate: Option<String>,
     /// Prints all that happened.
     #[arg(long)]
     trace: bool,
@@ -64,7 +68,17 @@ fn main() -> ExitCode {
             return ExitCode::from(64);
         }
     };
-    let (from, until) = arguments.seed.map_or(arguments.seeds, |seed| (seed, seed + 1));
+    let name = arguments.deliberate.as_deref();
+    let deliberate = DeliberateFault::ALL
+        .into_iter()
+        .find(|fault| Some(format!("{fault:?}").as_str()) == name);
+    if deliberate.is_none() && name.is_some() {
+        eprintln!("no deliberate fault is of that name");
+        return ExitCode::from(64);
+    }
+    let (from, until) = arguments
+        .seed
+        .map_or(arguments.seeds, |seed| (seed, seed + 1));
     let began = Instant::now();
     let (mut failed, mut sent, mut doses) = (0, 0, 0);
     for seed in from..until {
@@ -72,6 +86,7 @@ fn main() -> ExitCode {
         if let Some(chosen) = &chosen {
             scenario.faults.clone_from(chosen);
         }
+        scenario.deliberate = deliberate;
         if arguments.seed.is_none() {
             scenario = scenario.drawn();
         }
@@ -83,7 +98,10 @@ fn main() -> ExitCode {
         }
         if arguments.seed.is_some() {
             println!("{:?}", outcome.numbers);
-            println!("{} restarts, {} messages, trace {:016x}", outcome.restarts, outcome.sent, outcome.trace);
+            println!(
+                "{} restarts, {} messages, trace {:016x}",
+                outcome.restarts, outcome.sent, outcome.trace
+            );
         }
         if outcome.failure.is_some() {
             failed += 1;
@@ -100,7 +118,11 @@ fn main() -> ExitCode {
         until - from,
         years / seconds * 60.0
     );
-    if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if failed > 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 fn report(scenario: &Scenario, outcome: Outcome, as_it_is: bool) {
@@ -110,5 +132,9 @@ fn report(scenario: &Scenario, outcome: Outcome, as_it_is: bool) {
         shrink(scenario)
     };
     let failure = outcome.failure.unwrap_or_default();
-    println!("seed {} fails: {failure}\n  {}", scenario.seed, replay(&scenario));
+    println!(
+        "seed {} fails: {failure}\n  {}",
+        scenario.seed,
+        replay(&scenario)
+    );
 }

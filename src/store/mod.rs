@@ -10,6 +10,7 @@
 mod apply;
 mod claim;
 mod contacts;
+mod deliberate;
 mod desk;
 mod enrol;
 mod fire;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use apply::{Applied, PlanChange, PlanEnd};
 pub use claim::{Claimed, Waiting};
+pub use deliberate::DeliberateFault;
 pub use enrol::{EnrolError, Enrolment};
 pub use fire::Fired;
 pub use fsck::{Finding, FsckError, Integrity, Report, fsck};

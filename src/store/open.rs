@@ -5,7 +5,7 @@ use super::records::{
     INBOUND_SEEN, INBOUND_TIMES, JOBS, JOURNAL, META, OUTBOX, OUTBOX_LATER, PATIENT_IDS,
     PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA, STRANGERS, UNFOLLOWED, WAKES,
 };
-use super::{Reader, StoreError};
+use super::{DeliberateFault, Reader, StoreError};
 use redb::{Builder, ConcurrencyMode, Database, DatabaseError, ReadableDatabase, WriteTransaction};
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -91,6 +91,11 @@ pub trait Backing: Send + Sync + 'static {
     fn id_key(&self) -> io::Result<[u8; 32]> {
         random_bytes()
     }
+
+    /// A fault that the store is to have.
+    fn fault(&self) -> Option<DeliberateFault> {
+        None
+    }
 }
 
 /// The machine's steady clock, since an arbitrary beginning.
@@ -118,6 +123,14 @@ impl Place {
         match self {
             Place::File(_) => steady(),
             Place::Backing(backing, _) => backing.elapsed(),
+        }
+    }
+
+    /// The fault that the storage brings; none with a file.
+    pub fn fault(&self) -> Option<DeliberateFault> {
+        match self {
+            Place::File(_) => None,
+            Place::Backing(backing, _) => backing.fault(),
         }
     }
 

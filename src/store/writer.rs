@@ -7,7 +7,7 @@ use super::records::{
     ATTEMPTS, Attempts, AttemptsRecord, CALLS, CallRecord, ClockMark, DAYS, DayCounts, LaterRecord,
     META, OUTBOX, OUTBOX_LATER, decode, encode, outbox_key,
 };
-use super::{Ledger, OpenError, Options, StoreError, ledger};
+use super::{DeliberateFault, Ledger, OpenError, Options, StoreError, ledger};
 use crate::engine::{IdKey, MessageId};
 use jiff::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
@@ -230,6 +230,7 @@ pub struct Store {
     side: Side,
     telemetry: Arc<Telemetry>,
     ids: IdKey,
+    fault: Option<DeliberateFault>,
 }
 
 impl Store {
@@ -275,6 +276,7 @@ impl Store {
         telemetry: Arc<Telemetry>,
         side: impl FnOnce(Writer) -> std::io::Result<Side>,
     ) -> Result<Self, OpenError> {
+        let fault = place.fault();
         let database = place.open()?;
         let options = place.options().clone();
         let failed = |error: StoreError| OpenError::Failed {
@@ -297,7 +299,13 @@ impl Store {
             side,
             telemetry,
             ids,
+            fault,
         })
+    }
+
+    /// A fault put in on purpose; none in a store that lies in a file.
+    pub(super) fn fault(&self) -> Option<DeliberateFault> {
+        self.fault
     }
 
     /// What the write side says of itself.
@@ -417,6 +425,8 @@ pub(super) struct Memory {
     pub later: HashMap<MessageId, (i64, Attempts)>,
     /// Number of the next group.
     pub next_group: u64,
+    /// A fault put in on purpose; none in a store that lies in a file.
+    pub fault: Option<DeliberateFault>,
     /// Who at the clinic is told of patients; set by the daemon, not read from the file.
     pub desk: Desk,
     /// What has left, counted.
@@ -641,6 +651,7 @@ impl Writer {
         for (class, count) in depth.into_iter().enumerate() {
             self.telemetry.depth[class].store(count, Ordering::Relaxed);
         }
+        memory.fault = self.place.fault();
         memory.desk = std::mem::take(&mut self.memory.desk);
         memory.ledger = ledger::read(&snapshot)?.unwrap_or_else(|| {
             self.telemetry.note_unreadable([("meta", 0)]);

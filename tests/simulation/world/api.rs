@@ -45,6 +45,8 @@ pub struct Sent {
     /// It reached the patient.
     pub delivered: bool,
     pub outcome: Outcome,
+    /// How long it waited for a token, ms.
+    pub waited: i64,
 }
 
 #[derive(Clone)]
@@ -135,7 +137,7 @@ impl Api {
     }
 
     /// Takes a request: what the answer is, and after how long it is read.
-    fn take(&self, message: &Outgoing<'_>) -> (i64, Verdict) {
+    fn take(&self, message: &Outgoing<'_>, waited: i64) -> (i64, Verdict) {
         let (steady, wall) = (self.clock.steady(), self.clock.wall());
         let mut state = self.state();
         let (latency, taken, verdict) = state.answer(message);
@@ -166,6 +168,7 @@ impl Api {
             doses,
             delivered,
             outcome: verdict.outcome,
+            waited,
         });
         if state.dies_at.is_some_and(|at| state.sent.len() >= at) {
             state.died = true;
@@ -265,7 +268,7 @@ impl Carrier for Api {
                 self.state().under_way -= 1;
                 return Verdict::new(Outcome::RetrySoon, Detail::NotPermitted);
             }
-            let (latency, verdict) = self.take(&message);
+            let (latency, verdict) = self.take(&message, waits);
             self.clock.after(latency).await;
             let mut state = self.state();
             state.under_way = state.under_way.saturating_sub(1);

@@ -12,8 +12,8 @@ pub struct Chart {
     pub zone: &'static str,
     pub openid: Option<String>,
     pub medications: Vec<Medication>,
-    /// A comment: changes the text and not its meaning.
-    pub comment: u64,
+    /// What the text begins with, as a comment: names the edit.
+    pub edit: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +38,10 @@ pub struct Schedule {
 pub enum When {
     /// Minutes of the local day, ascending.
     Times(Vec<i64>, Days),
-    Every { hours: i64, first: DateTime },
+    Every {
+        hours: i64,
+        first: DateTime,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +50,10 @@ pub enum Days {
     /// Monday first.
     Weekdays([bool; 7]),
     EveryN(i64),
-    Cycle { on: i64, off: i64 },
+    Cycle {
+        on: i64,
+        off: i64,
+    },
     OfMonth(Vec<i8>),
 }
 
@@ -69,7 +75,13 @@ const ZONES: [&str; 8] = [
     "Asia/Kathmandu",
     "Pacific/Auckland",
 ];
-const AMOUNTS: [&str; 5] = ["1 tablet", "2 tablets", "0.5 tablet", "10 units", "1-2 puffs"];
+const AMOUNTS: [&str; 5] = [
+    "1 tablet",
+    "2 tablets",
+    "0.5 tablet",
+    "10 units",
+    "1-2 puffs",
+];
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 impl Chart {
@@ -81,16 +93,20 @@ impl Chart {
             .collect();
         Self {
             name: format!("Patient {patient}"),
-            zone: if zones { *dice.pick(&ZONES) } else { "Asia/Shanghai" },
+            zone: if zones {
+                *dice.pick(&ZONES)
+            } else {
+                "Asia/Shanghai"
+            },
             openid: (!dice.chance(50)).then(|| openid(patient, 0)),
             medications,
-            comment: 0,
+            edit: format!("p{patient} 0"),
         }
     }
 
     /// The text a doctor would write.
     pub fn text(&self) -> String {
-        let mut text = format!("# {}\nname = \"{}\"\n", self.comment, self.name);
+        let mut text = format!("# {}\nname = \"{}\"\n", self.edit, self.name);
         writeln!(text, "timezone = \"{}\"", self.zone).unwrap();
         if let Some(openid) = &self.openid {
             writeln!(text, "wechat = \"{openid}\"").unwrap();
@@ -102,14 +118,17 @@ impl Chart {
     }
 
     /// One edit of the kind a doctor makes. Returns its name.
-    pub fn edit(&mut self, dice: &mut Dice, patient: usize, today: Date, zones: bool) -> &'static str {
+    pub fn edit(
+        &mut self,
+        dice: &mut Dice,
+        patient: usize,
+        today: Date,
+        zones: bool,
+    ) -> &'static str {
         let count = self.medications.len();
         let chosen = dice.below(count as u64) as usize;
         match dice.below(13) {
-            0 => {
-                self.comment += 1;
-                "comment"
-            }
+            0 => "comment",
             1 => {
                 self.medications.rotate_left(1);
                 "reorder"
@@ -168,7 +187,7 @@ impl Chart {
 
     /// A text with a fault in it.
     pub fn broken(&self, dice: &mut Dice) -> String {
-        let text = self.text();
+        let text = format!("# broken\n{}", self.text());
         match dice.below(4) {
             0 => text[..text.len() / 2].to_owned() + "\n= ",
             1 => text.replace("take = ", "tkae = "),
@@ -211,13 +230,19 @@ impl Medication {
                 match days {
                     Days::All => {}
                     Days::Weekdays(on) => {
-                        let names: Vec<&str> = (0..7).filter(|it| on[*it]).map(|it| WEEKDAYS[it]).collect();
+                        let names: Vec<&str> =
+                            (0..7).filter(|it| on[*it]).map(|it| WEEKDAYS[it]).collect();
                         writeln!(text, "days = \"{}\"", names.join(", ")).unwrap();
                     }
                     Days::EveryN(n) => writeln!(text, "days = \"every {n} days\"").unwrap(),
-                    Days::Cycle { on, off } => writeln!(text, "days = \"{on} on, {off} off\"").unwrap(),
+                    Days::Cycle { on, off } => {
+                        writeln!(text, "days = \"{on} on, {off} off\"").unwrap()
+                    }
                     Days::OfMonth(days) => {
-                        let names: Vec<String> = days.iter().map(|day| format!("{day}{}", ordinal(*day))).collect();
+                        let names: Vec<String> = days
+                            .iter()
+                            .map(|day| format!("{day}{}", ordinal(*day)))
+                            .collect();
                         writeln!(text, "days = \"{} of the month\"", names.join(", ")).unwrap();
                     }
                 }
@@ -273,7 +298,9 @@ impl Schedule {
             // Those of a whole ward.
             0 | 1 => vec![480, 1_200],
             2 => vec![480, 840, 1_200],
-            _ => (0..dice.range(1, 5)).map(|_| dice.range(0, 96) * 15).collect(),
+            _ => (0..dice.range(1, 5))
+                .map(|_| dice.range(0, 96) * 15)
+                .collect(),
         };
         times.sort_unstable();
         times.dedup();

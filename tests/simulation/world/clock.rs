@@ -22,6 +22,7 @@ struct Clocks {
     drift_since: i64,
     timers: BTreeMap<(i64, u64), Waker>,
     timers_made: u64,
+    boots: u32,
 }
 
 impl SimClock {
@@ -33,6 +34,7 @@ impl SimClock {
             drift_since: 0,
             timers: BTreeMap::new(),
             timers_made: 0,
+            boots: 0,
         })))
     }
 
@@ -48,6 +50,11 @@ impl SimClock {
     /// The wall clock, in milliseconds since 1970.
     pub fn wall(&self) -> i64 {
         self.clocks().wall()
+    }
+
+    /// The machine starts anew.
+    pub fn boot(&self) {
+        self.clocks().boots += 1;
     }
 
     /// What the wall clock is ahead of true time by.
@@ -119,6 +126,10 @@ impl Clock for SimClock {
 
     fn elapsed(&self) -> Duration {
         Duration::from_millis(self.steady() as u64)
+    }
+
+    fn run(&self) -> Option<String> {
+        Some(format!("boot {}", self.clocks().boots))
     }
 
     fn sleep(&self, span: Duration) -> Sleep {

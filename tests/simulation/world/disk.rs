@@ -3,7 +3,7 @@
 
 use super::clock::SimClock;
 use super::dice::Dice;
-use dosed::store::Backing;
+use dosed::store::{Backing, DeliberateFault};
 use redb::{Builder, Database, DatabaseError, StorageBackend};
 use std::collections::BTreeMap;
 use std::io;
@@ -19,6 +19,7 @@ pub struct Disk {
     medium: Arc<Mutex<Medium>>,
     clock: SimClock,
     id_key: [u8; 32],
+    fault: Option<DeliberateFault>,
 }
 
 #[derive(Default)]
@@ -35,12 +36,20 @@ struct Medium {
 }
 
 enum Change {
-    Write { offset: usize, before: Vec<u8>, after: Vec<u8> },
-    SetLen { before: usize, cut: Vec<u8>, after: usize },
+    Write {
+        offset: usize,
+        before: Vec<u8>,
+        after: Vec<u8>,
+    },
+    SetLen {
+        before: usize,
+        cut: Vec<u8>,
+        after: usize,
+    },
 }
 
 impl Disk {
-    pub fn new(clock: SimClock, dice: &mut Dice) -> Self {
+    pub fn new(clock: SimClock, dice: &mut Dice, fault: Option<DeliberateFault>) -> Self {
         let mut id_key = [0; 32];
         for chunk in id_key.chunks_mut(8) {
             chunk.copy_from_slice(&dice.next().to_le_bytes());
@@ -49,6 +58,7 @@ impl Disk {
             medium: Arc::default(),
             clock,
             id_key,
+            fault,
         }
     }
 
@@ -160,6 +170,10 @@ impl Backing for Disk {
 
     fn id_key(&self) -> io::Result<[u8; 32]> {
         Ok(self.id_key)
+    }
+
+    fn fault(&self) -> Option<DeliberateFault> {
+        self.fault
     }
 }
 

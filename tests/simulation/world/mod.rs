@@ -91,6 +91,7 @@ struct World {
     starts_at: Option<i64>,
     down_since: Option<i64>,
     restarts: u64,
+    edits: u64,
     /// What was seen to happen last, and how long nothing has.
     activity: (usize, u64),
     idle: i64,
@@ -118,7 +119,8 @@ impl World {
             .expect("these are instants");
         let clock = SimClock::starting(begin);
         let api = Api::new(clock.clone(), Dice::new(seed, "api"));
-        let disk = Disk::new(clock.clone(), &mut Dice::new(seed, "disk"));
+        let mut dice = Dice::new(seed, "disk");
+        let disk = Disk::new(clock.clone(), &mut dice, scenario.deliberate);
         let folder = Folder::default();
         let config = process::config();
         // With narrow fields some reminders are split, with none all are one.
@@ -153,6 +155,7 @@ impl World {
             starts_at: Some(0),
             down_since: None,
             restarts: 0,
+            edits: 0,
             activity: (0, 0),
             idle: 0,
             told: 0,
@@ -182,8 +185,7 @@ impl World {
         }
         if self.tell {
             let shown = self.show(self.site.clock.wall());
-            writeln!(self.lines, "{:>12} {shown} {what}", at)
-                .expect("a String takes any text");
+            writeln!(self.lines, "{:>12} {shown} {what}", at).expect("a String takes any text");
         }
     }
 
@@ -199,9 +201,8 @@ impl World {
     /// Puts a patient's present chart into the folder.
     fn write(&mut self, patient: usize) {
         let text = self.charts[patient].text();
-        self.facts
-            .charts
-            .insert(text.clone(), self.charts[patient].clone());
+        let chart = self.charts[patient].clone();
+        self.facts.charts.insert(format!("# {}", chart.edit), chart);
         self.broken.remove(&patient);
         self.gone.remove(&patient);
         self.site.folder.write(&slug(patient), text);
@@ -233,12 +234,20 @@ impl World {
             let target = if healed { last } else { self.end };
             let at = self.next_instant().min(target);
             self.site.clock.advance(at);
-            while self.events.last().is_some_and(|(at, _)| *at <= self.site.clock.steady()) && !healed {
+            while self
+                .events
+                .last()
+                .is_some_and(|(at, _)| *at <= self.site.clock.steady())
+                && !healed
+            {
                 if let Some((_, event)) = self.events.pop() {
                     self.happen(&event)?;
                 }
             }
-            if self.starts_at.is_some_and(|at| at <= self.site.clock.steady()) {
+            if self
+                .starts_at
+                .is_some_and(|at| at <= self.site.clock.steady())
+            {
                 self.start();
             }
         }
@@ -284,14 +293,14 @@ impl World {
         for sent in self.site.api.sent_since(self.told) {
             self.told += 1;
             let trouble = match sent.outcome {
-                dosed::messaging::Outcome::Accepted => None,
+                dosed::messaging::Outcome::Accepted if sent.waited < SECOND => None,
                 dosed::messaging::Outcome::Recipient => Some(Trouble::Unfollowed),
                 _ => Some(Trouble::Api),
             };
             if let Some(kind) = trouble {
                 // What follows may wait behind it.
-                self.facts
-                    .trouble(kind, sent.wall - 2 * MINUTE, sent.wall + 12 * MINUTE);
+                let since = sent.wall - sent.waited - 2 * MINUTE;
+                self.facts.trouble(kind, since, sent.wall + 12 * MINUTE);
             }
             let what = format!(
                 "{} to {} {:?} {}{}",
@@ -367,7 +376,9 @@ impl World {
         self.site.disk.kill();
         self.site.api.kill();
         self.down_since.get_or_insert(self.site.clock.wall());
-        let away = *self.chance.pick(&[SECOND, 5 * SECOND, 5 * SECOND, 2 * MINUTE, 20 * MINUTE]);
+        let away = *self
+            .chance
+            .pick(&[SECOND, 5 * SECOND, 5 * SECOND, 2 * MINUTE, 20 * MINUTE]);
         let away = if self.scenario.has(Fault::Downtime) && self.chance.chance(300) {
             self.chance.range(HOUR, 14 * HOUR)
         } else {
@@ -388,6 +399,7 @@ impl World {
             self.note("the power is cut");
             let mut dice = Dice::new(self.chance.next(), "cut");
             self.site.disk.cut_power(&mut dice);
+            self.site.clock.boot();
         }
         self.gone_down();
         self.look(false)
@@ -433,7 +445,8 @@ impl World {
             }
         }
         let now = self.site.clock.wall();
-        self.facts.trouble(Trouble::Edit, now - MINUTE, now + MINUTE);
+        self.facts
+            .trouble(Trouble::Edit, now - MINUTE, now + MINUTE);
         self.site.folder.set_readable(true);
         self.site.folder.accept_removals();
         if let Some(process) = &self.process {
@@ -448,11 +461,13 @@ impl World {
         let wall = self.site.clock.wall();
         if self.site.api.weather() != Weather::Fair {
             // The last interval goes on until the gate has been probed again.
-            self.facts.trouble(Trouble::Api, wall - MINUTE, wall + 15 * MINUTE);
+            self.facts
+                .trouble(Trouble::Api, wall - MINUTE, wall + 15 * MINUTE);
         }
         self.site.api.set_weather(weather);
         if weather != Weather::Fair {
-            self.facts.trouble(Trouble::Api, wall - MINUTE, wall + MINUTE);
+            self.facts
+                .trouble(Trouble::Api, wall - MINUTE, wall + MINUTE);
         }
     }
 
@@ -464,9 +479,15 @@ impl World {
         if after < before {
             self.facts.set_back.push((after, before));
         }
-        self.facts
-            .trouble(Trouble::Clock, before.min(after) - 10 * MINUTE, before.max(after) + 30 * MINUTE);
-        self.note(&format!("the clock is set by {} s", (after - before) / SECOND));
+        self.facts.trouble(
+            Trouble::Clock,
+            before.min(after) - 10 * MINUTE,
+            before.max(after) + 30 * MINUTE,
+        );
+        self.note(&format!(
+            "the clock is set by {} s",
+            (after - before) / SECOND
+        ));
     }
 
     fn happen(&mut self, event: &Event) -> Result<(), String> {
@@ -480,8 +501,13 @@ impl World {
                 }
                 let today = self.today();
                 let what = self.charts[patient].edit(&mut self.people, patient, today, zones);
+                self.edits += 1;
+                self.charts[patient].edit = format!("p{patient} {}", self.edits);
                 self.write(patient);
-                self.note(&format!("edit of p{patient}: {what}\n{}", self.charts[patient].text()));
+                self.note(&format!(
+                    "edit of p{patient}: {what}\n{}",
+                    self.charts[patient].text()
+                ));
                 self.edited();
             }
             Event::Break => {
@@ -536,17 +562,15 @@ impl World {
                 }
                 self.facts.trouble(Trouble::Unfollowed, wall, wall);
             }
-            Event::Kill => {
-                match self.chance.below(4) {
-                    0 => self.site.api.die_after(self.chance.below(5) as usize + 1),
-                    1 | 2 => self.site.disk.die_after(self.chance.below(400) + 1),
-                    _ if self.process.is_some() => {
-                        self.note("kill");
-                        return self.crash(false);
-                    }
-                    _ => {}
+            Event::Kill => match self.chance.below(4) {
+                0 => self.site.api.die_after(self.chance.below(5) as usize + 1),
+                1 | 2 => self.site.disk.die_after(self.chance.below(400) + 1),
+                _ if self.process.is_some() => {
+                    self.note("kill");
+                    return self.crash(false);
                 }
-            }
+                _ => {}
+            },
             Event::PowerCut => {
                 if self.chance.chance(700) {
                     self.site.disk.die_after(self.chance.below(200) + 1);
@@ -556,7 +580,8 @@ impl World {
             }
             Event::DiskFails => {
                 self.site.disk.fail_after(self.chance.below(300) + 1);
-                self.facts.trouble(Trouble::Store, wall - MINUTE, wall + 10 * HOUR);
+                self.facts
+                    .trouble(Trouble::Store, wall - MINUTE, wall + 10 * HOUR);
             }
             Event::Stop => {
                 if let Some(process) = &self.process {
@@ -573,7 +598,8 @@ impl World {
 
     fn edited(&mut self) {
         let wall = self.site.clock.wall();
-        self.facts.trouble(Trouble::Edit, wall - MINUTE, wall + 2 * MINUTE);
+        self.facts
+            .trouble(Trouble::Edit, wall - MINUTE, wall + 2 * MINUTE);
         if let Some(process) = &self.process {
             process.reload();
         }

@@ -28,7 +28,7 @@ pub enum Trouble {
 /// What the world knows and the daemon does not say.
 #[derive(Default)]
 pub struct Facts {
-    /// By text: the plan that it means. A text that is not here is broken.
+    /// By the first line of a text: the plan that it means. A text that is not here is broken.
     pub charts: BTreeMap<String, Chart>,
     /// Wall-clock intervals.
     pub troubles: Vec<(Trouble, i64, i64)>,
@@ -80,7 +80,8 @@ struct Book {
     may: BTreeMap<Dose, i64>,
     closed: BTreeMap<Dose, Vec<Closing>>,
     accepted: BTreeSet<Dose>,
-    amounts: BTreeMap<Dose, BTreeSet<&'static str>>,
+    /// What the plans said, and from when on.
+    amounts: BTreeMap<Dose, Vec<(i64, &'static str)>>,
     /// Doses of plans with an address.
     enrolled: BTreeSet<Dose>,
 }
@@ -137,20 +138,30 @@ pub fn examine(
     let wakes = snapshot.open_table(wakes).map_err(|error| failed(&error))?;
     let mut woken = BTreeSet::new();
     for row in wakes.iter().map_err(|error| failed(&error))? {
-        let (key, ()) = row.map(|(key, value)| (key, value.value())).map_err(|error| failed(&error))?;
+        let (key, ()) = row
+            .map(|(key, value)| (key, value.value()))
+            .map_err(|error| failed(&error))?;
         if !woken.insert(key.value().1) {
             return Err("G9: a patient has two wakes".to_owned());
         }
     }
 
     let outbox: TableDefinition<(u8, i64, &[u8; 16]), &[u8]> = TableDefinition::new("outbox");
-    let outbox = snapshot.open_table(outbox).map_err(|error| failed(&error))?;
+    let outbox = snapshot
+        .open_table(outbox)
+        .map_err(|error| failed(&error))?;
     let later: TableDefinition<(i64, &[u8; 16]), &[u8]> = TableDefinition::new("outbox_later");
     let later = snapshot.open_table(later).map_err(|error| failed(&error))?;
     let attempts: TableDefinition<u64, &[u8]> = TableDefinition::new("attempts");
-    let attempts = snapshot.open_table(attempts).map_err(|error| failed(&error))?;
+    let attempts = snapshot
+        .open_table(attempts)
+        .map_err(|error| failed(&error))?;
     let rows = |table: redb::Result<u64>| table.map_err(|error| failed(&error));
-    let (outbox, later, attempts) = (rows(outbox.len())?, rows(later.len())?, rows(attempts.len())?);
+    let (outbox, later, attempts) = (
+        rows(outbox.len())?,
+        rows(later.len())?,
+        rows(attempts.len())?,
+    );
     // A patient has at most a message for each dose that is open.
     let most = facts.patients as u64 * 64;
     if outbox > most || later > outbox || attempts > outbox + 16 {
@@ -161,7 +172,9 @@ pub fn examine(
     numbers.outbox = outbox;
 
     let history: TableDefinition<(u32, u32), &[u8]> = TableDefinition::new("plan_history");
-    let history = snapshot.open_table(history).map_err(|error| failed(&error))?;
+    let history = snapshot
+        .open_table(history)
+        .map_err(|error| failed(&error))?;
     let mut texts = BTreeMap::new();
     for row in history.iter().map_err(|error| failed(&error))? {
         let (key, record) = row.map_err(|error| failed(&error))?;
@@ -170,12 +183,17 @@ pub fn examine(
     }
 
     let journal: TableDefinition<(u32, u32, u32), &[u8]> = TableDefinition::new("journal");
-    let journal = snapshot.open_table(journal).map_err(|error| failed(&error))?;
+    let journal = snapshot
+        .open_table(journal)
+        .map_err(|error| failed(&error))?;
     let mut rows: BTreeMap<(u32, u32), JournalRow> = BTreeMap::new();
     for row in journal.iter().map_err(|error| failed(&error))? {
         let (key, record) = row.map_err(|error| failed(&error))?;
         let (_, patient, seq) = key.value();
-        if rows.insert((patient, seq), record_of(record.value())?).is_some() {
+        if rows
+            .insert((patient, seq), record_of(record.value())?)
+            .is_some()
+        {
             return Err("the journal has two rows of one number".to_owned());
         }
     }
@@ -193,7 +211,10 @@ pub fn examine(
         let book = ledger.finish(now);
         let index = slug.trim_start_matches('p');
         let name = format!("Patient {index}");
-        let sent = by_name.get(name.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let sent = by_name
+            .get(name.as_str())
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         book.check(facts, sent, now, final_look)
             .map_err(|wrong| format!("{slug}: {wrong}"))?;
         numbers.doses += book.must.len();
@@ -204,7 +225,9 @@ pub fn examine(
         }
     }
     if final_look && outbox > 0 {
-        return Err(format!("{outbox} messages are left in the outbox when all is in order"));
+        return Err(format!(
+            "{outbox} messages are left in the outbox when all is in order"
+        ));
     }
     Ok(numbers)
 }
@@ -219,8 +242,7 @@ pub struct Numbers {
 }
 
 fn record_of<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    let record = bytes.split_first().filter(|(version, _)| **version == 1);
-    let (_, record) = record.ok_or("a record is of another version")?;
+    let (_, record) = bytes.split_first().ok_or("a record is empty")?;
     postcard::from_bytes(record).map_err(|error| format!("a record cannot be read: {error}"))
 }
 
@@ -261,7 +283,7 @@ impl<'f> Ledger<'f> {
                     let chart = self
                         .facts
                         .charts
-                        .get(text)
+                        .get(text.lines().next().unwrap_or_default())
                         .ok_or("G7: a broken plan came into force")?;
                     if matches!(entry, Entry::PlanApplied { .. }) {
                         self.begin(chart, row.at);
@@ -386,6 +408,10 @@ impl<'f> Ledger<'f> {
             }
             // A clock that was set back during the reign has seen what comes after `at` too.
             let until = at.max(self.seen_in(reign.from, at));
+            for due in calendar::slots(medication, &zone, reign.from - 72 * HOUR, until) {
+                let told = self.book.amounts.entry((medication.id.clone(), due));
+                told.or_default().push((reign.from, medication.amount));
+            }
             let (mut fall, mut unclear) = (Vec::new(), Vec::new());
             for due in calendar::slots(medication, &zone, reign.from, until) {
                 if due > at || due <= reign.clear_from {
@@ -407,11 +433,6 @@ impl<'f> Ledger<'f> {
                 for due in list {
                     let key = (medication.id.clone(), due);
                     let end = calendar::window_end(medication, &zone, due);
-                    self.book
-                        .amounts
-                        .entry(key.clone())
-                        .or_default()
-                        .insert(amount_of(medication));
                     if reign.chart.openid.is_some() {
                         self.book.enrolled.insert(key.clone());
                     }
@@ -444,12 +465,13 @@ impl<'f> Ledger<'f> {
     }
 }
 
-fn amount_of(medication: &Medication) -> &'static str {
-    medication.amount
-}
-
 /// True if the slot is one of the earliest of its date that count as served.
-fn is_served(medication: &Medication, zone: &jiff::tz::TimeZone, served: &Served, due: i64) -> bool {
+fn is_served(
+    medication: &Medication,
+    zone: &jiff::tz::TimeZone,
+    served: &Served,
+    due: i64,
+) -> bool {
     let midnight = calendar::instant(zone, served.date.at(0, 0, 0, 0));
     let from = (midnight - 1).max(served.since);
     let before = calendar::slots(medication, zone, from, due - 1);
@@ -461,9 +483,16 @@ fn is_served(medication: &Medication, zone: &jiff::tz::TimeZone, served: &Served
 }
 
 impl Book {
-    fn check(&self, facts: &Facts, sent: &[&Sent], now: i64, final_look: bool) -> Result<(), String> {
+    fn check(
+        &self,
+        facts: &Facts,
+        sent: &[&Sent],
+        now: i64,
+        final_look: bool,
+    ) -> Result<(), String> {
         let show = |at: i64| {
-            jiff::Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |at| at.to_string())
+            jiff::Timestamp::from_millisecond(at)
+                .map_or_else(|_| at.to_string(), |at| at.to_string())
         };
         let expected = |dose: &Dose| self.must.get(dose).or_else(|| self.may.get(dose));
         for (dose, closings) in &self.closed {
@@ -480,6 +509,7 @@ impl Book {
         let mut delivered: BTreeMap<&Dose, Vec<&Sent>> = BTreeMap::new();
         let mut tried: BTreeMap<Dose, Vec<&Sent>> = BTreeMap::new();
         let mut keys = BTreeSet::new();
+        let mut firsts = BTreeMap::new();
         for sent in sent {
             for (id, amount, due) in &sent.doses {
                 let dose = (id.clone(), *due);
@@ -493,8 +523,20 @@ impl Book {
                 if sent.wall >= end {
                     return Err(format!("G2: {told}: sent after its window, {}", show(end)));
                 }
-                if !self.amounts.get(&dose).is_some_and(|it| it.contains(amount.as_str())) {
-                    return Err(format!("G6: {told}: {amount} was never prescribed"));
+                let first = firsts.entry(sent.id).or_insert(sent.wall);
+                let amounts = self
+                    .amounts
+                    .get(&dose)
+                    .map(Vec::as_slice)
+                    .unwrap_or_default();
+                // A message that was on its way when the plan was edited stays what it was.
+                let before = |(from, _): &&(i64, &'static str)| from + 15_000 <= *first;
+                let valid = amounts.iter().rposition(|it| before(&it)).unwrap_or(0);
+                let said = amounts[valid..].iter().any(|(_, it)| it == amount);
+                if !said && facts.set_back.is_empty() {
+                    return Err(format!(
+                        "G6: {told}: {amount} was not prescribed then: {amounts:?}"
+                    ));
                 }
                 tried.entry(dose.clone()).or_default().push(sent);
                 keys.insert(dose);
@@ -549,15 +591,21 @@ impl Book {
                         return Err(format!("G1: {id} of {due} is missed and reached nobody"));
                     }
                     DoseState::Expired if reached && !closing.in_doubt => {
-                        return Err(format!("G1: {id} of {due} is expired and reached the patient"));
+                        return Err(format!(
+                            "G1: {id} of {due} is expired and reached the patient"
+                        ));
                     }
                     DoseState::Expired => {
                         let kinds: &[Trouble] = match closing.reason {
                             Some(ExpiredReason::DaemonDown) => {
                                 &[Trouble::Down, Trouble::Store, Trouble::Clock]
                             }
-                            Some(ExpiredReason::ApiDown) => &[Trouble::Api, Trouble::Down, Trouble::Store, Trouble::Clock],
-                            Some(ExpiredReason::Throttled) => &[Trouble::Api, Trouble::Clock, Trouble::Store],
+                            Some(ExpiredReason::ApiDown) => {
+                                &[Trouble::Api, Trouble::Down, Trouble::Store, Trouble::Clock]
+                            }
+                            Some(ExpiredReason::Throttled) => {
+                                &[Trouble::Api, Trouble::Clock, Trouble::Store]
+                            }
                             Some(ExpiredReason::Unreachable) => &[Trouble::Unfollowed],
                             Some(ExpiredReason::Rejected) => &[Trouble::Api],
                             Some(ExpiredReason::Clock) => &[Trouble::Clock],
@@ -583,17 +631,20 @@ impl Book {
                     show(*end)
                 ));
             }
-            if dose.1 + 5 * MINUTE < now
-                && facts.is_calm(dose.1 - 5 * MINUTE, dose.1 + 5 * MINUTE)
+            if dose.1 + 5 * MINUTE < now && facts.is_calm(dose.1 - 5 * MINUTE, dose.1 + 5 * MINUTE)
             {
                 let enrolled = self.enrolled.contains(dose);
                 let first = delivered.get(dose).and_then(|it| it.first());
                 match first {
                     None if enrolled => {
-                        return Err(format!("G1: {id} of {due} was not sent though all was well"));
+                        return Err(format!(
+                            "G1: {id} of {due} was not sent though all was well"
+                        ));
                     }
                     Some(sent) if sent.wall > dose.1 + 30_000 => {
-                        return Err(format!("G2: {id} of {due} was sent late though all was well"));
+                        return Err(format!(
+                            "G2: {id} of {due} was sent late though all was well"
+                        ));
                     }
                     _ => {}
                 }

@@ -196,8 +196,13 @@ impl Process {
                 stop.clone(),
             ));
         }
-        let dispatcher =
-            Dispatcher::new(Arc::clone(shared), notices, to_recorder, handoff, CONCURRENCY);
+        let dispatcher = Dispatcher::new(
+            Arc::clone(shared),
+            notices,
+            to_recorder,
+            handoff,
+            CONCURRENCY,
+        );
         executor.spawn(dispatcher.run(stop.clone()));
         let mut planner = Planner::new(
             Arc::clone(shared),
@@ -213,7 +218,11 @@ impl Process {
             loop {
                 let terms = Terms::of(&site.config, site.clock.now());
                 let (loaded, accepts) = site.folder.load(&terms);
-                if planner.bring_into_force(loaded, accepts, &stopped).await.is_none() {
+                if planner
+                    .bring_into_force(loaded, accepts, &stopped)
+                    .await
+                    .is_none()
+                {
                     return;
                 }
                 let pause = planner.pause();

@@ -3,6 +3,7 @@
 use super::api::Weather;
 use super::dice::Dice;
 use super::{DAY, HOUR, MINUTE};
+use dosed::store::DeliberateFault;
 use std::collections::BTreeSet;
 
 /// A kind of fault.
@@ -62,6 +63,8 @@ pub struct Scenario {
     pub days: i64,
     pub patients: usize,
     pub faults: BTreeSet<Fault>,
+    /// A fault put into the store on purpose.
+    pub deliberate: Option<DeliberateFault>,
 }
 
 impl Scenario {
@@ -71,6 +74,7 @@ impl Scenario {
             days,
             patients,
             faults: Fault::ALL.into(),
+            deliberate: None,
         }
     }
 

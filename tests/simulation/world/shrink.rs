@@ -47,8 +47,11 @@ pub fn replay(scenario: &Scenario) -> String {
     } else {
         faults.join(",")
     };
+    let deliberate = scenario
+        .deliberate
+        .map_or(String::new(), |fault| format!(" --deliberate {fault:?}"));
     format!(
-        "cargo run --profile simulation --example dosed-sim -- --seed {} --days {} --patients {} --faults {faults} --trace",
+        "cargo run --profile simulation --example dosed-sim -- --seed {} --days {} --patients {} --faults {faults}{deliberate} --trace",
         scenario.seed, scenario.days, scenario.patients
     )
 }
