@@ -342,12 +342,16 @@ impl World {
             } else {
                 rest = rest.min(now + 20 * SECOND);
             }
+        } else {
+            // Nobody has looked yet.
+            rest = rest.min(now + 20 * SECOND);
         }
         event.min(timer.max(rest)).max(now)
     }
 
     fn start(&mut self) {
         self.starts_at = None;
+        self.idle = 0;
         if self.process.is_some() {
             return;
         }
@@ -491,6 +495,7 @@ impl World {
     }
 
     fn happen(&mut self, event: &Event) -> Result<(), String> {
+        self.idle = 0;
         let zones = self.scenario.has(Fault::Zones);
         let wall = self.site.clock.wall();
         match event {
