@@ -125,9 +125,16 @@ pub fn slots(medication: &Medication, zone: &TimeZone, from: i64, until: i64) ->
 
 /// When the window of the dose due at `due` ends, in ms (P8).
 pub fn window_end(medication: &Medication, zone: &TimeZone, due: i64) -> i64 {
-    const FAR: i64 = 70 * DAY;
-    let next = slots(medication, zone, due, due + FAR).first().copied();
-    let before = slots(medication, zone, due - FAR, due - 1).last().copied();
+    // Most are near.
+    const SPANS: [i64; 3] = [DAY, 9 * DAY, 70 * DAY];
+    let next = SPANS
+        .iter()
+        .find_map(|span| slots(medication, zone, due, due + span).first().copied());
+    let before = || {
+        let near = |span: &i64| slots(medication, zone, due - span, due - 1).last().copied();
+        SPANS.iter().find_map(near)
+    };
+    let before = if next.is_none() { before() } else { None };
     let gap = match (next, before) {
         (Some(next), _) => Some(next - due),
         (None, Some(before)) => Some(due - before),

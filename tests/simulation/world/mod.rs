@@ -90,6 +90,8 @@ struct World {
     end: i64,
     starts_at: Option<i64>,
     down_since: Option<i64>,
+    /// Since when the API has not been as it should.
+    foul_since: Option<i64>,
     restarts: u64,
     edits: u64,
     /// What was seen to happen last, and how long nothing has.
@@ -154,6 +156,7 @@ impl World {
             end,
             starts_at: Some(0),
             down_since: None,
+            foul_since: None,
             restarts: 0,
             edits: 0,
             activity: (0, 0),
@@ -423,6 +426,9 @@ impl World {
         if let Some(since) = self.down_since {
             open.push((Trouble::Down, since - 2 * MINUTE, now));
         }
+        if let Some(since) = self.foul_since {
+            open.push((Trouble::Api, since - MINUTE, now));
+        }
         let count = self.facts.troubles.len();
         self.facts.troubles.extend(open);
         let numbers = oracle::examine(&database, &self.facts, now, last);
@@ -463,15 +469,14 @@ impl World {
 
     fn set_weather(&mut self, weather: Weather) {
         let wall = self.site.clock.wall();
-        if self.site.api.weather() != Weather::Fair {
-            // The last interval goes on until the gate has been probed again.
+        if let Some(since) = self.foul_since.take() {
+            // It goes on until the gate has been probed again.
             self.facts
-                .trouble(Trouble::Api, wall - MINUTE, wall + 15 * MINUTE);
+                .trouble(Trouble::Api, since - MINUTE, wall + 15 * MINUTE);
         }
         self.site.api.set_weather(weather);
         if weather != Weather::Fair {
-            self.facts
-                .trouble(Trouble::Api, wall - MINUTE, wall + MINUTE);
+            self.foul_since = Some(wall);
         }
     }
 

@@ -51,7 +51,7 @@ pub fn replay(scenario: &Scenario) -> String {
         .deliberate
         .map_or(String::new(), |fault| format!(" --deliberate {fault:?}"));
     format!(
-        "cargo run --profile simulation --example dosed-sim -- --seed {} --days {} --patients {} --faults {faults}{deliberate} --trace",
+        "cargo run --example dosed-sim -- --seed {} --days {} --patients {} --faults {faults}{deliberate} --trace",
         scenario.seed, scenario.days, scenario.patients
     )
 }
