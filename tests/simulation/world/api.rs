@@ -266,7 +266,7 @@ impl Carrier for Api {
             }
             if !message.permit.holds() {
                 self.state().under_way -= 1;
-                return Verdict::new(Outcome::RetrySoon, Detail::NotPermitted);
+                return Verdict::new(Outcome::NotSent, Detail::NotPermitted);
             }
             let (latency, verdict) = self.take(&message, waits);
             self.clock.after(latency).await;

@@ -641,7 +641,7 @@ impl Book {
                             "G1: {id} of {due} was not sent though all was well"
                         ));
                     }
-                    Some(sent) if sent.wall > dose.1 + 30_000 => {
+                    Some(sent) if enrolled && sent.wall > dose.1 + 30_000 => {
                         return Err(format!(
                             "G2: {id} of {due} was sent late though all was well"
                         ));
