@@ -16,6 +16,7 @@ mod enrol;
 mod fire;
 mod fsck;
 mod jobs;
+mod lanes;
 mod ledger;
 mod open;
 mod patient;

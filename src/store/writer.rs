@@ -1,6 +1,7 @@
 //! The write side: one thread, one transaction at a time.
 
 use super::desk::Desk;
+use super::lanes::{Handle, Lanes, Urgency};
 use super::open::{Backing, Place, begin_write};
 use super::patient::Effects;
 use super::records::{
@@ -11,9 +12,9 @@ use super::{DeliberateFault, Ledger, OpenError, Options, StoreError, ledger};
 use crate::engine::{IdKey, MessageId};
 use jiff::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Failures to open the store again after which the daemon should end and be restarted.
@@ -125,92 +126,6 @@ impl Telemetry {
         std::array::from_fn(|class| {
             u64::try_from(self.depth[class].load(Ordering::Relaxed)).unwrap_or(0)
         })
-    }
-}
-
-type Job = Box<dyn FnOnce(&mut Writer) + Send>;
-
-/// How much a transaction is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Urgency {
-    /// Messages wait for it that could leave.
-    First,
-    /// All others, in the order in which they come.
-    InTurn,
-}
-
-/// The jobs of the write side: those that are urgent, and those that take their turn.
-#[derive(Default)]
-struct Lanes {
-    queue: Mutex<Queued>,
-    filled: Condvar,
-}
-
-#[derive(Default)]
-struct Queued {
-    first: VecDeque<Job>,
-    in_turn: VecDeque<Job>,
-    handles: usize,
-}
-
-impl Lanes {
-    fn push(&self, urgency: Urgency, job: Job) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        match urgency {
-            Urgency::First => queue.first.push_back(job),
-            Urgency::InTurn => queue.in_turn.push_back(job),
-        }
-        drop(queue);
-        self.filled.notify_one();
-    }
-
-    /// Waits for the next job; `None` when there is none and no handle is left to bring one.
-    fn next(&self) -> Option<Job> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let job = queue.first.pop_front();
-            if let Some(job) = job.or_else(|| queue.in_turn.pop_front()) {
-                return Some(job);
-            }
-            if queue.handles == 0 {
-                return None;
-            }
-            queue = self
-                .filled
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-/// Counts the handles: the thread ends when the last one is gone.
-struct Handle(Arc<Lanes>);
-
-impl Handle {
-    fn new(lanes: &Arc<Lanes>) -> Self {
-        lanes
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .handles += 1;
-        Self(Arc::clone(lanes))
-    }
-}
-
-impl Clone for Handle {
-    fn clone(&self) -> Self {
-        Self::new(&self.0)
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.0
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .handles -= 1;
-        self.0.filled.notify_one();
     }
 }
 
