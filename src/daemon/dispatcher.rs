@@ -149,6 +149,7 @@ impl Dispatcher {
             let clock = Arc::clone(&self.shared.clock);
             let handoff = Arc::clone(&self.handoff);
             tokio::select! {
+                biased;
                 notice = self.notices.recv() => match notice {
                     Some(notice) => self.hear(notice),
                     None => break,

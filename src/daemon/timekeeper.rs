@@ -211,9 +211,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         if time.doubted {
             if passed(asked, ASK_EVERY) {
                 asked = Some(steady);
-                let clock = Arc::clone(&shared.clock);
-                let vouched = tokio::task::spawn_blocking(move || clock.is_synchronised());
-                if vouched.await.unwrap_or(false) {
+                if shared.clock.is_synchronised().await {
                     shared.accept_clock("the kernel");
                 }
             }
@@ -237,6 +235,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             }
         }
         tokio::select! {
+            biased;
             () = shared.clock.sleep(LOOK_EVERY) => {}
             () = shared.timekeeper.changed.notified() => {}
             () = stop.cancelled() => {}
@@ -259,7 +258,7 @@ async fn note_set_back(shared: &Shared, now: Timestamp) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::clock::Sleep;
+    use super::super::clock::{Answer, Sleep};
     use super::super::manners::Manners;
     use super::super::metrics::Metrics;
     use super::super::plausibility::DoubtKind;
@@ -306,8 +305,8 @@ mod tests {
             Some("one machine".to_owned())
         }
 
-        fn is_synchronised(&self) -> bool {
-            self.synchronised.load(Ordering::SeqCst)
+        fn is_synchronised(&self) -> Answer {
+            Box::pin(std::future::ready(self.synchronised.load(Ordering::SeqCst)))
         }
     }
 
