@@ -4,7 +4,7 @@
 //! changes nothing, a plan that is refused leaves the last good one, a directory that cannot be
 //! listed ends nobody's plan.
 
-use super::config::{Channel as ChannelConfig, Config, ConfigError, Environment};
+use super::config::{Channel as ChannelConfig, Config, ConfigError, Environment, Staff};
 use super::dispatcher::Notice;
 use super::manners::Manners;
 use super::monitor::{self, Monitor};
@@ -51,8 +51,8 @@ pub struct Planner {
     gone: Gone,
     /// When to look again for files that are gone, in steady time.
     again_at: Option<Duration>,
-    /// The store knows the staff of this configuration.
-    desk_is_set: bool,
+    /// What the store was told last of staff, and whether patients can answer.
+    desk: Option<(bool, Vec<Staff>)>,
     /// Plans were not read because the clock is in doubt: they are when it is not any more.
     held_by_clock: bool,
 }
@@ -79,7 +79,7 @@ impl Planner {
             rejected: BTreeSet::new(),
             gone: Gone::default(),
             again_at: None,
-            desk_is_set: false,
+            desk: None,
             held_by_clock: false,
         }
     }
@@ -222,7 +222,6 @@ impl Planner {
             manners: Arc::new(manners),
             hourly_max: config.messaging.hourly_max,
         });
-        self.desk_is_set = false;
         self.monitor
             .set_zone(config.clinic.defaults.zone.time_zone());
         // What was read was read under other terms.
@@ -331,9 +330,15 @@ impl Planner {
         }
     }
 
-    /// Tells the store who at the clinic is told of patients, and whether patients can answer.
+    /// Tells the store who at the clinic is told of patients, and whether patients can answer,
+    /// where that has changed.
     async fn set_desk(&mut self) -> Result<(), StoreError> {
         let is_wechat = matches!(self.config.messaging.channel, ChannelConfig::WeChat(_));
+        let answers = is_wechat && self.config.http.public.is_some();
+        let desk = Some((answers, self.config.talk.staff.clone()));
+        if self.desk == desk {
+            return Ok(());
+        }
         let address = |openid: &String| Address {
             channel: "wechat".to_owned(),
             address: openid.clone(),
@@ -342,13 +347,12 @@ impl Planner {
             let address = it.wechat.as_ref().filter(|_| is_wechat).map(address);
             (it.member.clone(), address)
         });
-        let answers = is_wechat && self.config.http.public.is_some();
-        let now = self.shared.clock.now();
+        let now = self.shared.now();
         self.shared
             .store
             .set_desk(now, answers, staff.collect())
             .await?;
-        self.desk_is_set = true;
+        self.desk = desk;
         Ok(())
     }
 
@@ -358,9 +362,7 @@ impl Planner {
         loaded: &mut LoadedPlans,
         accept_removals: bool,
     ) -> Result<Reloaded, StoreError> {
-        if !self.desk_is_set {
-            self.set_desk().await?;
-        }
+        self.set_desk().await?;
         let heads = self.shared.store.plan_heads().await?;
         let changes = plan_changes::changes(&self.config, loaded, &heads);
         let in_force: BTreeSet<&str> = heads.keys().map(String::as_str).collect();
