@@ -81,6 +81,31 @@ pub fn after(tried: &Try, verdict: &Verdict, now: Moment) -> TriedOutcome {
     }
 }
 
+/// What follows from a try in free words. The API knows no id of those: where nobody knows what came
+/// of it, it is not made again. What it answered and did not take is said with a template, at once,
+/// and only what comes of that counts. The flag says that no free words are taken now.
+#[must_use]
+pub fn after_words(tried: &Try, verdict: &Verdict, now: Moment) -> (TriedOutcome, bool) {
+    match verdict.outcome {
+        Outcome::Unknown => (TriedOutcome::Final(Settlement::InDoubt), false),
+        Outcome::Accepted | Outcome::RetrySoon | Outcome::BadToken | Outcome::NotSent => {
+            (after(tried, verdict, now), false)
+        }
+        Outcome::RetryAt(_)
+        | Outcome::Throttled(_)
+        | Outcome::Recipient
+        | Outcome::Message
+        | Outcome::Configuration => {
+            let attempts = Attempts {
+                count: tried.before.count.saturating_add(1),
+                failure: verdict.reason(),
+                ..tried.before
+            };
+            (again(tried, attempts, now.wall, now), true)
+        }
+    }
+}
+
 /// What is to be done with a message that may have been sent by a process that has died, or
 /// whose next try has to wait: tried again at `at` if the same id may still be sent then.
 #[must_use]
@@ -106,6 +131,8 @@ pub fn is_too_late(attempts: &Attempts, resend_within: Option<SignedDuration>, a
     let Some(first) = attempts.first_unknown else {
         return false;
     };
+    // Of free words the API knows no id at all.
+    let resend_within = resend_within.filter(|_| !attempts.words);
     let age = match attempts.steady {
         Some(first) => SignedDuration::try_from(at.steady)
             .ok()

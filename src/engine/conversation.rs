@@ -242,6 +242,11 @@ pub enum Said {
     },
     /// Messages can go to the patient again, or not any more.
     Reach(super::ReachChange),
+    /// Medical messages are allowed.
+    Consented {
+        /// To which text: a short hash of it.
+        version: String,
+    },
 }
 
 impl Said {
@@ -276,6 +281,7 @@ impl Said {
                 by,
             },
             Said::Reach(why) => Input::ReachChanged { why: *why },
+            Said::Consented { version } => Input::Consented { version, by },
         }
     }
 }

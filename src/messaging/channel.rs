@@ -29,6 +29,15 @@ impl Channel {
         }
     }
 
+    /// The same in free words, to a contact who has allowed them by writing or acting. No second
+    /// try is told from a second message: an unknown outcome is final.
+    pub async fn send_in_words(&self, message: Outgoing<'_>) -> Verdict {
+        match self {
+            Channel::Console(console) => console.send(message).await,
+            Channel::WeChat(wechat) => wechat.send_in_words(message).await,
+        }
+    }
+
     /// The same with a clinic's own words for news.
     #[must_use]
     pub fn with_texts(self, texts: super::Texts) -> Self {

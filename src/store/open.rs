@@ -1,7 +1,7 @@
 //! Opening: atomically created, refused when newer, shared with readers of other processes.
 
 use super::records::{
-    ATTEMPTS, CALLS, CONTACT_NUMBERS, CONTACT_PATIENTS, CONTACTS, CONVERSATIONS, DAYS, ENROLMENTS,
+    ATTEMPTS, CALLS, CONTACT_NUMBERS, CONTACT_PATIENTS, CONTACTS, CONVERSATIONS, DAYS, DELIVERIES, DELIVERY_TIMES, ENROLMENTS,
     INBOUND_SEEN, INBOUND_TIMES, JOBS, JOURNAL, META, OUTBOX, OUTBOX_LATER, PATIENT_IDS,
     PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA, STRANGERS, UNFOLLOWED, WAKES,
 };
@@ -301,6 +301,8 @@ pub(super) fn write_schema(database: &Database) -> Result<(), StoreError> {
         transaction.open_table(ENROLMENTS)?;
         transaction.open_table(INBOUND_SEEN)?;
         transaction.open_table(INBOUND_TIMES)?;
+        transaction.open_table(DELIVERIES)?;
+        transaction.open_table(DELIVERY_TIMES)?;
         transaction.open_table(CALLS)?;
         transaction.open_table(STRANGERS)?;
         transaction.open_table(DAYS)?;

@@ -82,6 +82,10 @@ impl Tally {
             | Entry::AsNeededTooSoon { .. }
             | Entry::Wrote { .. }
             | Entry::ReachChanged { .. }
+            | Entry::ConsentGiven { .. }
+            | Entry::Advised { .. }
+            | Entry::Delivered { .. }
+            | Entry::NotDelivered { .. }
             | Entry::CallWanted { .. } => {}
             Entry::CheckInAnswered { .. } => self.check_ins[3] += 1,
             Entry::Told { news, .. } => {

@@ -4,6 +4,7 @@ use super::contacts::{
     address_of, bars, conversation, delete_address, number_of, patients_of, save_conversation,
     unbind,
 };
+use super::deliveries;
 use super::enrol::{bind_by_code, redeem};
 use super::patient::{Queued, Tables, Tally, Visit};
 use super::records::{
@@ -13,7 +14,7 @@ use super::records::{
 use super::writer::Scope;
 use super::{Store, StoreError};
 use crate::engine::{
-    Consent, Conversation, Conversed, Fits, Heard, Person, ReachChange, Reply, Said, TalkTerms,
+    Consent, Conversation, Conversed, Delivery, Fits, Heard, Person, ReachChange, Reply, Said, TalkTerms,
     Teller, converse,
 };
 use crate::plan::{Language, Zone};
@@ -64,6 +65,13 @@ pub enum What {
     },
     /// Does not follow any more.
     Unfollowed,
+    /// Nothing: the channel reports what became of a message to it.
+    Reported {
+        /// The number that the channel gave the message.
+        number: i64,
+        /// What became of it.
+        delivery: Delivery,
+    },
 }
 
 /// What the clinic has set for talks, and the words in which it talks.
@@ -146,6 +154,11 @@ fn receive_one(
     fits: &dyn Fits,
 ) -> Result<Option<String>, StoreError> {
     let mut tables = Tables::open(scope.transaction)?;
+    if let What::Reported { number, delivery } = pushed.what {
+        let effects = (&mut received.queued, &mut received.tally);
+        deliveries::reported(scope, &mut tables, effects, fits, number, delivery)?;
+        return Ok(None);
+    }
     let contact = number_of(scope, &mut tables, &pushed.address)?;
     let mut replies = Vec::new();
     let mut first = Vec::new();
@@ -186,6 +199,8 @@ fn receive_one(
         What::Acted | What::Scanned { .. } | What::Followed { secret: Some(_) } => Heard::Acted,
         What::Followed { secret: None } => Heard::Followed,
         What::Unfollowed => Heard::Unfollowed,
+        // Said above.
+        What::Reported { .. } => return Ok(None),
     };
     let terms = TalkTerms {
         red_flags: &talk.red_flags,
@@ -335,7 +350,7 @@ fn enrolled(
 }
 
 /// A patient with a plan in force; `None` for one that has none or cannot be read.
-fn load(
+pub(super) fn load(
     scope: &mut Scope<'_>,
     tables: &Tables<'_>,
     patient: u32,

@@ -107,6 +107,7 @@ async fn settle(store: &Store, now: Timestamp, queued: &Queued, outcome: TriedOu
         key: queued.message.key,
         patient: queued.patient,
         outcome,
+        receipt: Receipt::default(),
     };
     let fits = Arc::new(Unlimited);
     store.settle(now, vec![tried], fits, DAY).await.unwrap()
