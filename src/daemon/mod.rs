@@ -4,12 +4,14 @@
 //! takes them down in good order. A task that ends by itself ends the daemon: systemd restarts it.
 
 pub mod administration;
+mod advice;
 pub mod brake;
 pub mod callback;
 pub mod clock;
 pub mod config;
 pub mod dispatcher;
-pub mod gate;
+mod enrolment;
+mod gate;
 pub mod housekeeping;
 mod inbox;
 pub mod logging;

@@ -324,7 +324,7 @@ impl Planner {
             let address = it.wechat.as_ref().filter(|_| is_wechat).map(address);
             (it.member.clone(), address)
         });
-        let answers = is_wechat && self.config.http.public.is_some();
+        let answers = self.config.takes_answers();
         let now = self.shared.clock.now();
         self.shared
             .store
