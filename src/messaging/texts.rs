@@ -14,6 +14,16 @@ use std::sync::Arc;
 /// Name, Chinese, English.
 const BUILT_IN: &[(&str, &str, &str)] = &[
     (
+        "advise_whom",
+        include_str!("../../messages/zh-CN/advise_whom.txt"),
+        include_str!("../../messages/en/advise_whom.txt"),
+    ),
+    (
+        "advised",
+        include_str!("../../messages/zh-CN/advised.txt"),
+        include_str!("../../messages/en/advised.txt"),
+    ),
+    (
         "alert_check_in",
         include_str!("../../messages/zh-CN/alert_check_in.txt"),
         include_str!("../../messages/en/alert_check_in.txt"),
@@ -142,6 +152,11 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
         "later",
         include_str!("../../messages/zh-CN/later.txt"),
         include_str!("../../messages/en/later.txt"),
+    ),
+    (
+        "nobody_to_advise",
+        include_str!("../../messages/zh-CN/nobody_to_advise.txt"),
+        include_str!("../../messages/en/nobody_to_advise.txt"),
     ),
     (
         "not_taken",
@@ -547,6 +562,9 @@ impl About<'_> {
             Reply::Bound { patient, caregiver } => ("bound", context! { patient, caregiver }),
             Reply::ConsentAsked => ("consent_asked", context! {}),
             Reply::ConsentGiven => ("consent_given", context! {}),
+            Reply::Advised { patient, to_call } => ("advised", context! { patient, to_call }),
+            Reply::AdviseWhom { choices } => ("advise_whom", context! { choices }),
+            Reply::NobodyToAdvise => ("nobody_to_advise", context! {}),
         }
     }
 
@@ -655,6 +673,10 @@ fn sample_replies() -> Vec<Reply> {
         patient: "王秀兰".to_owned(),
         caregiver,
     };
+    let advised = |to_call| Reply::Advised {
+        patient: "王秀兰".to_owned(),
+        to_call,
+    };
     vec![
         Reply::Taken {
             doses: doses(),
@@ -718,6 +740,12 @@ fn sample_replies() -> Vec<Reply> {
         bound(true),
         Reply::ConsentAsked,
         Reply::ConsentGiven,
+        advised(false),
+        advised(true),
+        Reply::AdviseWhom {
+            choices: vec!["王秀兰".to_owned(), "李雷".to_owned()],
+        },
+        Reply::NobodyToAdvise,
     ]
 }
 

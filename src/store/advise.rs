@@ -1,10 +1,14 @@
 //! Advice: what the clinic says to one patient, or to many.
 
+use super::contacts::save_conversation;
 use super::patient::{Queued, Tables, Tally, Visit};
-use super::records::{PATIENT_IDS, PLANS, PlanRecord, decode};
+use super::records::{PATIENT_IDS, PLANS, PlanRecord, TOLD, decode};
+use super::receive::Received;
 use super::writer::Scope;
 use super::{Store, StoreError};
-use crate::engine::{Adviser, Entry, Fits, Input};
+use crate::engine::{
+    Adviser, Conversation, Counsel, Entry, Fits, Input, Reply, ToldOf, counsel,
+};
 use crate::plan::ResolvedPlan;
 use jiff::Timestamp;
 use redb::ReadableTable;
@@ -114,6 +118,62 @@ impl Store {
         })
         .await
     }
+}
+
+/// A member of staff wrote words: if they answer news of a patient, that patient is told. Returns
+/// what is said in return.
+pub(super) fn hear(
+    scope: &mut Scope<'_>,
+    tables: &mut Tables<'_>,
+    received: &mut Received,
+    fits: &dyn Fits,
+    (contact, conversation, text): (u32, Conversation, &str),
+    by: &Adviser,
+) -> Result<Vec<Reply>, StoreError> {
+    let mut told = Vec::new();
+    for row in scope
+        .transaction
+        .open_table(TOLD)?
+        .range((contact, 0)..=(contact, u32::MAX))?
+    {
+        let (key, at) = row?;
+        told.push((key.value().1, at.value()));
+    }
+    let mut known = Vec::new();
+    for (patient, at) in told {
+        let plan = super::receive::load(scope, tables, patient)?;
+        if let (Some((plan, _)), Ok(at)) = (plan, Timestamp::from_millisecond(at)) {
+            known.push(ToldOf {
+                patient,
+                name: plan.plan.name,
+                at,
+            });
+        }
+    }
+    let Counsel {
+        conversation,
+        advice,
+        reply,
+    } = counsel(conversation, &known, text, scope.now);
+    save_conversation(scope, contact, &conversation)?;
+    let mut replies: Vec<Reply> = reply.into_iter().collect();
+    if let Some((patient, text)) = advice {
+        let mut advised = Advised::default();
+        let input = Input::Advised { text: &text, by };
+        advise_one(scope, tables, &mut advised, fits, patient, input)?;
+        received.queued.append(&mut advised.queued);
+        received.tally.add(&advised.tally);
+        let name = known.into_iter().find(|it| it.patient == patient);
+        replies.push(match name {
+            Some(it) if advised.sent + advised.to_call > 0 => Reply::Advised {
+                patient: it.name,
+                to_call: advised.sent == 0,
+            },
+            // The plan has ended meanwhile.
+            _ => Reply::NobodyToAdvise,
+        });
+    }
+    Ok(replies)
 }
 
 fn advise_one(

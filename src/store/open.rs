@@ -3,7 +3,7 @@
 use super::records::{
     ATTEMPTS, CALLS, CONTACT_NUMBERS, CONTACT_PATIENTS, CONTACTS, CONVERSATIONS, DAYS, DELIVERIES, DELIVERY_TIMES, ENROLMENTS,
     INBOUND_SEEN, INBOUND_TIMES, JOBS, JOURNAL, META, OUTBOX, OUTBOX_LATER, PATIENT_IDS,
-    PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA, STRANGERS, UNFOLLOWED, WAKES,
+    PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA, STRANGERS, TOLD, UNFOLLOWED, WAKES,
 };
 use super::{Reader, StoreError};
 use redb::{Builder, ConcurrencyMode, Database, DatabaseError, ReadableDatabase, WriteTransaction};
@@ -303,6 +303,7 @@ pub(super) fn write_schema(database: &Database) -> Result<(), StoreError> {
         transaction.open_table(INBOUND_TIMES)?;
         transaction.open_table(DELIVERIES)?;
         transaction.open_table(DELIVERY_TIMES)?;
+        transaction.open_table(TOLD)?;
         transaction.open_table(CALLS)?;
         transaction.open_table(STRANGERS)?;
         transaction.open_table(DAYS)?;

@@ -96,6 +96,17 @@ impl Tally {
         }
     }
 
+    /// Adds what another step closed.
+    pub(super) fn add(&mut self, other: &Tally) {
+        let sums = self.doses.iter_mut().zip(other.doses);
+        let sums = sums.chain(self.expired.iter_mut().zip(other.expired));
+        let sums = sums.chain(self.check_ins.iter_mut().zip(other.check_ins));
+        for (sum, more) in sums.chain(self.told.iter_mut().zip(other.told)) {
+            *sum += more;
+        }
+        self.unreachable += other.unreachable;
+    }
+
     /// How many doses expired.
     #[must_use]
     pub fn doses_expired(&self) -> u64 {

@@ -4,7 +4,6 @@ use super::contacts::{
     address_of, bars, conversation, delete_address, number_of, patients_of, save_conversation,
     unbind,
 };
-use super::deliveries;
 use super::enrol::{bind_by_code, redeem};
 use super::patient::{Queued, Tables, Tally, Visit};
 use super::records::{
@@ -12,9 +11,9 @@ use super::records::{
     SeenRecord, StrangerRecord, decode, encode,
 };
 use super::writer::Scope;
-use super::{Store, StoreError};
+use super::{Store, StoreError, advise, deliveries};
 use crate::engine::{
-    Consent, Conversation, Conversed, Delivery, Fits, Heard, Person, ReachChange, Reply, Said, TalkTerms,
+    Adviser, Consent, Conversation, Conversed, Delivery, Fits, Heard, Person, ReachChange, Reply, Said, TalkTerms,
     Teller, converse,
 };
 use crate::plan::{Language, Zone};
@@ -190,6 +189,16 @@ fn receive_one(
             people.push((patient, role, plan, record));
         }
     }
+    if let (What::Words(text), Some(name), true) = (
+        &pushed.what,
+        scope.memory.desk.name(contact),
+        people.is_empty(),
+    ) {
+        let by = Adviser::Staff(name.to_owned());
+        let heard = (contact, conversation, text.as_str());
+        let replies = advise::hear(scope, &mut tables, received, fits, heard, &by)?;
+        return Ok(spoken(&replies, talk, (talk.language, &talk.zone)));
+    }
     if people.iter().any(|(_, role, ..)| role.attested) && !conversation.consent.is_given() {
         conversation.consent = Consent::Attested;
     }
@@ -293,11 +302,16 @@ fn receive_one(
         }
         return Ok(None);
     }
-    let words: Vec<String> = replies
-        .iter()
-        .map(|reply| (talk.words)(reply, language, &zone))
+    Ok(spoken(&replies, talk, (language, &zone)))
+}
+
+/// The replies in words, a line each at least.
+fn spoken(replies: &[Reply], talk: &Talk, (language, zone): (Language, &Zone)) -> Option<String> {
+    let words = replies.iter();
+    let words: Vec<String> = words
+        .map(|reply| (talk.words)(reply, language, zone))
         .collect();
-    Ok((!words.is_empty()).then(|| words.join("\n")))
+    (!words.is_empty()).then(|| words.join("\n"))
 }
 
 /// Whether it has changed that messages can go to a caregiver.

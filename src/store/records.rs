@@ -44,6 +44,8 @@ pub(super) const INBOUND_SEEN: TableDefinition<&[u8; 16], &[u8]> =
 /// (ms, key): the same in the order of time.
 pub(super) const INBOUND_TIMES: TableDefinition<(i64, &[u8; 16]), ()> =
     TableDefinition::new("inbound_times");
+/// (contact of staff, patient): when news of the patient went there last, ms.
+pub(super) const TOLD: TableDefinition<(u32, u32), i64> = TableDefinition::new("told");
 /// Number that the channel gave a message: what it was, or what was reported of it.
 pub(super) const DELIVERIES: TableDefinition<i64, &[u8]> = TableDefinition::new("deliveries");
 /// (ms, number): the same in the order of time.

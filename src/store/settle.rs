@@ -4,13 +4,14 @@ use super::contacts::{known_conversation, save_conversation};
 use super::deliveries;
 use super::patient::{Queued, Tables, Tally, Visit};
 use super::records::{
-    ATTEMPTS, Attempts, JournalRow, LaterRecord, OUTBOX, OutboxRecord, TakenRecord, decode, encode,
+    ATTEMPTS, Attempts, JournalRow, LaterRecord, OUTBOX, OutboxRecord, TOLD, TakenRecord, decode, encode,
     journal_day, outbox_key,
 };
 use super::writer::{Scope, key_head};
 use super::{Store, StoreError};
 use crate::engine::{
-    About, Body, Delivery, Entry, Fits, Input, Millis, OutboxRef, Settlement, Window,
+    About, Body, Delivery, Entry, Fits, Input, Millis, OutboxRef, Recipient,
+    Settlement, Window,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashSet};
@@ -100,6 +101,7 @@ impl Store {
                     TriedOutcome::Final(settlement) => {
                         if let Some(record) = remove(scope, &mut tables, &tried.key)? {
                             count(scope, &record, settlement);
+                            note_told(scope, &record, settlement)?;
                             let report = match tried.receipt.number {
                                 // Where nothing comes back no report does.
                                 Some(number) if scope.memory.desk.answers => {
@@ -167,6 +169,21 @@ fn note_window(
     {
         change(&mut talk.window);
         save_conversation(scope, contact, &talk)?;
+    }
+    Ok(())
+}
+
+/// News of a patient has gone to a member of staff: what they write next may be an answer to it.
+fn note_told(
+    scope: &Scope<'_>,
+    record: &OutboxRecord,
+    settlement: Settlement,
+) -> Result<(), StoreError> {
+    let news = matches!(record.message.body, Body::Alert(_))
+        && matches!(record.message.to, Recipient::Staff(_));
+    if let (true, Settlement::Accepted(at)) = (news, settlement) {
+        let mut told = scope.transaction.open_table(TOLD)?;
+        told.insert((record.contact, record.patient), at.as_millisecond())?;
     }
     Ok(())
 }
