@@ -61,12 +61,8 @@ fn show(args: &Args) -> Result<Exit, (Exit, String)> {
         })?,
         None => (Timestamp::now().saturating_sub(SHOWN)).unwrap_or(Timestamp::MIN),
     };
-    let journal = reader
-        .journal(None, from, Timestamp::MAX)
-        .map_err(failed)?;
-    let strangers = reader
-        .strangers(from, Timestamp::MAX)
-        .map_err(failed)?;
+    let journal = reader.journal(None, from, Timestamp::MAX).map_err(failed)?;
+    let strangers = reader.strangers(from, Timestamp::MAX).map_err(failed)?;
     let of_patients = journal.into_iter().filter_map(|line| match line.entry {
         Entry::Wrote { text, red_flag, by } => Some(Line {
             at: line.at,

@@ -281,13 +281,7 @@ fn tried_of(queued: &Queued, began: Moment, resend_within: Option<SignedDuration
 }
 
 /// Counts a try, and says why it failed.
-fn note_tried(
-    shared: &Shared,
-    queued: &Queued,
-    verdict: &Verdict,
-    took: Duration,
-    now: Moment,
-) {
+fn note_tried(shared: &Shared, queued: &Queued, verdict: &Verdict, took: Duration, now: Moment) {
     let message = &queued.message;
     shared.metrics.tried(verdict.outcome.name());
     shared

@@ -47,8 +47,7 @@ pub fn counsel(
 ) -> Counsel {
     conversation.window.note_writing(now);
     let asked = conversation.advice_asked.take();
-    let asked =
-        asked.filter(|it| now >= it.at.0 && now.duration_since(it.at.0) < ASKED_FOR);
+    let asked = asked.filter(|it| now >= it.at.0 && now.duration_since(it.at.0) < ASKED_FOR);
     let number = text.trim().parse::<usize>().ok();
     let chosen = asked.as_ref().zip(number).and_then(|(asked, number)| {
         let patient = *asked.patients.get(number.checked_sub(1)?)?;
@@ -128,12 +127,21 @@ mod tests {
             (vec![told(7, 0)], 60, None, Some(Reply::NobodyToAdvise)),
             (vec![told(7, 5)], 4, None, Some(Reply::NobodyToAdvise)),
             (vec![told(7, 0), told(8, 30)], 61, Some(8), None),
-            (vec![told(7, 0), told(8, 30)], 40, None, names(&["P8", "P7"])),
+            (
+                vec![told(7, 0), told(8, 30)],
+                40,
+                None,
+                names(&["P8", "P7"]),
+            ),
         ] {
             let talk = Conversation::new(Language::En);
             let found = counsel(talk, &told, "Rest", at(now));
             let advice = advice.map(|patient| (patient, "Rest".to_owned()));
-            assert_eq!((found.advice, found.reply), (advice, reply), "{told:?} {now}");
+            assert_eq!(
+                (found.advice, found.reply),
+                (advice, reply),
+                "{told:?} {now}"
+            );
             assert!(found.conversation.window.is_open(at(now)));
         }
     }

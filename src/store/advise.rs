@@ -2,13 +2,11 @@
 
 use super::contacts::save_conversation;
 use super::patient::{Queued, Tables, Tally, Visit};
-use super::records::{PATIENT_IDS, PLANS, PlanRecord, TOLD, decode};
 use super::receive::Received;
+use super::records::{PATIENT_IDS, PLANS, PlanRecord, TOLD, decode};
 use super::writer::Scope;
 use super::{Store, StoreError};
-use crate::engine::{
-    Adviser, Conversation, Counsel, Entry, Fits, Input, Reply, ToldOf, counsel,
-};
+use crate::engine::{Adviser, Conversation, Counsel, Entry, Fits, Input, Reply, ToldOf, counsel};
 use crate::plan::ResolvedPlan;
 use jiff::Timestamp;
 use redb::ReadableTable;

@@ -1,11 +1,11 @@
 //! Transaction 2: mark a group of messages as started before the first byte goes out.
 
+use super::contacts::known_conversation;
 use super::patient::Queued;
 use super::records::{
     ATTEMPTS, Attempts, AttemptsRecord, CONTACTS, LaterRecord, OUTBOX, OUTBOX_LATER, OutboxRecord,
     decode, encode, outbox_key,
 };
-use super::contacts::known_conversation;
 use super::writer::{Claim, Scope, key_head};
 use super::{Store, StoreError};
 use crate::engine::{Body, MessageId, Window};

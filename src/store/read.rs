@@ -6,7 +6,8 @@ use super::records::{
     PatientRecord, STRANGERS, StrangerRecord, decode,
 };
 use crate::engine::{
-    CallReason, ClosedDose, DoseState, Entry, ExpiredReason, GivenAnswer, IdKey, MessageId, OpenDose,
+    CallReason, ClosedDose, DoseState, Entry, ExpiredReason, GivenAnswer, IdKey, MessageId,
+    OpenDose,
 };
 use jiff::Timestamp;
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable};

@@ -13,8 +13,8 @@ use super::records::{
 use super::writer::Scope;
 use super::{Store, StoreError, advise, deliveries};
 use crate::engine::{
-    Adviser, Consent, Conversation, Conversed, Delivery, Fits, Heard, Person, ReachChange, Reply, Said, TalkTerms,
-    Teller, converse,
+    Adviser, Consent, Conversation, Conversed, Delivery, Fits, Heard, Person, ReachChange, Reply,
+    Said, TalkTerms, Teller, converse,
 };
 use crate::plan::{Language, Zone};
 use jiff::{SignedDuration, Timestamp};

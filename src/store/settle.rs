@@ -4,14 +4,13 @@ use super::contacts::{known_conversation, save_conversation};
 use super::deliveries;
 use super::patient::{Queued, Tables, Tally, Visit};
 use super::records::{
-    ATTEMPTS, Attempts, JournalRow, LaterRecord, OUTBOX, OutboxRecord, TOLD, TakenRecord, decode, encode,
-    journal_day, outbox_key,
+    ATTEMPTS, Attempts, JournalRow, LaterRecord, OUTBOX, OutboxRecord, TOLD, TakenRecord, decode,
+    encode, journal_day, outbox_key,
 };
 use super::writer::{Scope, key_head};
 use super::{Store, StoreError};
 use crate::engine::{
-    About, Body, Delivery, Entry, Fits, Input, Millis, OutboxRef, Recipient,
-    Settlement, Window,
+    About, Body, Delivery, Entry, Fits, Input, Millis, OutboxRef, Recipient, Settlement, Window,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashSet};

@@ -8,6 +8,7 @@ mod opening;
 mod quarantine;
 mod reopening;
 mod retention;
+mod talk;
 
 use super::*;
 use crate::engine::{ExpiredReason, MessageId, Settlement, Unlimited};
