@@ -500,4 +500,52 @@ mod tests {
         );
         assert_eq!(at_deadline(&unknown, otherwise), Settlement::InDoubt);
     }
+
+    #[test]
+    fn free_words_without_an_answer_are_in_doubt_and_what_was_refused_is_said_with_a_template() {
+        let words = Attempts {
+            words: true,
+            ..Attempts::default()
+        };
+        let later = at(60_000);
+        for (outcome, ends, closed) in [
+            (Outcome::Accepted, Some(Settlement::Accepted(at(0))), false),
+            (Outcome::Unknown, Some(Settlement::InDoubt), false),
+            (Outcome::RetrySoon, None, false),
+            (Outcome::BadToken, None, false),
+            (Outcome::NotSent, None, false),
+            (Outcome::Recipient, None, true),
+            (Outcome::Message, None, true),
+            (Outcome::Configuration, None, true),
+            (Outcome::RetryAt(later), None, true),
+            (Outcome::Throttled(later), None, true),
+        ] {
+            let (follows, says_closed) = after_words(&tried(words), &verdict(outcome), moment(0));
+            assert_eq!(says_closed, closed, "{outcome:?}");
+            match follows {
+                TriedOutcome::Final(settlement) => {
+                    assert_eq!(Some(settlement), ends, "{outcome:?}");
+                }
+                TriedOutcome::Later(next, attempts) => {
+                    assert_eq!(ends, None, "{outcome:?}");
+                    assert!(!closed || next == at(0), "a template goes at once");
+                    assert_eq!(attempts.first_unknown, None, "it surely did not leave");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn free_words_that_were_under_way_at_a_crash_are_in_doubt_however_short_ago() {
+        for (words, doubted) in [(false, false), (true, true)] {
+            let left = Attempts {
+                words,
+                first_unknown: Some(NOW - 1),
+                ..Attempts::default()
+            };
+            let follows = again(&tried(left), left, at(0), moment(0));
+            let in_doubt = matches!(follows, TriedOutcome::Final(Settlement::InDoubt));
+            assert_eq!(in_doubt, doubted);
+        }
+    }
 }

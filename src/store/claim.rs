@@ -9,7 +9,7 @@ use super::records::{
 use super::settle::{Receipt, Tried, TriedOutcome};
 use super::writer::{Claim, Scope, key_head};
 use super::{DeliberateFault, Store, StoreError};
-use crate::engine::{Body, Message, MessageId, Settlement, Unlimited, Window};
+use crate::engine::{Body, Class, Message, MessageId, Settlement, Unlimited, Window};
 use crate::store::Address;
 use jiff::Timestamp;
 use redb::ReadableTable;
@@ -102,6 +102,8 @@ impl Store {
                 queued.attempts.words = match queued.message.body {
                     // Under the key of its first try it can only be sent as it was.
                     _ if queued.attempts.first_unknown.is_some() => queued.attempts.words,
+                    // An alarm has to be tried again where no answer is read: free words cannot.
+                    _ if key.class == Class::Critical => false,
                     Body::Notice(_) | Body::Alert(_) => windows.take(scope, row.value())?,
                     Body::Dose(_) | Body::CheckIn(_) | Body::Appointment(_) => false,
                 };

@@ -1,7 +1,7 @@
 //! Enrolment, advice, the call list and the inbox, through the built binary.
 
 use crate::support::{Daemon, PATIENCE, World, eventually};
-use dosed::sandbox::{Callback, Content};
+use dosed::sandbox::{Callback, Content, Template};
 use serde_json::Value;
 use std::process::Output;
 
@@ -10,7 +10,16 @@ const KEY: &str = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR";
 
 /// A clinic to which the sandbox pushes; noon, so that nothing is due.
 async fn clinic() -> (World, Daemon) {
-    let world = World::at("2026-03-24T12:00:00+08:00").await;
+    let world = World::with_sandbox("2026-03-24T12:00:00+08:00", |options| {
+        let fields = [("thing1", "患者"), ("thing2", "内容")];
+        options
+            .templates
+            .push(Template::new("NOTE", "通知", &fields));
+    })
+    .await;
+    let noted = "[wechat.templates.notice]\nid = \"NOTE\"\n[wechat.templates.notice.data]\n\
+                 thing1 = \"{{ patient }}\"\nthing2 = \"{{ text }}\"\n";
+    world.write("dosed.toml", format!("{}{noted}", world.read("dosed.toml")));
     for (name, secret) in [("token", TOKEN), ("key", KEY)] {
         world.write(name, secret);
         world.set_mode(name, 0o600);
@@ -245,5 +254,44 @@ async fn the_inbox_shows_words_of_patients_and_strangers_one_line_each() {
         let line: Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["red_flag"], false, "{line}");
     }
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn the_sixth_advice_after_they_wrote_goes_as_a_template() {
+    let (world, daemon) = clinic().await;
+    enrolled(&world, "wang-xiulan", "o-wang").await;
+    for n in 1..=6 {
+        let words = format!("第{n}句");
+        let (code, _, stderr) = text(&world.cli(&["say", "wang-xiulan", &words]).await);
+        assert_eq!(code, Some(0), "{stderr}");
+        let arrived = world.sandbox.wait_for(
+            |all| {
+                all.iter().any(|it| match &it.content {
+                    Content::Text(text) => n < 6 && *text == words,
+                    Content::Template { .. } => n == 6 && it.value("thing2") == Some(&words),
+                })
+            },
+            PATIENCE,
+        );
+        assert!(
+            arrived.await,
+            "{words}: {:?}",
+            world.sandbox.inbox("o-wang")
+        );
+        // What was taken is counted when it is settled.
+        eventually("it is settled", async || {
+            let output = world.cli(&["history", "--journal", "wang-xiulan"]).await;
+            let accepted = text(&output).1.matches("\"accepted\"").count();
+            (accepted == n).then_some(())
+        })
+        .await;
+    }
+    // The template's arrival is reported, and the report joined.
+    eventually("the report", async || {
+        let output = world.cli(&["history", "--journal", "wang-xiulan"]).await;
+        text(&output).1.contains("\"delivered\"").then_some(())
+    })
+    .await;
     daemon.stop().await;
 }

@@ -310,6 +310,27 @@ async fn doses_are_never_sent_in_free_words() {
 }
 
 #[tokio::test]
+async fn an_alarm_is_never_sent_in_free_words_and_other_news_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&options(&directory));
+    staffed(&store, hour(0)).await;
+    apply(&store, hour(0), vec![change("wang", TWICE)]).await;
+    write(&store, hour(1), "openid-hao", "good morning").await;
+    write(&store, hour(2), WANG, "chest pain").await;
+    write(&store, at(7_201), WANG, "may I eat grapefruit?").await;
+    let claimed = claim(&store, at(7_202)).await;
+    let mut news: Vec<(&str, bool)> = claimed
+        .iter()
+        .filter_map(|it| match &it.message.body {
+            Body::Alert(alert) => Some((alert.news.name(), it.attempts.words)),
+            _ => None,
+        })
+        .collect();
+    news.sort_unstable();
+    assert_eq!(news, [("message", true), ("red_flag", false)]);
+}
+
+#[tokio::test]
 async fn a_report_is_joined_to_its_message_whichever_comes_first() {
     for report_first in [false, true] {
         let directory = tempfile::tempdir().unwrap();
