@@ -113,6 +113,7 @@ fn settle(runtime: &Runtime, world: &World, claimed: &[Queued]) {
             key: queued.message.key,
             patient: queued.patient,
             outcome: TriedOutcome::Final(Settlement::Accepted(now)),
+            receipt: dosed::store::Receipt::default(),
         })
         .collect();
     let settled = world.store.settle(now, batch, Arc::new(Unlimited), 0);

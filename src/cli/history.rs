@@ -348,6 +348,32 @@ fn talk_json(entry: &Entry, zone: &Zone) -> Value {
             "why": why.name(),
             "barred": barred.map(ExpiredReason::name),
         }),
+        Entry::ConsentGiven { version, at, by } => json!({
+            "entry": "consent_given",
+            "version": version,
+            "given_at": instant(at),
+            "by": teller(by),
+        }),
+        Entry::Advised { text, by, message } => json!({
+            "entry": "advised",
+            "text": text,
+            "by": adviser(by),
+            "message": message.map(|id| id.to_string()),
+        }),
+        Entry::Delivered { message } => json!({
+            "entry": "delivered",
+            "message": message.to_string(),
+        }),
+        Entry::NotDelivered {
+            message,
+            reason,
+            about: items,
+        } => json!({
+            "entry": "not_delivered",
+            "message": message.to_string(),
+            "reason": reason.name(),
+            "about": about(items),
+        }),
         Entry::Told { message, to, news } => json!({
             "entry": "told",
             "message": message.to_string(),
@@ -376,6 +402,13 @@ fn teller(by: &crate::engine::Teller) -> Value {
     match by {
         crate::engine::Teller::Patient => json!("patient"),
         crate::engine::Teller::Caregiver(id) => json!({ "caregiver": id }),
+    }
+}
+
+fn adviser(by: &crate::engine::Adviser) -> Value {
+    match by {
+        crate::engine::Adviser::Operator => json!("operator"),
+        crate::engine::Adviser::Staff(name) => json!({ "staff": name }),
     }
 }
 

@@ -5,16 +5,19 @@
 //! else to stderr.
 
 mod ask;
+pub mod calls;
 pub mod check;
 pub mod clock;
 pub mod demo;
 pub mod diff;
+pub mod enrol;
 pub mod exit;
 pub mod explain;
 mod fhir_file;
 pub mod fsck;
 pub mod history;
 pub mod import;
+pub mod inbox;
 pub mod interpret;
 pub mod manual;
 mod plan_texts;
@@ -22,6 +25,7 @@ pub mod preview;
 pub mod reload;
 pub mod resume;
 pub mod run;
+pub mod say;
 pub mod status;
 pub mod terminal;
 
@@ -59,6 +63,10 @@ enum Command {
     Demo(demo::Args),
     Status(status::Args),
     History(history::Args),
+    Enrol(enrol::Args),
+    Say(say::Args),
+    Calls(calls::Args),
+    Inbox(inbox::Args),
     Reload(reload::Args),
     Resume(resume::Args),
     Fsck(fsck::Args),
@@ -102,6 +110,10 @@ fn dispatch(command: Command) -> Exit {
         Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),
         Command::History(args) => history::run(&args),
+        Command::Enrol(args) => enrol::run(&args),
+        Command::Say(args) => say::run(&args),
+        Command::Calls(args) => calls::run(&args),
+        Command::Inbox(args) => inbox::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Resume(args) => resume::run(&args),
         Command::Fsck(args) => fsck::run(&args),
@@ -118,6 +130,37 @@ fn open_reader(config: &Config) -> Result<Reader, (Exit, String)> {
         cache_bytes: usize::try_from(config.store.cache_bytes).unwrap_or(usize::MAX),
     };
     store::open_reader(&options).map_err(|error| (store_exit(&error), error.to_string()))
+}
+
+/// Writes data to stdout; a reader that has gone away is nobody's fault.
+fn write_data(text: &str) -> Result<(), (Exit, String)> {
+    match terminal::write_stdout(text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err((Exit::Io, error.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Shows how a command ended, and why where it could not be done.
+fn ended(result: Result<Exit, (Exit, String)>) -> Exit {
+    result.unwrap_or_else(|(exit, message)| {
+        terminal::write_stderr(&format!("dosed: {message}\n"));
+        exit
+    })
+}
+
+/// No plan of this patient is in force: the nearest id is named.
+fn no_patient(config: &Config, patient: &str) -> (Exit, String) {
+    let known = open_reader(config)
+        .ok()
+        .and_then(|reader| reader.patients().ok())
+        .unwrap_or_default();
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let nearest = crate::plan::reader::nearest(patient, &known);
+    let hint = nearest.map_or(String::new(), |id| format!("; did you mean `{id}`?"));
+    let message = format!("no plan of `{patient}` is in force{hint}");
+    (Exit::Findings, message)
 }
 
 /// The exit code of a store that cannot be opened.

@@ -1,9 +1,11 @@
 //! Requests of tools on this machine, each brought to the task that it concerns.
 
+use super::dispatcher::Notice;
 use super::shared::Shared;
+use super::{advice, enrolment};
 use crate::http::admin::{Released, Request};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// Answers until `stop`. A reload may take minutes: the planner answers it, and nobody who
@@ -12,6 +14,8 @@ pub async fn run(
     shared: Arc<Shared>,
     mut requests: mpsc::Receiver<Request>,
     planner: mpsc::Sender<Request>,
+    dispatcher: mpsc::UnboundedSender<Notice>,
+    bell: Arc<Notify>,
     stop: CancellationToken,
 ) {
     loop {
@@ -34,6 +38,17 @@ pub async fn run(
             Some(Request::Resume { answer }) => {
                 let released = shared.resume().await;
                 let _ = answer.send(Released { released });
+            }
+            Some(Request::Enrol { request, answer }) => {
+                let shared = Arc::clone(&shared);
+                tokio::spawn(async move { answer.send(enrolment::enrol(&shared, request).await) });
+            }
+            Some(Request::Say { request, answer }) => {
+                let (shared, dispatcher) = (Arc::clone(&shared), dispatcher.clone());
+                let bell = Arc::clone(&bell);
+                tokio::spawn(async move {
+                    answer.send(advice::say(&shared, &dispatcher, &bell, request).await)
+                });
             }
             Some(reload @ Request::Reload { .. }) => {
                 let planner = planner.clone();

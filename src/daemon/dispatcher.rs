@@ -581,7 +581,7 @@ impl Dispatcher {
     fn end(&mut self, queued: Queued, outcome: TriedOutcome) {
         self.out.insert(queued.message.key.id);
         // The recorder outlives the dispatcher.
-        let _ = self.recorder.send(Ended { queued, outcome });
+        let _ = self.recorder.send(Ended::new(queued, outcome));
     }
 
     /// How long nothing will happen by itself.

@@ -2,9 +2,9 @@
 
 use super::dispatcher::Notice;
 use super::shared::Shared;
-use crate::engine::Reply;
+use crate::engine::{Delivery, Reply};
 use crate::messaging::wechat::callback::{
-    self as wechat, Event, Inbound, InboundKind, InboundResult, Kind, Unavailable,
+    self as wechat, DeliveryStatus, Event, Inbound, InboundKind, InboundResult, Kind, Unavailable,
 };
 use crate::plan::{Language, Zone};
 use crate::store::{Address, Pushed, StoreError, Talk, What};
@@ -150,6 +150,9 @@ impl Sorter {
                 bell.notify_one();
                 let answers = received.answers.into_iter().zip(received.repeated);
                 for (arrival, (answer, repeated)) in batch.into_iter().zip(answers) {
+                    if !repeated {
+                        self.leave_alone(&arrival.pushed, now);
+                    }
                     let result = if repeated {
                         InboundResult::Duplicate
                     } else {
@@ -172,6 +175,20 @@ impl Sorter {
     }
 }
 
+impl Sorter {
+    /// A recipient who got too much is left alone for a while.
+    fn leave_alone(&self, pushed: &Pushed, now: Timestamp) {
+        if let What::Reported {
+            delivery: Delivery::TooMany,
+            ..
+        } = pushed.what
+        {
+            let address = Arc::from(pushed.address.address.as_str());
+            self.shared.recipients().refused(&address, now, now);
+        }
+    }
+}
+
 /// What follows for a patient from what came in; `None` for what says nothing of one.
 fn pushed(inbound: Inbound) -> Option<Pushed> {
     let media = |kind, id: String| What::Media { kind, id };
@@ -187,6 +204,10 @@ fn pushed(inbound: Inbound) -> Option<Pushed> {
         Kind::Event(Event::Scan { scene }) => What::Scanned { secret: scene },
         Kind::Event(Event::Unsubscribe) => What::Unfollowed,
         Kind::Event(Event::Click { .. }) => What::Acted,
+        Kind::Event(Event::TemplateSendJobFinish { msgid, status }) => What::Reported {
+            number: msgid,
+            delivery: delivery(status),
+        },
         Kind::Event(_) | Kind::Other => return None,
     };
     Some(Pushed {
@@ -197,6 +218,15 @@ fn pushed(inbound: Inbound) -> Option<Pushed> {
         dedupe_key: inbound.dedupe_key.0,
         what,
     })
+}
+
+fn delivery(status: DeliveryStatus) -> Delivery {
+    match status {
+        DeliveryStatus::Success => Delivery::Arrived,
+        DeliveryStatus::UserBlock => Delivery::Refused,
+        DeliveryStatus::FreqLimit => Delivery::TooMany,
+        DeliveryStatus::SystemFailed | DeliveryStatus::OtherFailed => Delivery::Failed,
+    }
 }
 
 impl Shared {

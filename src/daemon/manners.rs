@@ -21,6 +21,8 @@ pub struct Manners {
     pub consent_version: Arc<str>,
     /// When somebody is at the clinic; `None`: always.
     pub opening_hours: Option<QuietHours>,
+    /// Whether patients can answer over the channel.
+    pub answers: bool,
     /// Language of those whom nobody knows.
     pub language: Language,
 }
@@ -55,6 +57,7 @@ impl Manners {
             },
             red_flags: talk.red_flags.clone().into(),
             opening_hours: talk.opening_hours,
+            answers: config.takes_answers(),
             language,
         })
     }

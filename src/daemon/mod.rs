@@ -4,11 +4,13 @@
 //! takes them down in good order. A task that ends by itself ends the daemon: systemd restarts it.
 
 pub mod administration;
+mod advice;
 pub mod brake;
 pub mod callback;
 pub mod clock;
 pub mod config;
 pub mod dispatcher;
+mod enrolment;
 pub mod gate;
 pub mod held;
 pub mod housekeeping;

@@ -334,7 +334,7 @@ impl Planner {
     /// where that has changed.
     async fn set_desk(&mut self) -> Result<(), StoreError> {
         let is_wechat = matches!(self.config.messaging.channel, ChannelConfig::WeChat(_));
-        let answers = is_wechat && self.config.http.public.is_some();
+        let answers = self.config.takes_answers();
         let desk = Some((answers, self.config.talk.staff.clone()));
         if self.desk == desk {
             return Ok(());

@@ -3,7 +3,7 @@
 use super::dispatcher::Notice;
 use super::shared::Shared;
 use super::worker::Handoff;
-use crate::store::{Queued, StoreError, Tried, TriedOutcome};
+use crate::store::{Queued, Receipt, StoreError, Tried, TriedOutcome};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -30,6 +30,20 @@ pub struct Ended {
     pub queued: Queued,
     /// What is to be done about it.
     pub outcome: TriedOutcome,
+    /// What else the channel said.
+    pub receipt: Receipt,
+}
+
+impl Ended {
+    /// One of which the channel said nothing else.
+    #[must_use]
+    pub fn new(queued: Queued, outcome: TriedOutcome) -> Self {
+        Self {
+            queued,
+            outcome,
+            receipt: Receipt::default(),
+        }
+    }
 }
 
 /// Settles until all senders are gone and nothing is left.
@@ -75,6 +89,7 @@ async fn settle(
             key: ended.queued.message.key,
             patient: ended.queued.patient,
             outcome: ended.outcome,
+            receipt: ended.receipt,
         })
         .collect();
     let settled = loop {
@@ -100,6 +115,7 @@ async fn settle(
     for Ended {
         mut queued,
         outcome,
+        ..
     } in batch.drain(..)
     {
         match outcome {

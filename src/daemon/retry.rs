@@ -77,6 +77,31 @@ pub fn after(tried: &Try, verdict: &Verdict, now: Moment) -> TriedOutcome {
     }
 }
 
+/// What follows from a try in free words. The API knows no id of those: where nobody knows what came
+/// of it, it is not made again. What it answered and did not take is said with a template, at once,
+/// and only what comes of that counts. The flag says that no free words are taken now.
+#[must_use]
+pub fn after_words(tried: &Try, verdict: &Verdict, now: Moment) -> (TriedOutcome, bool) {
+    match verdict.outcome {
+        Outcome::Unknown => (TriedOutcome::Final(Settlement::InDoubt), false),
+        Outcome::Accepted | Outcome::RetrySoon | Outcome::BadToken | Outcome::NotSent => {
+            (after(tried, verdict, now), false)
+        }
+        Outcome::RetryAt(_)
+        | Outcome::Throttled(_)
+        | Outcome::Recipient
+        | Outcome::Message
+        | Outcome::Configuration => {
+            let attempts = Attempts {
+                count: tried.before.count.saturating_add(1),
+                failure: verdict.reason(),
+                ..tried.before
+            };
+            (again(tried, attempts, now.wall, now), true)
+        }
+    }
+}
+
 /// No further try can help. Where an earlier one may have arrived, this refusal says nothing of
 /// it: the message is in doubt, and its dose counts as perhaps reminded of.
 fn undeliverable(attempts: &Attempts, reason: ExpiredReason) -> TriedOutcome {
@@ -111,6 +136,8 @@ pub fn is_too_late(attempts: &Attempts, resend_within: Option<SignedDuration>, a
     let Some(first) = attempts.first_unknown else {
         return false;
     };
+    // Of free words the API knows no id at all.
+    let resend_within = resend_within.filter(|_| !attempts.words);
     let age = match attempts.steady {
         Some(first) => SignedDuration::try_from(at.steady)
             .ok()
@@ -472,5 +499,53 @@ mod tests {
             Settlement::NotSent(ExpiredReason::ApiDown)
         );
         assert_eq!(at_deadline(&unknown, otherwise), Settlement::InDoubt);
+    }
+
+    #[test]
+    fn free_words_without_an_answer_are_in_doubt_and_what_was_refused_is_said_with_a_template() {
+        let words = Attempts {
+            words: true,
+            ..Attempts::default()
+        };
+        let later = at(60_000);
+        for (outcome, ends, closed) in [
+            (Outcome::Accepted, Some(Settlement::Accepted(at(0))), false),
+            (Outcome::Unknown, Some(Settlement::InDoubt), false),
+            (Outcome::RetrySoon, None, false),
+            (Outcome::BadToken, None, false),
+            (Outcome::NotSent, None, false),
+            (Outcome::Recipient, None, true),
+            (Outcome::Message, None, true),
+            (Outcome::Configuration, None, true),
+            (Outcome::RetryAt(later), None, true),
+            (Outcome::Throttled(later), None, true),
+        ] {
+            let (follows, says_closed) = after_words(&tried(words), &verdict(outcome), moment(0));
+            assert_eq!(says_closed, closed, "{outcome:?}");
+            match follows {
+                TriedOutcome::Final(settlement) => {
+                    assert_eq!(Some(settlement), ends, "{outcome:?}");
+                }
+                TriedOutcome::Later(next, attempts) => {
+                    assert_eq!(ends, None, "{outcome:?}");
+                    assert!(!closed || next == at(0), "a template goes at once");
+                    assert_eq!(attempts.first_unknown, None, "it surely did not leave");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn free_words_that_were_under_way_at_a_crash_are_in_doubt_however_short_ago() {
+        for (words, doubted) in [(false, false), (true, true)] {
+            let left = Attempts {
+                words,
+                first_unknown: Some(NOW - 1),
+                ..Attempts::default()
+            };
+            let follows = again(&tried(left), left, at(0), moment(0));
+            let in_doubt = matches!(follows, TriedOutcome::Final(Settlement::InDoubt));
+            assert_eq!(in_doubt, doubted);
+        }
     }
 }

@@ -404,8 +404,14 @@ impl Tasks {
             let served = http::serve_public(public.listener, path, reception, stop.clone());
             spawn(&mut running, "public listener", served);
         }
-        let administered =
-            administration::run(Arc::clone(shared), requests, to_planner, stop.clone());
+        let administered = administration::run(
+            Arc::clone(shared),
+            requests,
+            to_planner,
+            to_dispatcher.clone(),
+            Arc::clone(&bell),
+            stop.clone(),
+        );
         spawn(&mut running, "administration", administered);
         let monitored = Arc::clone(&monitor).run(stop.clone());
         running.spawn(async move {

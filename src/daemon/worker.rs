@@ -1,15 +1,17 @@
 //! Workers: each hands one message at a time to the channel.
 
+use super::clock::Moment;
 use super::recorder::Ended;
 use super::retry::{self, Try};
-use super::shared::Shared;
+use super::shared::{Outlet, Shared};
 use crate::engine::{ExpiredReason, Settlement};
-use crate::messaging::{Outcome, Outgoing, Permit};
-use crate::store::{Queued, TriedOutcome};
+use crate::messaging::{Outcome, Outgoing, Permit, Verdict};
+use crate::store::{Queued, Receipt, TriedOutcome};
 use jiff::SignedDuration;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -147,10 +149,7 @@ pub async fn run(
 fn give_back(shared: &Shared, queued: Queued) -> Ended {
     let attempts = queued.attempts;
     let at = shared.now().min(queued.message.key.deadline);
-    Ended {
-        queued,
-        outcome: TriedOutcome::Later(at, attempts),
-    }
+    Ended::new(queued, TriedOutcome::Later(at, attempts))
 }
 
 /// Looks again, right before the first byte leaves, at what was looked at before: a token or a
@@ -183,10 +182,7 @@ async fn send(shared: &Arc<Shared>, job: Job) -> Ended {
             shared.gate().probe_dropped();
         }
         let settlement = retry::at_deadline(&queued.attempts, ExpiredReason::Throttled);
-        return Ended {
-            outcome: TriedOutcome::Final(settlement),
-            queued,
-        };
+        return Ended::new(queued, TriedOutcome::Final(settlement));
     }
     if began.wall < message.not_before || (!probe && shared.gate().reason().is_some()) {
         return give_back(shared, queued);
@@ -197,10 +193,7 @@ async fn send(shared: &Arc<Shared>, job: Job) -> Ended {
         if probe {
             shared.gate().probe_dropped();
         }
-        return Ended {
-            outcome: TriedOutcome::Final(Settlement::InDoubt),
-            queued,
-        };
+        return Ended::new(queued, TriedOutcome::Final(Settlement::InDoubt));
     }
     let permit = permit(shared, &queued, resend_within);
     let outgoing = Outgoing {
@@ -211,6 +204,9 @@ async fn send(shared: &Arc<Shared>, job: Job) -> Ended {
         now: began.wall,
         permit: &permit,
     };
+    if queued.attempts.words {
+        return send_in_words(shared, &queued, outgoing, began, &outlet).await;
+    }
     let mut verdict = outlet.channel.send(outgoing).await;
     let now = shared.moment();
     let took = now.steady.saturating_sub(began.steady);
@@ -226,6 +222,67 @@ async fn send(shared: &Arc<Shared>, job: Job) -> Ended {
         Outcome::Accepted => shared.recipients().accepted(&queued.address),
         _ => {}
     }
+    note_tried(shared, &queued, &verdict, took, now);
+    let outcome = retry::after(&tried_of(&queued, began, resend_within), &verdict, now);
+    let receipt = Receipt {
+        number: verdict
+            .msgid
+            .filter(|_| verdict.outcome == Outcome::Accepted),
+        ..Receipt::default()
+    };
+    Ended {
+        queued,
+        outcome,
+        receipt,
+    }
+}
+
+/// The same in free words. What the API says of those closes no gate: its quota and its permission
+/// are others than those of templates.
+async fn send_in_words(
+    shared: &Arc<Shared>,
+    queued: &Queued,
+    outgoing: Outgoing<'_>,
+    began: Moment,
+    outlet: &Outlet,
+) -> Ended {
+    let verdict = outlet.channel.send_in_words(outgoing).await;
+    let now = shared.moment();
+    let tried = tried_of(queued, began, None);
+    let (outcome, closed) = retry::after_words(&tried, &verdict, now);
+    let told = if closed {
+        Outcome::Recipient
+    } else {
+        verdict.outcome
+    };
+    shared.gate().tried(told, now.wall);
+    let took = now.steady.saturating_sub(began.steady);
+    note_tried(shared, queued, &verdict, took, now);
+    Ended {
+        queued: queued.clone(),
+        outcome,
+        receipt: Receipt {
+            number: None,
+            in_words: verdict.outcome == Outcome::Accepted,
+            closed,
+        },
+    }
+}
+
+fn tried_of(queued: &Queued, began: Moment, resend_within: Option<SignedDuration>) -> Try {
+    Try {
+        id: queued.message.key.id,
+        before: queued.attempts,
+        began,
+        not_before: queued.message.not_before,
+        deadline: queued.message.key.deadline,
+        resend_within,
+    }
+}
+
+/// Counts a try, and says why it failed.
+fn note_tried(shared: &Shared, queued: &Queued, verdict: &Verdict, took: Duration, now: Moment) {
+    let message = &queued.message;
     shared.metrics.tried(verdict.outcome.name());
     shared
         .metrics
@@ -243,14 +300,4 @@ async fn send(shared: &Arc<Shared>, job: Job) -> Ended {
             "a message was not accepted"
         );
     }
-    let tried = Try {
-        id: message.key.id,
-        before: queued.attempts,
-        began,
-        not_before: message.not_before,
-        deadline: message.key.deadline,
-        resend_within,
-    };
-    let outcome = retry::after(&tried, &verdict, now);
-    Ended { queued, outcome }
 }

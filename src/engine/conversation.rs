@@ -32,6 +32,8 @@ pub struct Conversation {
     pub stopped_at: Option<Timestamp>,
     /// The numbered list that was our last message.
     pub asked: Option<Asked>,
+    /// Words of a member of staff of which we asked for whom they are.
+    pub advice_asked: Option<AdviceAsked>,
     /// Questions whose unreadable answer was hinted at: once is enough.
     pub hinted: Vec<(u32, String, super::Millis)>,
     /// When free words were acknowledged last.
@@ -79,6 +81,17 @@ pub struct Asked {
     /// When.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub at: Timestamp,
+}
+
+/// Words of a member of staff for one of several patients, and the list that was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdviceAsked {
+    /// The words.
+    pub text: String,
+    /// The patients' numbers, in the order of the list.
+    pub patients: Vec<u32>,
+    /// When.
+    pub at: super::Millis,
 }
 
 /// What somebody said of doses, kept.
@@ -186,6 +199,7 @@ impl Conversation {
             consent: Consent::default(),
             stopped_at: None,
             asked: None,
+            advice_asked: None,
             hinted: Vec::new(),
             acknowledged_at: None,
             window: Window::default(),
@@ -242,6 +256,11 @@ pub enum Said {
     },
     /// Messages can go to the patient again, or not any more.
     Reach(super::ReachChange),
+    /// Medical messages are allowed.
+    Consented {
+        /// To which text: a short hash of it.
+        version: String,
+    },
 }
 
 impl Said {
@@ -276,6 +295,7 @@ impl Said {
                 by,
             },
             Said::Reach(why) => Input::ReachChanged { why: *why },
+            Said::Consented { version } => Input::Consented { version, by },
         }
     }
 }

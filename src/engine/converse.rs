@@ -197,7 +197,11 @@ impl Talk<'_> {
                 at: self.now,
             };
             self.reply(Reply::ConsentGiven);
-            self.of_own(&Said::Reach(ReachChange::Consented));
+            for person in self.people {
+                let version = self.terms.consent_version.to_owned();
+                let said = Said::Consented { version };
+                self.conversed.said.push((person.number, said));
+            }
             return;
         }
         let allowed = self.conversed.conversation.bars().is_none();

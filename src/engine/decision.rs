@@ -2,7 +2,7 @@
 
 use super::{
     DoseState, ExpiredReason, Fits, GivenAnswer, Message, MessageId, Millis, OutboxRef,
-    PatientState, Reply, Teller, Value,
+    PatientState, Recipient, Reply, Teller, Value,
 };
 use crate::plan::{Language, ResolvedPlan};
 use jiff::Timestamp;
@@ -116,6 +116,67 @@ pub enum Input<'a> {
         /// Why.
         why: ReachChange,
     },
+    /// Somebody allowed medical messages.
+    Consented {
+        /// To which text: a short hash of it.
+        version: &'a str,
+        /// Who.
+        by: &'a Teller,
+    },
+    /// The clinic has something to say to the patient.
+    Advised {
+        /// The words.
+        text: &'a str,
+        /// Who says it.
+        by: &'a Adviser,
+    },
+    /// The channel reports what became of a message that it had taken.
+    Delivered {
+        /// The message.
+        message: MessageId,
+        /// To whom it went.
+        to: &'a Recipient,
+        /// It was advice.
+        advice: bool,
+        /// What became of it.
+        delivery: Delivery,
+    },
+}
+
+/// Who gives advice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Adviser {
+    /// Whoever is at the machine on which the daemon runs.
+    Operator,
+    /// The member of staff with this name in the configuration, over the channel.
+    Staff(String),
+}
+
+/// What became of a message after the channel had taken it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// It is on the phone.
+    Arrived,
+    /// The recipient refuses messages.
+    Refused,
+    /// The recipient got too many.
+    TooMany,
+    /// The platform erred.
+    Failed,
+}
+
+impl Delivery {
+    /// Why it is not on the phone; `None` when it is.
+    #[must_use]
+    pub fn reason(self) -> Option<ExpiredReason> {
+        match self {
+            Delivery::Arrived => None,
+            Delivery::Refused => Some(ExpiredReason::Unreachable),
+            Delivery::TooMany => Some(ExpiredReason::Throttled),
+            Delivery::Failed => Some(ExpiredReason::ApiDown),
+        }
+    }
 }
 
 /// What somebody said of doses.
@@ -230,6 +291,18 @@ pub enum CallReason {
 }
 
 impl CallReason {
+    /// All reasons, by their numbers.
+    pub const ALL: [CallReason; 8] = [
+        CallReason::MissedInARow,
+        CallReason::CriticalMissed,
+        CallReason::Unreachable,
+        CallReason::InDoubt,
+        CallReason::RedFlag,
+        CallReason::CheckIn,
+        CallReason::Stopped,
+        CallReason::Advice,
+    ];
+
     /// The name in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -387,6 +460,38 @@ pub enum Entry {
         why: ReachChange,
         /// Why none can go; `None` when they can.
         barred: Option<ExpiredReason>,
+    },
+    /// Somebody allowed medical messages.
+    ConsentGiven {
+        /// To which text: a short hash of it.
+        version: String,
+        /// When.
+        at: Millis,
+        /// Who.
+        by: Teller,
+    },
+    /// The clinic had something to say to the patient.
+    Advised {
+        /// The words.
+        text: String,
+        /// Who said it.
+        by: Adviser,
+        /// The message; `None` where none can go to the patient.
+        message: Option<MessageId>,
+    },
+    /// The channel reports that a message is on the phone.
+    Delivered {
+        /// The message.
+        message: MessageId,
+    },
+    /// The channel reports that a message that it had taken is not on the phone.
+    NotDelivered {
+        /// The message.
+        message: MessageId,
+        /// Why.
+        reason: ExpiredReason,
+        /// What it was about.
+        about: Vec<About>,
     },
     /// Somebody was to be told.
     Told {

@@ -5,6 +5,7 @@
 
 mod conversation;
 mod converse;
+mod counsel;
 mod course;
 mod decision;
 pub mod interpret;
@@ -15,6 +16,7 @@ mod step;
 
 pub use conversation::*;
 pub use converse::*;
+pub use counsel::*;
 pub use course::*;
 pub use decision::*;
 pub use interpret::{DoseAnswer, Value};

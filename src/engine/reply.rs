@@ -106,6 +106,20 @@ pub enum Reply {
     ConsentAsked,
     /// Consent is noted.
     ConsentGiven,
+    /// To staff: the words go to the patient.
+    Advised {
+        /// The patient's name.
+        patient: String,
+        /// No message can go there: somebody has to ring.
+        to_call: bool,
+    },
+    /// To staff: for whom are the words?
+    AdviseWhom {
+        /// The patients' names, numbered from 1.
+        choices: Vec<String>,
+    },
+    /// To staff: there was no news that the words could answer.
+    NobodyToAdvise,
 }
 
 /// One line of a numbered list.

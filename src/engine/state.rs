@@ -50,6 +50,11 @@ pub struct PatientState {
     /// News in the outbox for staff and caregivers, and the doses that it names: an answer takes
     /// it back.
     pub alerts: Vec<WaitingAlert>,
+    /// Advice in the outbox: what cannot be delivered is a reason to ring.
+    pub advice: Vec<MessageId>,
+    /// The channel's last report was that the patient refuses messages. It takes them all the
+    /// same: that it took one says nothing.
+    pub refused: bool,
     /// When each medication that follows its last dose was last taken (P3).
     pub last_taken: Vec<LastTaken>,
     /// How many doses in a row were missed, without an answer in between.
@@ -78,6 +83,8 @@ impl PatientState {
             readings: Vec::new(),
             silences: Vec::new(),
             alerts: Vec::new(),
+            advice: Vec::new(),
+            refused: false,
             last_taken: Vec::new(),
             missed_in_a_row: 0,
             hour: HourCount::default(),

@@ -8,10 +8,12 @@ use super::{
 use crate::plan::{Medication, ResolvedPlan, ScheduledDose};
 use jiff::{SignedDuration, Timestamp};
 
+mod advice;
 mod answer;
 mod appointment;
 mod as_needed;
 mod check_in;
+mod delivery;
 mod edit;
 mod follow_last;
 mod news;
@@ -109,6 +111,25 @@ pub fn step(
         Input::ReachChanged { why } => {
             turn.close_due(plan);
             turn.change_reach(plan, why);
+            turn.next_due(plan)
+        }
+        Input::Consented { version, by } => {
+            turn.close_due(plan);
+            turn.note_consent(plan, version, by);
+            turn.next_due(plan)
+        }
+        Input::Advised { text, by } => {
+            turn.advise(plan, text, by);
+            turn.next_due(plan)
+        }
+        Input::Delivered {
+            message,
+            to,
+            advice,
+            delivery,
+        } => {
+            turn.close_due(plan);
+            turn.deliver(plan, message, to, advice, delivery);
             turn.next_due(plan)
         }
     };
@@ -415,6 +436,7 @@ impl<'a> Turn<'a> {
             self.journal_outcome(message, settlement, Vec::new());
             return;
         }
+        self.settle_advice(message, settlement);
         let now = self.now;
         let mut about = Vec::new();
         let doses = self
@@ -441,7 +463,9 @@ impl<'a> Turn<'a> {
         self.journal_outcome(message, settlement, about);
         match settlement {
             Settlement::Accepted(at) => {
-                self.state.unreachable_since = None;
+                if !self.state.refused {
+                    self.state.unreachable_since = None;
+                }
                 // A reminder of an appointment waits for nothing.
                 self.state.prompts.retain(|prompt| {
                     prompt.kind != PromptKind::Appointment || !prompt.sending.has_left()
@@ -452,13 +476,20 @@ impl<'a> Turn<'a> {
             Settlement::InDoubt => {}
             Settlement::NotSent(_) => self.prompt_again(plan),
             Settlement::Undeliverable(reason) => {
-                if reason == ExpiredReason::Unreachable && self.state.unreachable_since.is_none() {
-                    self.state.unreachable_since = Some(self.now);
-                    self.call(CallReason::Unreachable);
-                    self.tell_staff(plan, super::News::Unreachable, &[]);
+                if reason == ExpiredReason::Unreachable {
+                    self.note_unreachable(plan);
                 }
                 self.close_undeliverable(reason);
             }
+        }
+    }
+
+    /// Nothing reaches the patient any more: somebody is told, once.
+    fn note_unreachable(&mut self, plan: &ResolvedPlan) {
+        if self.state.unreachable_since.is_none() {
+            self.state.unreachable_since = Some(self.now);
+            self.call(CallReason::Unreachable);
+            self.tell_staff(plan, super::News::Unreachable, &[]);
         }
     }
 

@@ -21,6 +21,20 @@ pub enum Request {
         /// Where the answer goes.
         answer: oneshot::Sender<Released>,
     },
+    /// Make a code by whose scan a contact is bound.
+    Enrol {
+        /// For whom.
+        request: EnrolRequest,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Enrolled>,
+    },
+    /// Give advice.
+    Say {
+        /// What, and to whom.
+        request: SayRequest,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Said>,
+    },
     /// Go on sending although much was sent within an hour.
     Resume {
         /// Where the answer goes.
@@ -33,6 +47,91 @@ pub enum Request {
 pub struct Released {
     /// Sending was held for that, and is not any more.
     pub released: bool,
+}
+
+/// Body of `POST /enrol`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct EnrolRequest {
+    /// The patient's id.
+    pub patient: String,
+    /// The id of one of the patient's caregivers; absent for the patient.
+    #[serde(default)]
+    pub caregiver: Option<String>,
+    /// How long the code is valid.
+    pub valid_seconds: u32,
+}
+
+/// What came of asking for a code. Whoever holds its address can bind themselves: `Debug` is not
+/// derived.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "result")]
+pub enum Enrolled {
+    /// The code.
+    Made {
+        /// The address to draw.
+        url: String,
+        /// Until when it is valid.
+        expires: jiff::Timestamp,
+    },
+    /// There is no plan of this patient.
+    NoPatient,
+    /// The plan names no such caregiver.
+    NoCaregiver {
+        /// Those that it names.
+        known: Vec<String>,
+    },
+    /// Nobody could scan it: nothing comes back from the channel.
+    NoAnswers {
+        /// Why.
+        why: String,
+    },
+    /// The messaging API gave none.
+    Unavailable {
+        /// Why.
+        why: String,
+    },
+    /// The store failed.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
+/// To whom advice is given.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SayTo {
+    /// The patient with this id.
+    Patient(String),
+    /// Everybody with a plan in force.
+    All,
+    /// Everybody who takes this medication, by its id or its name.
+    Taking(String),
+}
+
+/// Body of `POST /say`. `Debug` is not derived: it is medical data.
+#[derive(Serialize, Deserialize)]
+pub struct SayRequest {
+    /// To whom.
+    pub to: SayTo,
+    /// The words.
+    pub text: String,
+    /// Only say how many patients are meant.
+    #[serde(default)]
+    pub count_only: bool,
+}
+
+/// What came of advice.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Said {
+    /// How many patients are meant.
+    pub patients: usize,
+    /// To how many of them a message goes.
+    pub sent: usize,
+    /// How many somebody has to ring, because no message can go to them.
+    pub to_call: usize,
+    /// Why it went no further than that; `None` when it went to everybody.
+    pub failed: Option<String>,
 }
 
 /// Body of `POST /reload`.
@@ -68,6 +167,8 @@ pub(super) fn router(requests: mpsc::Sender<Request>) -> Router {
         .route("/reload", post(reload))
         .route("/clock/accept", post(accept_clock))
         .route("/resume", post(resume))
+        .route("/enrol", post(enrol))
+        .route("/say", post(say))
         .with_state(requests)
 }
 
@@ -93,6 +194,20 @@ async fn resume(
     State(requests): State<mpsc::Sender<Request>>,
 ) -> Result<Json<Released>, StatusCode> {
     ask(&requests, |answer| Request::Resume { answer }).await
+}
+
+async fn enrol(
+    State(requests): State<mpsc::Sender<Request>>,
+    Json(request): Json<EnrolRequest>,
+) -> Result<Json<Enrolled>, StatusCode> {
+    ask(&requests, |answer| Request::Enrol { request, answer }).await
+}
+
+async fn say(
+    State(requests): State<mpsc::Sender<Request>>,
+    Json(request): Json<SayRequest>,
+) -> Result<Json<Said>, StatusCode> {
+    ask(&requests, |answer| Request::Say { request, answer }).await
 }
 
 async fn ask<T>(

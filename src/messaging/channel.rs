@@ -50,6 +50,16 @@ impl Channel {
         }
     }
 
+    /// The same in free words, to a contact who has allowed them by writing or acting. No second
+    /// try is told from a second message: an unknown outcome is final.
+    pub async fn send_in_words(&self, message: Outgoing<'_>) -> Verdict {
+        match self {
+            Channel::Console(console) => console.send(message).await,
+            Channel::WeChat(wechat) => wechat.send_in_words(message).await,
+            Channel::Carrier(carrier) => carrier.send(message).await,
+        }
+    }
+
     /// The same with a clinic's own words for news.
     #[must_use]
     pub fn with_texts(self, texts: super::Texts) -> Self {

@@ -16,6 +16,16 @@ use std::sync::Arc;
 /// Name, Chinese, English.
 const BUILT_IN: &[(&str, &str, &str)] = &[
     (
+        "advise_whom",
+        include_str!("../../messages/zh-CN/advise_whom.txt"),
+        include_str!("../../messages/en/advise_whom.txt"),
+    ),
+    (
+        "advised",
+        include_str!("../../messages/zh-CN/advised.txt"),
+        include_str!("../../messages/en/advised.txt"),
+    ),
+    (
         "alert_check_in",
         include_str!("../../messages/zh-CN/alert_check_in.txt"),
         include_str!("../../messages/en/alert_check_in.txt"),
@@ -144,6 +154,11 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
         "later",
         include_str!("../../messages/zh-CN/later.txt"),
         include_str!("../../messages/en/later.txt"),
+    ),
+    (
+        "nobody_to_advise",
+        include_str!("../../messages/zh-CN/nobody_to_advise.txt"),
+        include_str!("../../messages/en/nobody_to_advise.txt"),
     ),
     (
         "not_taken",
@@ -549,6 +564,9 @@ impl About<'_> {
             Reply::Bound { patient, caregiver } => ("bound", context! { patient, caregiver }),
             Reply::ConsentAsked => ("consent_asked", context! {}),
             Reply::ConsentGiven => ("consent_given", context! {}),
+            Reply::Advised { patient, to_call } => ("advised", context! { patient, to_call }),
+            Reply::AdviseWhom { choices } => ("advise_whom", context! { choices }),
+            Reply::NobodyToAdvise => ("nobody_to_advise", context! {}),
         }
     }
 

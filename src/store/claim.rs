@@ -1,18 +1,20 @@
 //! Transaction 2: mark a group of messages as started before the first byte goes out.
 
+use super::contacts::known_conversation;
 use super::patient::Queued;
 use super::records::{
     ATTEMPTS, Attempts, AttemptsRecord, CONTACTS, LaterRecord, OUTBOX, OUTBOX_LATER, OutboxRecord,
     decode, encode, outbox_key,
 };
-use super::settle::{Tried, TriedOutcome};
-use super::writer::{Claim, key_head};
+use super::settle::{Receipt, Tried, TriedOutcome};
+use super::writer::{Claim, Scope, key_head};
 use super::{DeliberateFault, Store, StoreError};
-use crate::engine::{Message, MessageId, Settlement, Unlimited};
+use crate::engine::{Body, Class, Message, MessageId, Settlement, Unlimited, Window};
 use crate::store::Address;
 use jiff::Timestamp;
 use redb::ReadableTable;
-use std::collections::HashSet;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// What of a wanted group was claimed.
@@ -46,6 +48,7 @@ impl Store {
                 key: queued.message.key,
                 patient: queued.patient,
                 outcome: TriedOutcome::Final(Settlement::Accepted(now)),
+                receipt: Receipt::default(),
             });
             self.settle(now, tried.collect(), Arc::new(Unlimited), 0)
                 .await?;
@@ -65,6 +68,7 @@ impl Store {
             let mut rows = Vec::with_capacity(wanted.len());
             let mut messages = Vec::with_capacity(wanted.len());
             let mut known = Vec::new();
+            let mut windows = Windows::default();
             for mut queued in wanted {
                 let key = queued.message.key;
                 let Some(row) = outbox.get(outbox_key(&key))? else {
@@ -95,6 +99,14 @@ impl Store {
                         ..*attempts
                     };
                 }
+                queued.attempts.words = match queued.message.body {
+                    // Under the key of its first try it can only be sent as it was.
+                    _ if queued.attempts.first_unknown.is_some() => queued.attempts.words,
+                    // An alarm has to be tried again where no answer is read: free words cannot.
+                    _ if key.class == Class::Critical => false,
+                    Body::Notice(_) | Body::Alert(_) => windows.take(scope, row.value())?,
+                    Body::Dose(_) | Body::CheckIn(_) | Body::Appointment(_) => false,
+                };
                 let attempts = queued.attempts;
                 scope
                     .effects
@@ -272,6 +284,34 @@ impl Store {
             .await?;
         self.telemetry().note_unreadable(unreadable);
         Ok(found)
+    }
+}
+
+/// What contacts allow in free words, less what this group takes of it.
+#[derive(Default)]
+struct Windows(HashMap<u32, Window>);
+
+impl Windows {
+    /// Whether the message of an outbox record can go in free words; if so, one less is left.
+    fn take(&mut self, scope: &Scope<'_>, record: &[u8]) -> Result<bool, StoreError> {
+        if !scope.memory.desk.answers {
+            return Ok(false);
+        }
+        let Ok(record) = decode::<OutboxRecord>(&OUTBOX, record) else {
+            return Ok(false);
+        };
+        let window = match self.0.entry(record.contact) {
+            Occupied(known) => known.into_mut(),
+            Vacant(new) => {
+                let talk = known_conversation(scope, record.contact)?;
+                new.insert(talk.map(|it| it.window).unwrap_or_default())
+            }
+        };
+        let is_open = window.is_open(scope.now);
+        if is_open {
+            window.note_sending();
+        }
+        Ok(is_open)
     }
 }
 

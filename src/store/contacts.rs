@@ -115,6 +115,16 @@ pub(super) fn conversation(
     })
 }
 
+/// The talk with a contact, where there is one that can be read.
+pub(super) fn known_conversation(
+    scope: &Scope<'_>,
+    contact: u32,
+) -> Result<Option<Conversation>, StoreError> {
+    let conversations = scope.transaction.open_table(CONVERSATIONS)?;
+    let row = conversations.get(contact)?;
+    Ok(row.and_then(|row| decode(&CONVERSATIONS, row.value()).ok()))
+}
+
 pub(super) fn save_conversation(
     scope: &Scope<'_>,
     contact: u32,
@@ -128,11 +138,7 @@ pub(super) fn save_conversation(
 /// The plan names the contact: the clinic attests that messages may go there. Where no talk has
 /// begun that stands in the plan alone.
 pub(super) fn attest(scope: &mut Scope<'_>, contact: u32) -> Result<(), StoreError> {
-    let known = {
-        let conversations = scope.transaction.open_table(CONVERSATIONS)?;
-        let row = conversations.get(contact)?;
-        row.and_then(|row| decode::<Conversation>(&CONVERSATIONS, row.value()).ok())
-    };
+    let known = known_conversation(scope, contact)?;
     if let Some(mut known) = known.filter(|it| !it.consent.is_given()) {
         known.consent = Consent::Attested;
         save_conversation(scope, contact, &known)?;
@@ -142,10 +148,7 @@ pub(super) fn attest(scope: &mut Scope<'_>, contact: u32) -> Result<(), StoreErr
 
 /// Why no medical message may go to a contact. Where no talk has begun the clinic has named it.
 pub(super) fn bars(scope: &Scope<'_>, contact: u32) -> Result<Option<ExpiredReason>, StoreError> {
-    let conversations = scope.transaction.open_table(CONVERSATIONS)?;
-    let row = conversations.get(contact)?;
-    let known = row.and_then(|row| decode::<Conversation>(&CONVERSATIONS, row.value()).ok());
-    Ok(known.and_then(|it| it.bars()))
+    Ok(known_conversation(scope, contact)?.and_then(|it| it.bars()))
 }
 
 /// The patients of a contact, and what it is to each.

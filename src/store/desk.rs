@@ -23,6 +23,12 @@ impl Desk {
         let known = self.contacts.iter().find(|(known, _)| known == name);
         known.map(|(_, contact)| *contact)
     }
+
+    /// The name of a contact's member of staff.
+    pub fn name(&self, contact: u32) -> Option<&str> {
+        let known = self.contacts.iter().find(|(_, known)| *known == contact);
+        known.map(|(name, _)| name.as_str())
+    }
 }
 
 impl Store {

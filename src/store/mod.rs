@@ -7,10 +7,12 @@
 //! A commit that failed has an unknown outcome: every id is deterministic, every write may be
 //! made again, and the handle is opened anew.
 
+mod advise;
 mod apply;
 mod claim;
 mod contacts;
 mod deliberate;
+mod deliveries;
 mod desk;
 mod enrol;
 mod fire;
@@ -32,6 +34,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use advise::{Advised, Audience};
 pub use apply::{Applied, PlanChange, PlanEnd, without_addresses};
 pub use claim::{Claimed, Waiting};
 pub use deliberate::DeliberateFault;
@@ -43,13 +46,12 @@ pub use jobs::JobRun;
 pub use ledger::Ledger;
 pub use open::{Backing, OpenError, Options, create_if_absent, open_reader};
 pub use patient::{Queued, Tally};
-pub use read::{DoseLine, JournalLine, Reader};
+pub use read::{CallLine, DoseLine, JournalLine, Reader, StrangerLine};
 pub use receive::{Pushed, Received, Talk, What};
 pub use records::{
-    Address, Attempts, CallRecord, ClockMark, DayCounts, JournalRow, PlanHead, PlanText, SCHEMA,
-    StrangerRecord,
+    Address, Attempts, ClockMark, DayCounts, JournalRow, PlanHead, PlanText, SCHEMA,
 };
-pub use settle::{Settled, Tried, TriedOutcome};
+pub use settle::{Receipt, Settled, Tried, TriedOutcome};
 pub use writer::{Store, Telemetry};
 
 /// Why a transaction did not happen, or may not have happened.

@@ -1,9 +1,10 @@
 //! Opening: atomically created, refused when newer, shared with readers of other processes.
 
 use super::records::{
-    ATTEMPTS, CALLS, CONTACT_NUMBERS, CONTACT_PATIENTS, CONTACTS, CONVERSATIONS, DAYS, ENROLMENTS,
-    INBOUND_SEEN, INBOUND_TIMES, JOBS, JOURNAL, META, OUTBOX, OUTBOX_LATER, PATIENT_IDS,
-    PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA, STRANGERS, UNFOLLOWED, WAKES,
+    ATTEMPTS, CALLS, CONTACT_NUMBERS, CONTACT_PATIENTS, CONTACTS, CONVERSATIONS, DAYS, DELIVERIES,
+    DELIVERY_TIMES, ENROLMENTS, INBOUND_SEEN, INBOUND_TIMES, JOBS, JOURNAL, META, OUTBOX,
+    OUTBOX_LATER, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA, STRANGERS,
+    TOLD, UNFOLLOWED, WAKES,
 };
 use super::{DeliberateFault, Reader, StoreError};
 use redb::{Builder, ConcurrencyMode, Database, DatabaseError, ReadableDatabase, WriteTransaction};
@@ -356,6 +357,9 @@ pub(super) fn write_schema(database: &Database, id_key: &[u8; 32]) -> Result<(),
         transaction.open_table(ENROLMENTS)?;
         transaction.open_table(INBOUND_SEEN)?;
         transaction.open_table(INBOUND_TIMES)?;
+        transaction.open_table(DELIVERIES)?;
+        transaction.open_table(DELIVERY_TIMES)?;
+        transaction.open_table(TOLD)?;
         transaction.open_table(CALLS)?;
         transaction.open_table(STRANGERS)?;
         transaction.open_table(DAYS)?;

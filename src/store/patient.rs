@@ -82,6 +82,10 @@ impl Tally {
             | Entry::AsNeededTooSoon { .. }
             | Entry::Wrote { .. }
             | Entry::ReachChanged { .. }
+            | Entry::ConsentGiven { .. }
+            | Entry::Advised { .. }
+            | Entry::Delivered { .. }
+            | Entry::NotDelivered { .. }
             | Entry::CallWanted { .. } => {}
             Entry::CheckInAnswered { .. } => self.check_ins[3] += 1,
             Entry::Told { news, .. } => {
@@ -90,6 +94,17 @@ impl Tally {
                 }
             }
         }
+    }
+
+    /// Adds what another step closed.
+    pub(super) fn add(&mut self, other: &Tally) {
+        let sums = self.doses.iter_mut().zip(other.doses);
+        let sums = sums.chain(self.expired.iter_mut().zip(other.expired));
+        let sums = sums.chain(self.check_ins.iter_mut().zip(other.check_ins));
+        for (sum, more) in sums.chain(self.told.iter_mut().zip(other.told)) {
+            *sum += more;
+        }
+        self.unreachable += other.unreachable;
     }
 
     /// How many doses expired.

@@ -2,10 +2,12 @@
 
 use super::StoreError;
 use super::records::{
-    JOURNAL, JournalRow, META, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PatientRecord, decode,
+    CALLS, CallRecord, JOURNAL, JournalRow, META, PATIENT_IDS, PATIENT_SLUGS, PATIENTS,
+    PatientRecord, STRANGERS, StrangerRecord, decode,
 };
 use crate::engine::{
-    ClosedDose, DoseState, Entry, ExpiredReason, GivenAnswer, IdKey, MessageId, OpenDose,
+    CallReason, ClosedDose, DoseState, Entry, ExpiredReason, GivenAnswer, IdKey, MessageId,
+    OpenDose,
 };
 use jiff::Timestamp;
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable};
@@ -52,6 +54,30 @@ pub struct JournalLine {
     pub at: Timestamp,
     /// What it says.
     pub entry: Entry,
+}
+
+/// A patient whom a person is to ring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallLine {
+    /// The patient's id.
+    pub patient: String,
+    /// Why.
+    pub reason: CallReason,
+    /// When there was a reason first.
+    pub since: Timestamp,
+    /// When there was a reason last.
+    pub last: Timestamp,
+}
+
+/// Words of somebody whom nobody knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StrangerLine {
+    /// When.
+    pub at: Timestamp,
+    /// Tells one stranger from another.
+    pub contact: u32,
+    /// The words.
+    pub text: String,
 }
 
 impl Reader {
@@ -172,6 +198,76 @@ impl Reader {
         Ok(lines)
     }
 
+    /// Whom a person is to ring, those who have waited longest first.
+    ///
+    /// # Errors
+    /// The read failed. Rows that cannot be read are left out and counted.
+    pub fn calls(&self) -> Result<Vec<CallLine>, StoreError> {
+        let snapshot = self.database.begin_read()?;
+        let names = Names::read(&snapshot, None)?;
+        let instant = |ms| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+        let mut lines = Vec::new();
+        for row in snapshot.open_table(CALLS)?.iter()? {
+            let (key, record) = row?;
+            let (number, reason) = key.value();
+            let reason = CallReason::ALL.get(usize::from(reason)).copied();
+            let record = self.readable(decode::<CallRecord>(&CALLS, record.value()));
+            if let (Some(name), Some(reason), Some(record)) = (names.of(number), reason, record) {
+                lines.push(CallLine {
+                    patient: name.to_owned(),
+                    reason,
+                    since: instant(record.since),
+                    last: instant(record.last),
+                });
+            }
+        }
+        lines.sort_by(|a, b| (a.since, &a.patient).cmp(&(b.since, &b.patient)));
+        Ok(lines)
+    }
+
+    /// What people wrote whom nobody knows, in the half-open range, in the order of time.
+    ///
+    /// # Errors
+    /// The read failed. Rows that cannot be read are left out and counted.
+    pub fn strangers(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<StrangerLine>, StoreError> {
+        let snapshot = self.database.begin_read()?;
+        let mut lines = Vec::new();
+        let (from, until) = (from.as_millisecond(), until.as_millisecond());
+        for row in snapshot
+            .open_table(STRANGERS)?
+            .range((from, 0)..(until, 0))?
+        {
+            let (key, record) = row?;
+            let record = self.readable(decode::<StrangerRecord>(&STRANGERS, record.value()));
+            let at = Timestamp::from_millisecond(key.value().0);
+            if let (Some(record), Ok(at)) = (record, at) {
+                lines.push(StrangerLine {
+                    at,
+                    contact: record.contact,
+                    text: record.text,
+                });
+            }
+        }
+        Ok(lines)
+    }
+
+    /// The ids of all patients who ever had a plan.
+    ///
+    /// # Errors
+    /// The read failed.
+    pub fn patients(&self) -> Result<Vec<String>, StoreError> {
+        let snapshot = self.database.begin_read()?;
+        let mut ids = Vec::new();
+        for row in snapshot.open_table(PATIENT_IDS)?.iter()? {
+            ids.push(row?.0.value().to_owned());
+        }
+        Ok(ids)
+    }
+
     /// True if a patient of this id was ever applied.
     ///
     /// # Errors
@@ -264,6 +360,10 @@ fn closed_doses(entry: Entry) -> Vec<ClosedDose> {
         | Entry::CheckInAnswered { .. }
         | Entry::Wrote { .. }
         | Entry::ReachChanged { .. }
+        | Entry::ConsentGiven { .. }
+        | Entry::Advised { .. }
+        | Entry::Delivered { .. }
+        | Entry::NotDelivered { .. }
         | Entry::Told { .. }
         | Entry::CallWanted { .. } => Vec::new(),
     }

@@ -11,10 +11,10 @@ use super::records::{
     SeenRecord, StrangerRecord, decode, encode,
 };
 use super::writer::Scope;
-use super::{Store, StoreError};
+use super::{Store, StoreError, advise, deliveries};
 use crate::engine::{
-    Consent, Conversation, Conversed, Fits, Heard, Person, ReachChange, Reply, Said, TalkTerms,
-    Teller, converse,
+    Adviser, Consent, Conversation, Conversed, Delivery, Fits, Heard, Person, ReachChange, Reply,
+    Said, TalkTerms, Teller, converse,
 };
 use crate::plan::{Language, Zone};
 use jiff::{SignedDuration, Timestamp};
@@ -64,6 +64,13 @@ pub enum What {
     },
     /// Does not follow any more.
     Unfollowed,
+    /// Nothing: the channel reports what became of a message to it.
+    Reported {
+        /// The number that the channel gave the message.
+        number: i64,
+        /// What became of it.
+        delivery: Delivery,
+    },
 }
 
 /// What the clinic has set for talks, and the words in which it talks.
@@ -146,6 +153,11 @@ fn receive_one(
     fits: &dyn Fits,
 ) -> Result<Option<String>, StoreError> {
     let mut tables = Tables::open(scope.transaction)?;
+    if let What::Reported { number, delivery } = pushed.what {
+        let effects = (&mut received.queued, &mut received.tally);
+        deliveries::reported(scope, &mut tables, effects, fits, number, delivery)?;
+        return Ok(None);
+    }
     let contact = number_of(scope, &mut tables, &pushed.address)?;
     let mut replies = Vec::new();
     let mut first = Vec::new();
@@ -177,6 +189,16 @@ fn receive_one(
             people.push((patient, role, plan, record));
         }
     }
+    if let (What::Words(text), Some(name), true) = (
+        &pushed.what,
+        scope.memory.desk.name(contact),
+        people.is_empty(),
+    ) {
+        let by = Adviser::Staff(name.to_owned());
+        let heard = (contact, conversation, text.as_str());
+        let replies = advise::hear(scope, &mut tables, received, fits, heard, &by)?;
+        return Ok(spoken(&replies, talk, (talk.language, &talk.zone)));
+    }
     if people.iter().any(|(_, role, ..)| role.attested) && !conversation.consent.is_given() {
         conversation.consent = Consent::Attested;
     }
@@ -186,6 +208,8 @@ fn receive_one(
         What::Acted | What::Scanned { .. } | What::Followed { secret: Some(_) } => Heard::Acted,
         What::Followed { secret: None } => Heard::Followed,
         What::Unfollowed => Heard::Unfollowed,
+        // Said above.
+        What::Reported { .. } => return Ok(None),
     };
     let terms = TalkTerms {
         red_flags: &talk.red_flags,
@@ -278,11 +302,16 @@ fn receive_one(
         }
         return Ok(None);
     }
-    let words: Vec<String> = replies
-        .iter()
-        .map(|reply| (talk.words)(reply, language, &zone))
+    Ok(spoken(&replies, talk, (language, &zone)))
+}
+
+/// The replies in words, a line each at least.
+fn spoken(replies: &[Reply], talk: &Talk, (language, zone): (Language, &Zone)) -> Option<String> {
+    let words = replies.iter();
+    let words: Vec<String> = words
+        .map(|reply| (talk.words)(reply, language, zone))
         .collect();
-    Ok((!words.is_empty()).then(|| words.join("\n")))
+    (!words.is_empty()).then(|| words.join("\n"))
 }
 
 /// Whether it has changed that messages can go to a caregiver.
@@ -335,7 +364,7 @@ fn enrolled(
 }
 
 /// A patient with a plan in force; `None` for one that has none or cannot be read.
-fn load(
+pub(super) fn load(
     scope: &mut Scope<'_>,
     tables: &Tables<'_>,
     patient: u32,

@@ -1,17 +1,19 @@
 //! Tables and records. Every record carries the version of its format as its first byte.
 
 use super::StoreError;
-use crate::engine::{Entry, ExpiredReason, Message, OutboxRef, PatientState, Teller};
+use crate::engine::{
+    Delivery, Entry, ExpiredReason, Message, MessageId, OutboxRef, PatientState, Recipient, Teller,
+};
 use crate::plan::ResolvedPlan;
 use jiff::{SignedDuration, Timestamp};
 use redb::{TableDefinition, TableHandle};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the set of tables. A store with a higher one is refused.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// Version of each record's format, its first byte.
-const RECORD: u8 = 2;
+const RECORD: u8 = 3;
 
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 pub(super) const PATIENT_IDS: TableDefinition<&str, u32> = TableDefinition::new("patient_ids");
@@ -42,6 +44,13 @@ pub(super) const INBOUND_SEEN: TableDefinition<&[u8; 16], &[u8]> =
 /// (ms, key): the same in the order of time.
 pub(super) const INBOUND_TIMES: TableDefinition<(i64, &[u8; 16]), ()> =
     TableDefinition::new("inbound_times");
+/// (contact of staff, patient): when news of the patient went there last, ms.
+pub(super) const TOLD: TableDefinition<(u32, u32), i64> = TableDefinition::new("told");
+/// Number that the channel gave a message: what it was, or what was reported of it.
+pub(super) const DELIVERIES: TableDefinition<i64, &[u8]> = TableDefinition::new("deliveries");
+/// (ms, number): the same in the order of time.
+pub(super) const DELIVERY_TIMES: TableDefinition<(i64, i64), ()> =
+    TableDefinition::new("delivery_times");
 /// (patient, reason): since when a person is to ring.
 pub(super) const CALLS: TableDefinition<(u32, u8), &[u8]> = TableDefinition::new("calls");
 /// (ms, number): words of people whom nobody knows.
@@ -176,6 +185,25 @@ pub(super) struct SeenRecord {
     pub answer: Option<String>,
 }
 
+/// A message of which the channel will report, or has reported, what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum DeliveryRecord {
+    /// It was taken; the report is awaited.
+    Taken(TakenRecord),
+    /// The report came before it was settled that the message was taken.
+    Reported(Delivery),
+}
+
+/// A message that the channel has taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TakenRecord {
+    pub patient: u32,
+    pub message: MessageId,
+    pub to: Recipient,
+    /// It was advice.
+    pub advice: bool,
+}
+
 /// A patient whom a person is to ring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRecord {
@@ -219,6 +247,9 @@ pub struct Attempts {
     pub steady: Option<SignedDuration>,
     /// The recipient got too much: until the next try nothing else is sent to them either.
     pub resting: bool,
+    /// The last try is, or was, made in free words and without a template: then the channel knows
+    /// no key by which it would tell a second try from a second message.
+    pub words: bool,
 }
 
 impl Attempts {

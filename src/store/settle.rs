@@ -1,13 +1,17 @@
 //! Transaction 3: what came of tries.
 
+use super::contacts::{known_conversation, save_conversation};
+use super::deliveries;
 use super::patient::{Queued, Tables, Tally, Visit};
 use super::records::{
-    ATTEMPTS, Attempts, JournalRow, LaterRecord, OUTBOX, OutboxRecord, decode, encode, journal_day,
-    outbox_key,
+    ATTEMPTS, Attempts, JournalRow, LaterRecord, OUTBOX, OutboxRecord, TOLD, TakenRecord, decode,
+    encode, journal_day, outbox_key,
 };
 use super::writer::{Scope, key_head};
 use super::{DeliberateFault, Store, StoreError};
-use crate::engine::{About, Body, Entry, Fits, Input, Millis, OutboxRef, Settlement};
+use crate::engine::{
+    About, Body, Delivery, Entry, Fits, Input, Millis, OutboxRef, Recipient, Settlement, Window,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -21,6 +25,19 @@ pub struct Tried {
     pub patient: u32,
     /// What is to be done about it.
     pub outcome: TriedOutcome,
+    /// What else the channel said.
+    pub receipt: Receipt,
+}
+
+/// What the channel says of a try besides its outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The number under which it will report what became of the message.
+    pub number: Option<i64>,
+    /// It took the message in free words: one less that the contact has allowed by writing.
+    pub in_words: bool,
+    /// It takes no free words for this contact now.
+    pub closed: bool,
 }
 
 /// What is to be done about a message that was tried, or whose time is over.
@@ -59,7 +76,7 @@ impl Store {
             let mut settled = Settled::default();
             let mut tables = Tables::open(scope.transaction)?;
             // By patient: each record is read and written once.
-            let mut finals: BTreeMap<u32, Vec<(OutboxRecord, Settlement)>> = BTreeMap::new();
+            let mut finals: BTreeMap<u32, Vec<Final>> = BTreeMap::new();
             let (mut fresh, mut untried) = (0, 0);
             for mut tried in batch {
                 if scope.memory.fault == Some(DeliberateFault::RearmSent) {
@@ -73,6 +90,12 @@ impl Store {
                     untried += 1;
                 }
                 release(scope, &tried.key);
+                if tried.receipt.closed {
+                    note_window(scope, &tables, &tried.key, Window::close)?;
+                }
+                if tried.receipt.in_words {
+                    note_window(scope, &tables, &tried.key, Window::note_sending)?;
+                }
                 match tried.outcome {
                     TriedOutcome::Later(not_before, attempts) => {
                         put_off(scope, &mut tables, &tried.key, not_before, attempts)?;
@@ -80,10 +103,19 @@ impl Store {
                     TriedOutcome::Final(settlement) => {
                         if let Some(record) = remove(scope, &mut tables, &tried.key)? {
                             count(scope, &record, settlement);
-                            finals
-                                .entry(record.patient)
-                                .or_default()
-                                .push((record, settlement));
+                            note_told(scope, &record, settlement)?;
+                            let report = match tried.receipt.number {
+                                // Where nothing comes back no report does.
+                                Some(number) if scope.memory.desk.answers => {
+                                    deliveries::await_report(scope, number, &record)?
+                                }
+                                _ => None,
+                            };
+                            finals.entry(record.patient).or_default().push(Final {
+                                record,
+                                settlement,
+                                report,
+                            });
                         }
                     }
                 }
@@ -99,6 +131,7 @@ impl Store {
                 )?;
             }
             drop(tables);
+            deliveries::forget(scope)?;
             if untried > 0 {
                 let mut ledger = scope.memory.ledger.clone();
                 ledger.give_back(fresh, untried);
@@ -110,6 +143,51 @@ impl Store {
         })
         .await
     }
+}
+
+/// A message that is over.
+struct Final {
+    record: OutboxRecord,
+    settlement: Settlement,
+    /// What was reported of it before it was settled.
+    report: Option<(TakenRecord, Delivery)>,
+}
+
+/// Corrects what is known of the free words that a contact takes.
+fn note_window(
+    scope: &mut Scope<'_>,
+    tables: &Tables<'_>,
+    key: &OutboxRef,
+    change: impl FnOnce(&mut Window),
+) -> Result<(), StoreError> {
+    use redb::ReadableTable;
+    let contact = match tables.outbox.get(outbox_key(key))? {
+        Some(row) => decode::<OutboxRecord>(&OUTBOX, row.value()).map(|it| it.contact),
+        None => return Ok(()),
+    };
+    // One that cannot be read is met below; a contact without a talk has opened nothing.
+    if let Ok(contact) = contact
+        && let Some(mut talk) = known_conversation(scope, contact)?
+    {
+        change(&mut talk.window);
+        save_conversation(scope, contact, &talk)?;
+    }
+    Ok(())
+}
+
+/// News of a patient has gone to a member of staff: what they write next may be an answer to it.
+fn note_told(
+    scope: &Scope<'_>,
+    record: &OutboxRecord,
+    settlement: Settlement,
+) -> Result<(), StoreError> {
+    let news = matches!(record.message.body, Body::Alert(_))
+        && matches!(record.message.to, Recipient::Staff(_));
+    if let (true, Settlement::Accepted(at)) = (news, settlement) {
+        let mut told = scope.transaction.open_table(TOLD)?;
+        told.insert((record.contact, record.patient), at.as_millisecond())?;
+    }
+    Ok(())
 }
 
 /// A fault put in on purpose.
@@ -195,13 +273,13 @@ fn settle_patient(
     settled: &mut Settled,
     fits: &dyn Fits,
     patient: u32,
-    messages: Vec<(OutboxRecord, Settlement)>,
+    messages: Vec<Final>,
 ) -> Result<(), StoreError> {
     let entries = || JournalRow {
         at: scope.now.as_millisecond(),
         entries: messages
             .iter()
-            .map(|(record, settlement)| without_plan(record, *settlement))
+            .map(|it| without_plan(&it.record, it.settlement))
             .collect(),
     };
     let day = journal_day(scope.now);
@@ -233,28 +311,30 @@ fn settle_patient(
         let key = (day, patient, record.journal_next);
         tables.journal.insert(key, row.as_slice())?;
         record.journal_next += 1;
-        for (message, _) in &messages {
-            record
-                .state
-                .unsettled
-                .retain(|key| key.id != message.message.key.id);
+        for message in &messages {
+            let id = message.record.message.key.id;
+            record.state.unsettled.retain(|key| key.id != id);
         }
         let wake_at = record.wake_at;
         return tables.save(patient, &mut record, wake_at);
     };
     let mut visit = Visit::new(scope, fits, patient, record, plan.head.contact);
-    for (message, settlement) in messages {
+    for message in &messages {
         let input = Input::Settled {
-            message: message.message.key.id,
-            settlement,
+            message: message.record.message.key.id,
+            settlement: message.settlement,
         };
-        visit.step(
-            tables,
-            &mut scope.effects,
-            &plan.plan,
-            input,
-            &mut settled.tally,
-        )?;
+        let report = message.report.as_ref();
+        let report = report.map(|(taken, delivery)| taken.as_input(*delivery));
+        for input in [Some(input), report].into_iter().flatten() {
+            visit.step(
+                tables,
+                &mut scope.effects,
+                &plan.plan,
+                input,
+                &mut settled.tally,
+            )?;
+        }
     }
     visit.finish(tables, &mut settled.queued)
 }

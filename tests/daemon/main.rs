@@ -18,6 +18,7 @@ mod crash;
 mod diff;
 mod downtime;
 mod edits;
+mod enrolment;
 mod faults;
 mod keeping;
 mod lifecycle;

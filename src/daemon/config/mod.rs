@@ -210,6 +210,12 @@ pub enum LogFormat {
 }
 
 impl Config {
+    /// Whether patients can answer over the channel: only where what they write comes back.
+    #[must_use]
+    pub fn takes_answers(&self) -> bool {
+        matches!(self.messaging.channel, Channel::WeChat(_)) && self.http.public.is_some()
+    }
+
     /// Reads and checks a configuration file. Secrets are not read: see [`Config::secret`].
     ///
     /// # Errors

@@ -286,6 +286,7 @@ impl Turn<'_> {
                 self.withdraw.push(key);
             }
             self.state.alerts.retain(|it| it.id != *id);
+            self.lose_advice(*id);
             for dose in &mut self.state.doses {
                 if dose.sending.prompt == Some(*id) {
                     // A repeat that has not left is wanted again, for the others that it names.

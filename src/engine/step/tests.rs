@@ -1,6 +1,7 @@
 //! The rules of [`step`](super::step) as tables and as properties, over a small model of the
 //! shell.
 
+mod advice;
 mod answers;
 mod edits;
 mod properties;

@@ -49,6 +49,10 @@ pub(super) fn replies() -> Vec<Reply> {
         patient: "王秀兰".to_owned(),
         caregiver,
     };
+    let advised = |to_call| Reply::Advised {
+        patient: "王秀兰".to_owned(),
+        to_call,
+    };
     vec![
         Reply::Taken {
             doses: doses(),
@@ -112,6 +116,12 @@ pub(super) fn replies() -> Vec<Reply> {
         bound(true),
         Reply::ConsentAsked,
         Reply::ConsentGiven,
+        advised(false),
+        advised(true),
+        Reply::AdviseWhom {
+            choices: vec!["王秀兰".to_owned(), "李雷".to_owned()],
+        },
+        Reply::NobodyToAdvise,
     ]
 }
 

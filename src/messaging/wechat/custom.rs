@@ -8,18 +8,35 @@
 use super::wire::{CustomSend, CustomText};
 use super::{WeChat, call, fault_verdict, taken};
 use crate::messaging::wechat::answer::Fault;
-use crate::messaging::{Outcome, Verdict};
+use crate::messaging::{Outcome, Outgoing, Permit, Verdict};
 use jiff::Timestamp;
 
 /// Most bytes of a text; longer ones are refused with 45002.
 pub const TEXT_BYTES_MAX: usize = 2048;
 
 impl WeChat {
+    /// Sends a message in free words instead of a template, as [`WeChat::send_text`] does: what no
+    /// template has to hold. Only advice and news have such words; all others go as templates.
+    pub async fn send_in_words(&self, message: Outgoing<'_>) -> Verdict {
+        let Some(words) = self.templates.in_words(message.addressee, message.body) else {
+            return self.send(message).await;
+        };
+        let words = &words[..words.floor_char_boundary(TEXT_BYTES_MAX)];
+        self.send_text(message.address, words, Some(message.permit), message.now)
+            .await
+    }
+
     /// Sends a text to an openid.
     ///
     /// The API knows no key for this by which it would tell a second try from a second message: an
     /// unknown outcome is final, and its verdict says so (`tries_max` is 1).
-    pub async fn send_text(&self, address: &str, text: &str, now: Timestamp) -> Verdict {
+    pub async fn send_text(
+        &self,
+        address: &str,
+        text: &str,
+        permit: Option<&Permit>,
+        now: Timestamp,
+    ) -> Verdict {
         let request = CustomSend {
             touser: address.to_owned(),
             msgtype: "text".to_owned(),
@@ -31,7 +48,7 @@ impl WeChat {
         let body = serde_json::to_vec(&request).unwrap_or_default();
         let spread = address.bytes().fold(0, u8::wrapping_add);
         let verdict = match self
-            .call(call::CUSTOM_SEND, body.into(), None, now, spread)
+            .call(call::CUSTOM_SEND, body.into(), permit, now, spread)
             .await
         {
             Err(verdict) => verdict,

@@ -188,6 +188,23 @@ impl Templates {
         Ok(body)
     }
 
+    /// What a message says without a template: advice as it was written, news with the patient's
+    /// name. `None` for all others.
+    pub(super) fn in_words(&self, addressee: &Addressee, body: &Body) -> Option<String> {
+        match body {
+            Body::Notice(text) => Some(text.text.clone()),
+            Body::Alert(alert) => {
+                let texts = self.texts.alert(alert, addressee);
+                let text = texts.first()?;
+                Some(match addressee.language {
+                    Language::ZhCn => format!("{}：{text}", addressee.name),
+                    Language::En => format!("{}: {text}", addressee.name),
+                })
+            }
+            Body::Dose(_) | Body::CheckIn(_) | Body::Appointment(_) => None,
+        }
+    }
+
     /// The values of all fields, in the most telling words that fit.
     fn values(
         &self,

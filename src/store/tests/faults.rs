@@ -110,6 +110,7 @@ impl World {
                 key: queued.message.key,
                 patient: queued.patient,
                 outcome: accepted(now),
+                receipt: Receipt::default(),
             })
             .collect();
         self.ask(|store| {

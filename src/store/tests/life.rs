@@ -281,6 +281,7 @@ async fn a_transaction_writes_one_journal_row_for_a_patient() {
         key: queued.message.key,
         patient: queued.patient,
         outcome: accepted(hour(8)),
+        receipt: Receipt::default(),
     });
     let fits = Arc::new(Unlimited);
     store

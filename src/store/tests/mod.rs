@@ -8,6 +8,7 @@ mod opening;
 mod quarantine;
 mod reopening;
 mod retention;
+mod talk;
 
 use super::*;
 use crate::engine::{ExpiredReason, MessageId, Settlement, Unlimited};
@@ -107,6 +108,7 @@ async fn settle(store: &Store, now: Timestamp, queued: &Queued, outcome: TriedOu
         key: queued.message.key,
         patient: queued.patient,
         outcome,
+        receipt: Receipt::default(),
     };
     let fits = Arc::new(Unlimited);
     store.settle(now, vec![tried], fits, DAY).await.unwrap()

@@ -19,7 +19,7 @@ async fn a_custom_message_goes_out_as_it_stands() {
     let server = serving(json(r#"{"errcode":0,"errmsg":"ok"}"#)).await;
     let wechat = channel(&settings(server.base() + "/gateway/"));
     let verdict = wechat
-        .send_text(OPENID, "\u{597d}\u{7684} \"1\"\n", now())
+        .send_text(OPENID, "\u{597d}\u{7684} \"1\"\n", None, now())
         .await;
     assert_eq!(verdict.outcome, Outcome::Accepted);
     let sent = &server.sends()[0];
@@ -73,7 +73,7 @@ async fn an_unknown_outcome_of_a_custom_message_is_final_and_refusals_are_classi
     for (name, reply, outcome, tries_max) in rows {
         let server = serving(reply).await;
         let wechat = channel(&settings(server.base()));
-        let verdict = wechat.send_text(OPENID, "1", now()).await;
+        let verdict = wechat.send_text(OPENID, "1", None, now()).await;
         assert_eq!(
             (verdict.outcome, verdict.tries_max),
             (outcome, tries_max),
@@ -94,7 +94,7 @@ async fn a_refused_token_is_replaced_for_every_call() {
     })
     .await;
     let wechat = channel(&settings(server.base()));
-    let verdict = wechat.send_text(OPENID, "1", now()).await;
+    let verdict = wechat.send_text(OPENID, "1", None, now()).await;
     assert_eq!(verdict.outcome, Outcome::Accepted);
     let code = wechat
         .create_code(&Secret::new("s"), Duration::from_secs(60), now())

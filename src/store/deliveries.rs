@@ -1,0 +1,137 @@
+//! Reports of the channel on messages that it had taken, each joined to its message.
+
+use super::StoreError;
+use super::patient::{Queued, Tables, Tally, Visit};
+use super::records::{
+    DELIVERIES, DELIVERY_TIMES, DeliveryRecord, OutboxRecord, TakenRecord, decode, encode,
+};
+use super::writer::Scope;
+use crate::engine::{Body, Delivery, Fits, Input};
+use jiff::{SignedDuration, Timestamp};
+use redb::ReadableTable;
+
+/// A report is awaited for so long.
+const AWAITED_FOR: SignedDuration = SignedDuration::from_hours(48);
+
+/// So many are forgotten in one transaction at most.
+const FORGOTTEN_MAX: usize = 2_000;
+
+/// A message was taken under this number. What was reported of it already is given back, for its
+/// patient; else it is waited for.
+pub(super) fn await_report(
+    scope: &Scope<'_>,
+    number: i64,
+    record: &OutboxRecord,
+) -> Result<Option<(TakenRecord, Delivery)>, StoreError> {
+    let taken = TakenRecord {
+        patient: record.patient,
+        message: record.message.key.id,
+        to: record.message.to.clone(),
+        advice: matches!(record.message.body, Body::Notice(_)),
+    };
+    let mut table = scope.transaction.open_table(DELIVERIES)?;
+    let known = table
+        .get(number)?
+        .and_then(|row| decode::<DeliveryRecord>(&DELIVERIES, row.value()).ok());
+    if let Some(DeliveryRecord::Reported(delivery)) = known {
+        // Its row in the order of time goes with the others of its age.
+        table.remove(number)?;
+        return Ok(Some((taken, delivery)));
+    }
+    let bytes = encode(&DeliveryRecord::Taken(taken))?;
+    table.insert(number, bytes.as_slice())?;
+    note_time(scope, number)?;
+    Ok(None)
+}
+
+/// The channel reports of a message. One that is not known to be taken yet is kept until it is.
+pub(super) fn reported(
+    scope: &mut Scope<'_>,
+    tables: &mut Tables<'_>,
+    effects: (&mut Vec<Queued>, &mut Tally),
+    fits: &dyn Fits,
+    number: i64,
+    delivery: Delivery,
+) -> Result<(), StoreError> {
+    let known = {
+        let mut table = scope.transaction.open_table(DELIVERIES)?;
+        let known = table
+            .get(number)?
+            .and_then(|row| decode::<DeliveryRecord>(&DELIVERIES, row.value()).ok());
+        match known {
+            Some(DeliveryRecord::Taken(taken)) => {
+                table.remove(number)?;
+                Some(taken)
+            }
+            // Of two reports of one message the first counts.
+            Some(DeliveryRecord::Reported(_)) => None,
+            None => {
+                let bytes = encode(&DeliveryRecord::Reported(delivery))?;
+                table.insert(number, bytes.as_slice())?;
+                drop(table);
+                note_time(scope, number)?;
+                None
+            }
+        }
+    };
+    let Some(taken) = known else {
+        return Ok(());
+    };
+    let (queued, tally) = effects;
+    let Some((plan, record)) = super::receive::load(scope, tables, taken.patient)? else {
+        // The plan has ended: nobody is reminded any more.
+        return Ok(());
+    };
+    let mut visit = Visit::new(scope, fits, taken.patient, record, plan.head.contact);
+    visit.step(
+        tables,
+        &mut scope.effects,
+        &plan.plan,
+        taken.as_input(delivery),
+        tally,
+    )?;
+    visit.finish(tables, queued)
+}
+
+impl TakenRecord {
+    /// What is reported of it, for the patient's step.
+    pub fn as_input(&self, delivery: Delivery) -> Input<'_> {
+        Input::Delivered {
+            message: self.message,
+            to: &self.to,
+            advice: self.advice,
+            delivery,
+        }
+    }
+}
+
+fn note_time(scope: &Scope<'_>, number: i64) -> Result<(), StoreError> {
+    let mut times = scope.transaction.open_table(DELIVERY_TIMES)?;
+    times.insert((scope.now.as_millisecond(), number), ())?;
+    Ok(())
+}
+
+/// Forgets messages of which no report comes any more, a few at a time.
+pub(super) fn forget(scope: &Scope<'_>) -> Result<(), StoreError> {
+    let horizon = scope
+        .now
+        .saturating_sub(AWAITED_FOR)
+        .unwrap_or(Timestamp::MIN);
+    let mut times = scope.transaction.open_table(DELIVERY_TIMES)?;
+    let mut over = Vec::new();
+    for row in times
+        .range(..(horizon.as_millisecond(), i64::MIN))?
+        .take(FORGOTTEN_MAX)
+    {
+        over.push(row?.0.value());
+    }
+    if over.is_empty() {
+        return Ok(());
+    }
+    let mut table = scope.transaction.open_table(DELIVERIES)?;
+    for key in over {
+        times.remove(key)?;
+        table.remove(key.1)?;
+    }
+    Ok(())
+}
