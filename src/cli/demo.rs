@@ -9,7 +9,7 @@ use crate::daemon::clock::Clock;
 use crate::daemon::config::{Config, Environment};
 use crate::daemon::signals::Control;
 use crate::daemon::{self, logging};
-use crate::sandbox::{Follower, Options, Page, Sandbox, Template};
+use crate::sandbox::{Callback, Follower, Options, Page, Sandbox, Template};
 use clock::DemoClock;
 use directory::Directory;
 use futures_util::StreamExt;
@@ -27,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8390);
 /// The sandbox's account, as in the demo's configuration.
 const APPID: &str = "wxdosed00demo0000";
+/// The path of the callback, as in the demo's configuration.
+const CALLBACK_PATH: &str = "/wechat";
 /// The clinic's zone, as in the demo's configuration.
 const ZONE: &str = "Asia/Shanghai";
 /// The clinic's name, as in the demo's configuration.
@@ -35,9 +37,9 @@ const CLINIC: &str = "Dr Hao Clinic";
 /// Show a day of reminders on a phone page in the browser
 ///
 /// Starts a stand-in of WeChat on this machine and the daemon against it, with five example
-/// patients. The clock begins at 07:59:50 of today and runs fast as soon as the daemon is up.
-/// Prints the address of a page that shows the patients' phones; Ctrl-C ends it and leaves nothing
-/// behind.
+/// patients, a son and a doctor. The clock begins at 07:59:50 of today and runs fast as soon as the
+/// daemon is up. Prints the address of a page that shows their phones and on which they can answer:
+/// 1 taken, 2 later, 3 not today. Ctrl-C ends it and leaves nothing behind.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How many times as fast as real time the demo's clock runs
@@ -109,7 +111,7 @@ async fn show(args: &Args, clock: DemoClock, zone: TimeZone, today: Date) -> Res
     greet(&sandbox, args.speed, &files)
         .map_err(|error| Failure::new(Exit::Io, format!("cannot write: {error}")))?;
     let result = tokio::select! {
-        result = remind(&files, clock, stops.first.clone()) => result,
+        result = remind(&files, &sandbox, clock, stops.first.clone()) => result,
         () = stops.second.cancelled() => Ok(()),
     };
     sandbox.shutdown().await;
@@ -119,6 +121,7 @@ async fn show(args: &Args, clock: DemoClock, zone: TimeZone, today: Date) -> Res
 /// Runs the daemon until `stop`.
 async fn remind(
     files: &Directory,
+    sandbox: &Sandbox,
     clock: DemoClock,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
@@ -132,7 +135,7 @@ async fn remind(
     logging::init(&config.log, None, terminal::stderr_colour())
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let options = daemon::Options {
-        ready_file: None,
+        ready_file: Some(files.ready()),
         environment,
         clock: Arc::new(clock.clone()),
     };
@@ -146,11 +149,25 @@ async fn remind(
     let ended = tokio::select! {
         ended = &mut running => ended,
         () = ready.notified() => {
+            sandbox.set_callback(Some(callback(files)?));
             clock.run();
             running.await
         }
     };
     ended.map_err(|error| Failure::new(super::run::exit_of(&error), error.to_string()))
+}
+
+/// The account's callback: where the daemon says that it listens, with the secrets of its files.
+fn callback(files: &Directory) -> Result<Callback, Failure> {
+    let failed = |why: String| Failure::new(Exit::Internal, format!("no callback: {why}"));
+    let ready = std::fs::read(files.ready()).map_err(|error| failed(error.to_string()))?;
+    let ready: serde_json::Value =
+        serde_json::from_slice(&ready).map_err(|error| failed(error.to_string()))?;
+    let address = ready["public"].as_str().and_then(|it| it.parse().ok());
+    let address = address.ok_or_else(|| failed("the daemon does not say where".to_owned()))?;
+    let (token, key) = (files.token(), files.aes_key());
+    Callback::new(address, CALLBACK_PATH, token, key, APPID)
+        .map_err(|error| failed(error.to_string()))
 }
 
 /// Opens the sandbox where it is wanted; where nobody said and the usual place is taken, anywhere.
@@ -192,6 +209,8 @@ fn greet(sandbox: &Sandbox, speed: u32, files: &Directory) -> io::Result<()> {
     terminal::write_stdout(&format!(
         "The patients' phones: {page}/\n\
          The clock starts at 07:59:50 of today in {ZONE} and runs {speed} times as fast.\n\
+         Answer on a phone: 1 taken, 2 later, 3 not today. 170/95 as 王秀兰's blood pressure, or\n\
+         胸痛 (chest pain) on any phone, and look at 郝医生's, the doctor's.\n\
          Configuration and plans are in {files} (removed at the end).\n\
          Stop with Ctrl-C.\n"
     ))
@@ -208,6 +227,16 @@ fn templates() -> Vec<Template> {
                 ("thing2", "药品 Medicine"),
                 ("time3", "时间 Time"),
                 ("thing4", "医嘱 Advice"),
+                ("thing5", "回复 Reply"),
+            ],
+        ),
+        Template::new(
+            "demo-alert",
+            "患者情况提醒 · Patient alert",
+            &[
+                ("thing1", "患者 Patient"),
+                ("thing2", "情况 What"),
+                ("time3", "时间 Time"),
             ],
         ),
         Template::new(
@@ -223,7 +252,7 @@ fn templates() -> Vec<Template> {
     ]
 }
 
-/// Whose phones there are. A child's is its mother's.
+/// Whose phones there are: the patients' (a child's is its mother's), a son's, the doctor's.
 fn followers() -> Vec<Follower> {
     [
         ("o-demo-zhang-jianguo", "张建国", "68 岁 · 糖尿病、高血压"),
@@ -231,6 +260,12 @@ fn followers() -> Vec<Follower> {
         ("o-demo-chen-xiaowen", "陈晓雯", "陈乐乐（4 岁）的妈妈"),
         ("o-demo-emma-miller", "Emma Miller", "34 · asthma"),
         ("o-demo-li-guifang", "李桂芳", "65 岁 · 高血压"),
+        ("o-demo-wang-lei", "王磊", "王秀兰的儿子，漏服时会收到提醒"),
+        (
+            "o-demo-dr-hao",
+            "郝医生",
+            "Doctor · 需要人看的情况会发到这里",
+        ),
     ]
     .map(|(openid, name, note)| Follower {
         note: note.to_owned(),

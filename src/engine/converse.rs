@@ -1,16 +1,20 @@
 //! The one function that decides what a contact's words mean for its patients: [`converse`].
 
+mod prompt;
+#[cfg(test)]
+mod tests;
+
 use super::interpret::{
     self, AsNeededItem, Interpretation, ItemKind, OpenItem, Reading, RecentDose as RecentItem,
     interpret,
 };
 use super::{
-    Asked, Choice, ChoiceItem, Consent, Conversation, DoseAnswer, DoseName, DoseState, Matter,
-    MessageId, Millis, OpenDose, PatientState, PromptKind, ReachChange, Reply, Report, Said,
-    Teller, Value,
+    Asked, Choice, ChoiceItem, Consent, Conversation, DoseAnswer, DoseState, Matter, MessageId,
+    Millis, PatientState, ReachChange, Reply, Report, Said, Teller, Value,
 };
 use crate::plan::ResolvedPlan;
 use jiff::{SignedDuration, Timestamp};
+use prompt::{Prompt, is_recent, label, matter_of, name_of, prompts};
 
 /// Free words are acknowledged once in this time.
 const ACKNOWLEDGED_FOR: SignedDuration = SignedDuration::from_hours(1);
@@ -37,6 +41,9 @@ pub struct Person<'a> {
     pub plan: &'a ResolvedPlan,
     /// The patient's state.
     pub state: &'a PatientState,
+    /// Messages of the patient that may have left and of which no outcome is known yet: whoever is
+    /// quick answers before we know that they were asked.
+    pub under_way: &'a [MessageId],
 }
 
 /// What came from a contact.
@@ -129,17 +136,6 @@ struct Talk<'a> {
     conversed: Conversed,
 }
 
-/// Things that are asked about together: a reminder, or a question.
-struct Prompt {
-    number: u32,
-    matters: Vec<Matter>,
-    item: ChoiceItem,
-    kinds: Vec<ItemKind>,
-    names: Vec<String>,
-    at: Timestamp,
-    patient: usize,
-}
-
 impl Talk<'_> {
     fn conversation(&mut self) -> &mut Conversation {
         &mut self.conversed.conversation
@@ -166,6 +162,9 @@ impl Talk<'_> {
         } else {
             if back {
                 self.of_own(&Said::Reach(ReachChange::Followed));
+                if self.conversed.conversation.bars().is_none() {
+                    self.reply(Reply::Started);
+                }
             }
             self.ask_consent();
         }
@@ -192,10 +191,14 @@ impl Talk<'_> {
         let asked = asked
             .filter(|asked| self.now >= asked.at && self.now.duration_since(asked.at) < ASKED_FOR);
         if self.conversed.conversation.consent == Consent::Asked && agrees(text) {
-            self.conversation().consent = Consent::Given {
+            let given = Consent::Given {
                 version: self.terms.consent_version.to_owned(),
                 at: self.now,
             };
+            let conversation = self.conversation();
+            conversation.consent = given;
+            // Whoever agrees after a stop wants messages.
+            conversation.stopped_at = None;
             self.reply(Reply::ConsentGiven);
             for person in self.people {
                 let version = self.terms.consent_version.to_owned();
@@ -205,21 +208,34 @@ impl Talk<'_> {
             return;
         }
         let allowed = self.conversed.conversation.bars().is_none();
-        let prompts = if allowed {
-            self.prompts(asked.as_ref())
+        let all = if allowed {
+            prompts(self.people, asked.as_ref(), self.now)
         } else {
             // Nothing medical is spoken of.
             Vec::new()
         };
-        if let Some((words, prompt)) = listed_value(text, &prompts, asked.as_ref()) {
+        let open = prompt::numbered(all.iter().filter(|it| !it.is_over), asked.as_ref());
+        if let Some((words, prompt)) = listed_value(text, &open, asked.as_ref()) {
             // The number says to which of the questions the words before were the answer.
             let one = std::slice::from_ref(prompt);
             let read = self.read(&words, one, None, allowed);
             self.follow(&words, read, one, None);
             return;
         }
-        let read = self.read(text, &prompts, asked.as_ref(), allowed);
-        self.follow(text, read, &prompts, asked);
+        let read = self.read(text, &open, asked.as_ref(), allowed);
+        if read.reading == Reading::FreeText && open.len() < all.len() {
+            // What nobody waits for any more is meant by words that can mean nothing else.
+            let all = prompt::numbered(all.iter().filter(|it| !it.is_words()), asked.as_ref());
+            let late = self.read(text, &all, asked.as_ref(), allowed);
+            if matches!(
+                late.reading,
+                Reading::CheckInValue(_) | Reading::AskWhich(None)
+            ) {
+                self.follow(text, late, &all, asked);
+                return;
+            }
+        }
+        self.follow(text, read, &open, asked);
     }
 
     fn read(
@@ -249,7 +265,9 @@ impl Talk<'_> {
                 continue;
             }
             let doses = person.state.recent.iter().enumerate();
-            let known = doses.filter(|(_, it)| it.state != DoseState::Cancelled);
+            let known = doses.filter(|(_, it)| {
+                it.state != DoseState::Cancelled && is_recent(it.dose.due, self.now)
+            });
             recent.extend(known.map(|(dose, it)| RecentItem {
                 reference: format!("r{index}.{dose}"),
                 name: label(person.plan, &it.dose.medication).to_owned(),
@@ -295,17 +313,7 @@ impl Talk<'_> {
                 self.reply(Reply::Stopped);
                 self.of_own(&Said::Reach(ReachChange::Stopped));
             }
-            Reading::Start => {
-                if self.conversation().stopped_at.take().is_some() {
-                    self.reply(Reply::Started);
-                    self.of_own(&Said::Reach(ReachChange::Started));
-                } else {
-                    self.reply(Reply::Started);
-                }
-                if !self.people.is_empty() {
-                    self.ask_consent();
-                }
-            }
+            Reading::Start => self.start(),
             Reading::RedFlag => {
                 // Whoever of them it is about, somebody has to ring.
                 self.reply(Reply::RedFlag);
@@ -339,7 +347,29 @@ impl Talk<'_> {
             Reading::CheckInValue(value) => self.check_in(text, &references, prompts, &value),
             Reading::Unreadable => self.hint(text, &references, prompts),
             Reading::AsNeededTaken { taken_at } => self.as_needed(text, &references, taken_at),
-            Reading::FreeText => self.pass_on(text),
+            Reading::FreeText => {
+                // Numbers of the list are still understood: were it forgotten, a bare number
+                // would be read as an answer to what is left open.
+                self.conversation().asked = asked;
+                self.pass_on(text);
+            }
+        }
+    }
+
+    /// Messages are wanted (again). Where consent is missing that comes first.
+    fn start(&mut self) {
+        let stopped = self.conversation().stopped_at.take().is_some();
+        if self.people.is_empty() {
+            self.reply(Reply::Welcome);
+            return;
+        }
+        if stopped {
+            self.of_own(&Said::Reach(ReachChange::Started));
+        }
+        if self.conversed.conversation.consent.is_given() {
+            self.reply(Reply::Started);
+        } else {
+            self.ask_consent();
         }
     }
 
@@ -556,6 +586,10 @@ impl Talk<'_> {
             Reply::OutOfHours
         };
         self.reply(reply);
+        if self.conversed.conversation.consent == Consent::Asked {
+            // "Fine" may have been meant for it; it counts only in its own words.
+            self.reply(Reply::ConsentAsked);
+        }
     }
 
     fn write_down(&mut self, text: &str, red_flag: bool) {
@@ -571,128 +605,6 @@ impl Talk<'_> {
             self.conversed.said.push((person.number, said));
         }
     }
-
-    /// What waits for an answer, with the numbers of the list that was sent last.
-    fn prompts(&self, asked: Option<&Asked>) -> Vec<Prompt> {
-        let mut prompts = Vec::new();
-        for (index, person) in self.people.iter().enumerate() {
-            if person.answers {
-                self.prompts_of(index, person, asked, &mut prompts);
-            }
-        }
-        let mut number = asked.map_or(0, |asked| {
-            asked
-                .choices
-                .iter()
-                .map(|(number, _)| *number)
-                .max()
-                .unwrap_or(0)
-        });
-        let mut fresh: Vec<Prompt> = prompts.extract_if(.., |it| it.number == 0).collect();
-        fresh.sort_by_key(|it| (it.at, it.patient));
-        for prompt in &mut fresh {
-            number += 1;
-            prompt.number = number;
-        }
-        prompts.append(&mut fresh);
-        prompts.sort_by_key(|it| it.number);
-        prompts
-    }
-
-    fn prompts_of(
-        &self,
-        index: usize,
-        person: &Person<'_>,
-        asked: Option<&Asked>,
-        prompts: &mut Vec<Prompt>,
-    ) {
-        let listed = |id: &str, due: Timestamp| {
-            let matter = matter_of(person.number, id, due);
-            let choices = asked.map_or(&[][..], |asked| &asked.choices);
-            let found = choices.iter().find(|(_, known)| *known == matter);
-            found.map_or(0, |(number, _)| *number)
-        };
-        let come_up = |dose: &&OpenDose| dose.due <= self.now;
-        let has_left = |dose: &&OpenDose| !dose.sending.messages.is_empty();
-        let open: Vec<&OpenDose> = person.state.doses.iter().filter(come_up).collect();
-        // What was reminded of is what an answer means; else what is open all the same.
-        let mut reminded: Vec<&OpenDose> = open.iter().copied().filter(has_left).collect();
-        if reminded.is_empty() {
-            reminded = open;
-        }
-        let listed_recent = person.state.recent.iter().map(|it| &it.dose);
-        let listed_recent = listed_recent.filter(|dose| listed(&dose.medication, dose.due) > 0);
-        let key = |dose: &OpenDose| -> (u32, Option<MessageId>, Timestamp) {
-            let message = dose.sending.messages.last().copied();
-            let at = if message.is_some() {
-                Timestamp::MIN
-            } else {
-                dose.due
-            };
-            (listed(&dose.medication, dose.due), message, at)
-        };
-        let mut groups: Vec<((u32, Option<MessageId>, Timestamp), Vec<&OpenDose>)> = Vec::new();
-        for dose in reminded.into_iter().chain(listed_recent) {
-            let key = key(dose);
-            match groups.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, doses)) => doses.push(dose),
-                None => groups.push((key, vec![dose])),
-            }
-        }
-        for ((number, _, _), doses) in groups {
-            let names: Vec<DoseName> = doses.iter().map(|it| name_of(person.plan, it)).collect();
-            prompts.push(Prompt {
-                number,
-                matters: doses
-                    .iter()
-                    .map(|dose| matter_of(person.number, &dose.medication, dose.due))
-                    .collect(),
-                kinds: doses.iter().map(|_| ItemKind::Dose).collect(),
-                names: names.iter().map(|it| it.label.clone()).collect(),
-                at: doses.iter().map(|dose| dose.due).max().unwrap_or(self.now),
-                item: ChoiceItem::Doses(names),
-                patient: index,
-            });
-        }
-        let asked_now = person
-            .state
-            .prompts
-            .iter()
-            .filter(|it| it.kind == PromptKind::CheckIn && !it.sending.messages.is_empty())
-            .map(|it| (it.id.as_str(), it.due));
-        // Asked not long ago, and never answered: the answer is late, and kept.
-        let earlier = person
-            .state
-            .recent_check_ins
-            .iter()
-            .map(|it| (it.check_in.as_str(), it.due.0))
-            .filter(|(id, _)| !asked_now.clone().any(|(open, _)| open == *id));
-        let mut seen: Vec<&str> = Vec::new();
-        let earlier: Vec<_> = earlier.collect();
-        let latest = earlier.iter().rev().copied().filter(|(id, _)| {
-            let first = !seen.contains(id);
-            seen.push(id);
-            first
-        });
-        let latest: Vec<_> = latest.collect();
-        for (id, due) in asked_now.chain(latest) {
-            let Some(check_in) = person.plan.check_ins.iter().find(|it| it.id == id) else {
-                continue;
-            };
-            prompts.push(Prompt {
-                number: listed(id, due),
-                matters: vec![matter_of(person.number, id, due)],
-                kinds: vec![ItemKind::CheckIn(check_in.answer.clone())],
-                names: vec![check_in.ask.clone()],
-                at: due,
-                item: ChoiceItem::CheckIn {
-                    ask: check_in.ask.clone(),
-                    due,
-                },
-                patient: index,
-            });
-        }
-    }
 }
 
 /// The words that may answer one of several questions, and the question whose number was said.
@@ -704,30 +616,22 @@ fn listed_value<'p>(
     let Report::Value(words) = &asked?.report else {
         return None;
     };
-    let number: u32 = text.trim().trim_end_matches(['.', '。']).parse().ok()?;
+    let digits: String = text.trim().trim_end_matches(['.', '。', '、']).to_owned();
+    let digits: String = digits.chars().map(narrow_digit).collect();
+    let number: u32 = digits.parse().ok()?;
     let prompt = prompts.iter().find(|it| it.number == number)?;
     Some((words.clone(), prompt))
 }
 
-fn matter_of(patient: u32, id: &str, due: Timestamp) -> Matter {
-    Matter {
-        patient,
-        id: id.to_owned(),
-        due: Millis(due),
+/// ２ as 2.
+fn narrow_digit(digit: char) -> char {
+    match digit {
+        '０'..='９' => u32::from(digit)
+            .checked_sub(u32::from('０'))
+            .and_then(|it| char::from_digit(it, 10))
+            .unwrap_or(digit),
+        _ => digit,
     }
-}
-
-fn name_of(plan: &ResolvedPlan, dose: &OpenDose) -> DoseName {
-    DoseName {
-        label: label(plan, &dose.medication).to_owned(),
-        amount: dose.amount.clone(),
-        due: dose.due,
-    }
-}
-
-fn label<'p>(plan: &'p ResolvedPlan, id: &'p str) -> &'p str {
-    let known = plan.medications.iter().find(|it| it.id == id);
-    known.map_or(id, |it| it.label())
 }
 
 fn answer_of(report: &Report) -> Option<DoseAnswer> {

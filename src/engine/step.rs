@@ -37,7 +37,7 @@ const SETTLE_GRACE: SignedDuration = SignedDuration::from_mins(10);
 
 /// How long the instants of reminded doses are remembered: longer than any local date, which a
 /// journey from UTC+14 to UTC-12 makes 50 hours long.
-const RECENT: SignedDuration = SignedDuration::from_hours(51);
+pub(super) const RECENT: SignedDuration = SignedDuration::from_hours(51);
 
 /// So many closed doses are remembered at most.
 const RECENT_MAX: usize = 64;
@@ -768,4 +768,4 @@ fn after(cursor: Timestamp) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -688,11 +688,11 @@ mod tests {
         };
         assert_eq!(
             said(Language::ZhCn, &taken),
-            "已记下：08:00 二甲双胍、氨氯地平，12:00 钙片 已服。"
+            "好的，记下了：08:00 二甲双胍、氨氯地平，12:00 钙片，已服用。"
         );
         assert_eq!(
             said(Language::En, &taken),
-            "Noted: 08:00 二甲双胍 and 氨氯地平, 12:00 钙片 taken."
+            "Thank you. Noted as taken: 08:00 二甲双胍 and 氨氯地平, 12:00 钙片."
         );
         let later = Reply::Later {
             doses: samples::doses()[..1].to_vec(),

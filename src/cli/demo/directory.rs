@@ -1,6 +1,7 @@
-//! The demo's files: a configuration, a secret and the plans of five patients, in a directory of
+//! The demo's files: a configuration, its secrets and the plans of five patients, in a directory of
 //! their own that vanishes with the demo.
 
+use crate::messaging::wechat::crypto::ENCODING_AES_KEY_LENGTH;
 use jiff::civil::Date;
 use std::collections::hash_map::RandomState;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -27,10 +28,16 @@ const PLANS: [(&str, &str); 5] = [
 /// Tries to find a name that is not taken.
 const TRIES: usize = 16;
 
+/// Letters and digits of a token.
+const TOKEN_LENGTH: usize = 24;
+const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
 /// A directory that only we may enter; removed with all that is in it when dropped.
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
+    token: String,
+    aes_key: String,
 }
 
 impl Directory {
@@ -38,8 +45,12 @@ impl Directory {
     pub(super) fn create(parent: &Path, api_base: &str, today: Date) -> io::Result<Self> {
         let directory = Self {
             path: make(parent)?,
+            token: letters(TOKEN_LENGTH)?,
+            aes_key: letters(ENCODING_AES_KEY_LENGTH)?,
         };
         directory.write("wechat-secret", SECRET)?;
+        directory.write("wechat-token", &directory.token)?;
+        directory.write("wechat-aes-key", &directory.aes_key)?;
         directory.write("config.toml", &CONFIG.replace(API_BASE, api_base))?;
         fs::create_dir(directory.path.join("plans.d"))?;
         for (patient, plan) in PLANS {
@@ -57,6 +68,21 @@ impl Directory {
         self.path.join("config.toml")
     }
 
+    /// Where the daemon says that it is ready, and where it listens.
+    pub(super) fn ready(&self) -> PathBuf {
+        self.path.join("ready")
+    }
+
+    /// The token by which pushes are signed.
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The key by which pushes are encrypted.
+    pub(super) fn aes_key(&self) -> &str {
+        &self.aes_key
+    }
+
     fn write(&self, name: &str, text: &str) -> io::Result<()> {
         let mut file = OpenOptions::new()
             .write(true)
@@ -72,6 +98,21 @@ impl Drop for Directory {
         // What cannot be removed is in the system's directory for such things.
         let _ = fs::remove_dir_all(&self.path);
     }
+}
+
+/// So many letters and digits that nobody can guess.
+fn letters(length: usize) -> io::Result<String> {
+    let mut text = String::with_capacity(length);
+    let mut bytes = [0; 64];
+    while text.len() < length {
+        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        // Of the 64 values of six bits two are left out, so that each letter is as likely.
+        let letters = bytes
+            .iter()
+            .filter_map(|byte| LETTERS.get(usize::from(byte & 63)));
+        text.extend(letters.take(length - text.len()).map(|&it| char::from(it)));
+    }
+    Ok(text)
 }
 
 /// A new directory, entered by nobody else: an existing one is never taken over.
@@ -106,7 +147,9 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let directory = Directory::create(parent.path(), "http://x", date(2026, 3, 1)).unwrap();
         assert_eq!(mode(directory.path()), 0o700);
-        assert_eq!(mode(&directory.path().join("wechat-secret")), 0o600);
+        for secret in ["wechat-secret", "wechat-token", "wechat-aes-key"] {
+            assert_eq!(mode(&directory.path().join(secret)), 0o600, "{secret}");
+        }
         fs::write(directory.path().join("dosed.redb"), "store").unwrap();
         drop(directory);
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
@@ -130,6 +173,23 @@ mod tests {
     }
 
     #[test]
+    fn token_and_key_are_another_pair_each_time() {
+        let parent = tempfile::tempdir().unwrap();
+        let make = || Directory::create(parent.path(), "http://x", date(2026, 3, 1)).unwrap();
+        let (one, other) = (make(), make());
+        assert_ne!(one.token(), other.token());
+        assert_ne!(one.aes_key(), other.aes_key());
+        for directory in [&one, &other] {
+            let text = [directory.token(), directory.aes_key()].concat();
+            assert_eq!(text.len(), TOKEN_LENGTH + ENCODING_AES_KEY_LENGTH);
+            assert!(
+                text.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn every_plan_is_read_without_a_doubt_and_written_to_somebody_who_follows() {
         let parent = tempfile::tempdir().unwrap();
         let today = date(2026, 3, 1);
@@ -147,7 +207,12 @@ mod tests {
         for one in &read {
             assert!(one.warnings.is_empty(), "{:?}", one.warnings);
         }
-        let contacts: Vec<_> = read.iter().map(|one| one.plan.wechat.clone()).collect();
+        let patients = read.iter().map(|one| one.plan.wechat.clone());
+        let caregivers = read.iter().flat_map(|one| &one.plan.caregivers);
+        let caregivers = caregivers.map(|one| one.wechat.clone());
+        let staff = config.talk.staff.iter().map(|one| one.wechat.clone());
+        let mut contacts: Vec<_> = patients.chain(caregivers).chain(staff).collect();
+        contacts.sort();
         let mut followers: Vec<_> = super::super::followers()
             .into_iter()
             .map(|follower| Some(follower.openid))

@@ -8,5 +8,5 @@ mod properties;
 mod reminders;
 mod repeats;
 mod settling;
-mod shell;
+pub(in crate::engine) mod shell;
 mod time;

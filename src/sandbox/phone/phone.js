@@ -7,6 +7,8 @@ const WORDS = {
   en: {
     empty: "No messages yet. They appear here as they arrive.",
     hint: "Choose a patient to look at their phone. Times are the demo’s.",
+    hintAnswers:
+      "Choose a phone and answer as its owner would: 1 taken, 2 later, 3 not today, or in words. Times are the demo’s.",
     latest: "Latest on all phones",
     quiet: "no messages",
     back: "Back to the list",
@@ -24,6 +26,7 @@ const WORDS = {
   zh: {
     empty: "还没有消息，消息到达时会显示在这里。",
     hint: "选择一位患者，查看其手机。时间为演示时间。",
+    hintAnswers: "选一部手机，像机主那样回复：1 已服，2 稍后，3 这次不服，也可以直接打字。时间为演示时间。",
     latest: "所有手机的最新消息",
     quiet: "暂无消息",
     back: "返回列表",
@@ -120,6 +123,7 @@ function when(at) {
 
 /** The line to write on, the answers of one tap, and whether the account is followed. */
 function drawDoings() {
+  say($("hint"), doings.answers ? T.hintAnswers : T.hint);
   const follows = doings.following.has(chosen);
   $("follow").hidden = !doings.answers || chosen === null;
   say($("follow"), follows ? T.unfollow : T.follow);

@@ -1,0 +1,185 @@
+//! Consent, stop and start, following, free words, strangers.
+
+use super::*;
+
+#[test]
+fn free_words_are_acknowledged_once_an_hour() {
+    let mut world = World::taking(&[("A", "20:00")]);
+    world.run("02 09:00");
+    assert_eq!(world.says("a question about my knee"), ["passed on"]);
+    world.run("02 09:59");
+    assert_eq!(world.says("and my hip"), NOTHING);
+    world.run("02 10:00");
+    assert_eq!(world.says("and my toe"), ["passed on"]);
+    assert_eq!(world.kept(0).len(), 3, "all of it is kept");
+}
+
+#[test]
+fn out_of_hours_is_said_so() {
+    let mut world = World::taking(&[("A", "20:00")]);
+    world.is_open = false;
+    world.run("02 09:00");
+    assert_eq!(world.says("a question about my knee"), ["out of hours"]);
+    // An answer is an answer at any hour.
+    world.run("02 20:05");
+    assert_eq!(world.says("1"), ["taken 20:00 A"]);
+}
+
+#[test]
+fn a_picture_is_kept_by_its_kind_and_its_id() {
+    let mut world = World::taking(&[("A", "08:00")]);
+    world.run("02 08:05");
+    let image = Heard::Media {
+        kind: "image",
+        id: "m1",
+    };
+    assert_eq!(world.hear(image), ["passed on"]);
+    assert_eq!(world.kept(0), ["[image m1]"]);
+    assert_eq!(world.closed(0), NOTHING);
+    assert!(world.conversation.window.is_open(world.now));
+}
+
+#[test]
+fn stop_stops_and_start_starts() {
+    let mut world = World::taking(&[("A", "08:00, 12:00, 20:00")]);
+    world.run("02 08:05");
+    for text in ["停止", "stop", "退订"] {
+        assert_eq!(world.says(text), ["stopped"], "{text}");
+        assert_eq!(
+            world.conversation.bars(),
+            Some(ExpiredReason::ConsentWithdrawn)
+        );
+        assert_eq!(world.says("开始"), ["started"]);
+        assert_eq!(world.conversation.bars(), None);
+    }
+    // One who has not stopped is told the same.
+    assert_eq!(world.says("START"), ["started"]);
+}
+
+#[test]
+fn after_a_stop_nothing_medical_is_spoken_of() {
+    let mut world = World::taking(&[("A", "08:00")]);
+    world.run("02 08:05");
+    world.says("停止");
+    assert_eq!(world.says("吃了"), ["passed on"]);
+    assert_eq!(world.kept(0), ["吃了"]);
+    assert_eq!(world.says("胸痛"), ["red flag"]);
+}
+
+#[test]
+fn before_consent_nothing_medical_is_spoken_of_and_it_is_asked_for_again() {
+    let mut world = World::taking(&[("A", "08:00"), ("B", "08:00")]);
+    world.conversation.consent = Consent::NotAsked;
+    world.conversation.following = false;
+    world.run("02 08:05");
+    assert_eq!(world.hear(Heard::Followed), ["consent?"]);
+    assert_eq!(world.conversation.consent, Consent::Asked);
+    for text in ["1", "吃了", "A taken"] {
+        let told = world.says(text);
+        assert!(
+            told.iter().all(|it| it == "passed on" || it == "consent?"),
+            "{told:?}"
+        );
+    }
+    assert_eq!(world.closed(0), NOTHING);
+    world.run("02 09:30");
+    assert_eq!(world.says("好的"), ["passed on", "consent?"]);
+    assert_eq!(world.says("开始"), ["consent?"]);
+    for text in ["同意", "我同意。", " Agree! "] {
+        world.conversation.consent = Consent::Asked;
+        assert_eq!(world.says(text), ["consent"], "{text}");
+        assert_eq!(
+            world.conversation.consent,
+            Consent::Given {
+                version: "c0ffee".to_owned(),
+                at: world.now
+            }
+        );
+    }
+    assert_eq!(world.says("1"), ["taken 08:00 A+B"]);
+}
+
+#[test]
+fn words_that_only_hold_the_consent_are_none() {
+    for text in ["不同意", "I do not agree", "同意吗", "我不同意", "disagree"] {
+        let mut world = World::taking(&[("A", "08:00")]);
+        world.conversation.consent = Consent::Asked;
+        world.says(text);
+        assert_eq!(world.conversation.consent, Consent::Asked, "{text}");
+    }
+    // Nor are the right words where nobody asked.
+    let mut world = World::taking(&[("A", "08:00")]);
+    world.conversation.consent = Consent::NotAsked;
+    world.says("同意");
+    assert!(!world.conversation.consent.is_given());
+}
+
+#[test]
+fn stop_before_consent_holds_until_start_and_consent() {
+    let mut world = World::taking(&[("A", "08:00")]);
+    world.conversation.consent = Consent::Asked;
+    assert_eq!(world.says("停止"), ["stopped"]);
+    assert_eq!(world.says("开始"), ["consent?"]);
+    assert_eq!(world.conversation.stopped_at, None);
+    assert_eq!(world.conversation.bars(), Some(ExpiredReason::NotEnrolled));
+    assert_eq!(world.says("停止"), ["stopped"]);
+    assert_eq!(world.says("同意"), ["consent"]);
+    assert_eq!(world.conversation.bars(), None, "whoever agrees wants it");
+}
+
+#[test]
+fn who_follows_no_more_is_out_of_reach_until_they_are_back() {
+    let mut world = World::taking(&[("A", "08:00"), ("B", "08:30")]);
+    world.run("02 08:40");
+    world.says("1");
+    assert!(world.conversation.asked.is_some());
+    assert_eq!(world.hear(Heard::Unfollowed), NOTHING);
+    assert_eq!(world.conversation.bars(), Some(ExpiredReason::Unreachable));
+    assert_eq!(world.conversation.asked, None);
+    assert!(!world.conversation.window.is_open(world.now));
+    assert_eq!(world.hear(Heard::Followed), ["started"]);
+    assert_eq!(world.conversation.bars(), None);
+    assert!(world.conversation.window.is_open(world.now));
+    // A stop outlives an absence.
+    world.says("停止");
+    world.hear(Heard::Unfollowed);
+    assert_eq!(world.hear(Heard::Followed), NOTHING);
+    assert_eq!(
+        world.conversation.bars(),
+        Some(ExpiredReason::ConsentWithdrawn)
+    );
+}
+
+#[test]
+fn a_stranger_is_welcomed_once_an_hour_and_what_they_write_is_kept_for_the_clinic() {
+    let mut world = World::of(&[]);
+    assert_eq!(world.hear(Heard::Followed), ["welcome"]);
+    assert_eq!(world.says("你好"), ["welcome"]);
+    assert_eq!(world.says("1"), NOTHING);
+    assert_eq!(world.says("开始"), ["welcome"], "there is nothing to start");
+    assert_eq!(world.says("停止"), ["stopped"]);
+    assert_eq!(world.says("胸痛"), ["red flag"]);
+    assert_eq!(world.strangers, ["你好", "1", "胸痛"]);
+}
+
+#[test]
+fn a_tap_in_the_menu_opens_the_channel_for_a_minute_and_says_nothing() {
+    let mut world = World::taking(&[("A", "08:00")]);
+    world.run("02 08:05");
+    assert_eq!(world.hear(Heard::Acted), NOTHING);
+    assert!(world.conversation.window.is_open(world.now));
+    assert!(!world.conversation.window.is_open(world.now + minutes(1)));
+    world.says("hello there doctor");
+    assert!(
+        world
+            .conversation
+            .window
+            .is_open(world.now + minutes(47 * 60))
+    );
+    assert!(
+        !world
+            .conversation
+            .window
+            .is_open(world.now + minutes(48 * 60))
+    );
+}
