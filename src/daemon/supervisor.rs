@@ -271,6 +271,15 @@ struct Public {
     reception: Arc<Reception>,
 }
 
+impl Public {
+    /// Serves the callback until `stop`, and says where.
+    fn serve(self, tasks: &mut JoinSet<Ended>, stop: &CancellationToken) -> SocketAddr {
+        let served = http::serve_public(self.listener, self.path, self.reception, stop.clone());
+        spawn(tasks, "public listener", served);
+        self.address
+    }
+}
+
 impl Listeners {
     async fn bind(config: &Config, reception: Option<Arc<Reception>>) -> Result<Self, DaemonError> {
         let address = config.http.private;
@@ -396,14 +405,11 @@ impl Tasks {
             to_administration,
             stop,
         );
-        let sorted = sorter.run(to_dispatcher.clone(), Arc::clone(&bell), stop.clone());
-        spawn(&mut running, "inbox", sorted);
-        let public_address = listeners.public.as_ref().map(|public| public.address);
-        if let Some(public) = listeners.public {
-            let (path, reception) = (public.path, public.reception);
-            let served = http::serve_public(public.listener, path, reception, stop.clone());
-            spawn(&mut running, "public listener", served);
-        }
+        let inbox = sorter.run(to_dispatcher.clone(), Arc::clone(&bell), stop.clone());
+        spawn(&mut running, "inbox", inbox);
+        let public_address = listeners
+            .public
+            .map(|public| public.serve(&mut running, stop));
         let administered = administration::run(
             Arc::clone(shared),
             requests,

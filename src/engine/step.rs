@@ -489,7 +489,7 @@ impl<'a> Turn<'a> {
         if self.state.unreachable_since.is_none() {
             self.state.unreachable_since = Some(self.now);
             self.call(CallReason::Unreachable);
-            self.tell_staff(plan, super::News::Unreachable, &[]);
+            self.tell_staff(plan, &super::News::Unreachable, &[]);
         }
     }
 

@@ -198,21 +198,7 @@ fn change_plan(
         }
         known => known?,
     };
-    let mut text = PlanText {
-        at: scope.now.as_millisecond(),
-        file: change.file,
-        text: change.text,
-    };
-    let named = change.address.iter().filter(|it| it.channel != "console");
-    for address in named.chain(change.caregivers.iter().map(|(_, address)| address)) {
-        // The history outlives the contact, whose address has to be deleted everywhere.
-        let mask = mask(scope.ids, &address.address);
-        text.text = text.text.replace(&address.address, &mask);
-    }
-    {
-        let mut history = scope.transaction.open_table(PLAN_HISTORY)?;
-        history.insert((number, version), encode(&text)?.as_slice())?;
-    }
+    keep_text(scope, (number, version), &change)?;
     let same = old
         .as_ref()
         .filter(|old| old.head.meaning == change.meaning);
@@ -288,6 +274,25 @@ fn change_plan(
     let record = PlanRecord { head, plan };
     tables.plans.insert(number, encode(&record)?.as_slice())?;
     applied.changed += 1;
+    Ok(())
+}
+
+/// Puts the text into the history, without the addresses that it names: it outlives the contacts,
+/// whose addresses have to be deleted everywhere when they go.
+fn keep_text(scope: &Scope<'_>, key: (u32, u32), change: &PlanChange) -> Result<(), StoreError> {
+    let mut text = change.text.clone();
+    let own = change.address.iter().filter(|it| it.channel != "console");
+    for address in own.chain(change.caregivers.iter().map(|(_, address)| address)) {
+        let mask = mask(scope.ids, &address.address);
+        text = text.replace(&address.address, &mask);
+    }
+    let text = PlanText {
+        at: scope.now.as_millisecond(),
+        file: change.file.clone(),
+        text,
+    };
+    let mut history = scope.transaction.open_table(PLAN_HISTORY)?;
+    history.insert(key, encode(&text)?.as_slice())?;
     Ok(())
 }
 

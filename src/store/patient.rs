@@ -372,13 +372,13 @@ impl<'v> Visit<'v> {
         tables.save(self.number, &mut self.record, wake_at)?;
         let mut known: Vec<(u32, Arc<str>)> = Vec::new();
         for (contact, message) in self.queued {
-            let address = match known.iter().find(|(number, _)| *number == contact) {
-                Some((_, address)) => Arc::clone(address),
-                None => {
-                    let address = tables.address_text(contact)?;
-                    known.push((contact, Arc::clone(&address)));
-                    address
-                }
+            let address = known.iter().find(|(number, _)| *number == contact);
+            let address = if let Some((_, address)) = address {
+                Arc::clone(address)
+            } else {
+                let address = tables.address_text(contact)?;
+                known.push((contact, Arc::clone(&address)));
+                address
             };
             queued.push(Queued {
                 patient: self.number,

@@ -125,10 +125,8 @@ impl Contacts {
     /// plan names, else that of a caregiver who answers in the patient's place.
     pub fn patients(&self, attested: Option<u32>, plan: &ResolvedPlan) -> Option<u32> {
         self.bound.or(attested).or_else(|| {
-            let answering = plan.caregivers.iter().filter(|it| it.answers);
-            answering
-                .filter_map(|it| self.caregivers_own(&it.id))
-                .next()
+            let mut answering = plan.caregivers.iter().filter(|it| it.answers);
+            answering.find_map(|it| self.caregivers_own(&it.id))
         })
     }
 

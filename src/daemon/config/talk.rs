@@ -106,19 +106,7 @@ impl Talk {
             None => RED_FLAGS.iter().map(|flag| (*flag).to_owned()).collect(),
             Some(value) => phrases(&value),
         };
-        let opening_hours = clinic.get("opening_hours").and_then(|value| {
-            let text = value.text()?;
-            match plan::quiet_hours(text.get_ref()) {
-                Ok(hours) => Some(hours),
-                Err(_) => {
-                    value.error_with_help(
-                        "opening hours are a span of the day",
-                        "opening_hours = \"08:00-18:00\"",
-                    );
-                    None
-                }
-            }
-        });
+        let opening_hours = hours(clinic, "opening_hours", "08:00-18:00");
         let emergency_number = text("emergency_number").unwrap_or_else(|| {
             match language {
                 Language::ZhCn => "120",
@@ -157,19 +145,7 @@ impl Staff {
             None => ALERTS.iter().map(|it| (*it).to_owned()).collect(),
             Some(value) => kinds(&value),
         };
-        let quiet_hours = table.get("quiet_hours").and_then(|value| {
-            let text = value.text()?;
-            match plan::quiet_hours(text.get_ref()) {
-                Ok(hours) => Some(hours),
-                Err(_) => {
-                    value.error_with_help(
-                        "quiet hours are a span of the day",
-                        "quiet_hours = \"21:30-07:00\"",
-                    );
-                    None
-                }
-            }
-        });
+        let quiet_hours = hours(table, "quiet_hours", "21:30-07:00");
         Some(Self {
             member: StaffMember {
                 name: name.into_inner().trim().to_owned(),
@@ -183,6 +159,20 @@ impl Staff {
             role: role?,
         })
     }
+}
+
+/// A span of the day.
+fn hours(table: &Table<'_>, key: &str, example: &str) -> Option<QuietHours> {
+    let value = table.get(key)?;
+    let text = value.text()?;
+    let hours = plan::quiet_hours(text.get_ref()).ok();
+    if hours.is_none() {
+        value.error_with_help(
+            "hours are a span of the day",
+            format!("{key} = \"{example}\""),
+        );
+    }
+    hours
 }
 
 /// Phrases that are looked for in what patients write; short ones would be found everywhere.

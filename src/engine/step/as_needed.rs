@@ -60,7 +60,7 @@ impl Turn<'_> {
         let news = News::TooSoon {
             label: label.clone(),
         };
-        self.tell_staff(plan, news, &[]);
+        self.tell_staff(plan, &news, &[]);
         self.replies.push(Reply::AsNeededTooSoon {
             label,
             allowed_from: allowed,
@@ -99,25 +99,22 @@ fn allowed_from(
     }
     if let Some(most) = guard.at_most {
         let most_before = most.doses as usize;
-        from = match most.within {
-            Some(within) => {
-                // The one that must have left the span before the next is taken.
-                let oldest = takings.len().checked_sub(most_before);
-                let oldest = oldest.and_then(|index| takings.get(index));
-                let free = oldest.and_then(|oldest| oldest.saturating_add(within).ok());
-                free.map_or(from, |free| from.max(free))
-            }
-            None => {
-                let date = plan.zone.local(from).date();
-                let today = takings
-                    .iter()
-                    .filter(|it| plan.zone.local(**it).date() == date);
-                if today.count() >= most_before {
-                    let tomorrow = date.tomorrow().ok()?;
-                    from.max(plan.zone.instant(tomorrow.at(0, 0, 0, 0)))
-                } else {
-                    from
-                }
+        from = if let Some(within) = most.within {
+            // The one that must have left the span before the next is taken.
+            let oldest = takings.len().checked_sub(most_before);
+            let oldest = oldest.and_then(|index| takings.get(index));
+            let free = oldest.and_then(|oldest| oldest.saturating_add(within).ok());
+            free.map_or(from, |free| from.max(free))
+        } else {
+            let date = plan.zone.local(from).date();
+            let today = takings
+                .iter()
+                .filter(|it| plan.zone.local(**it).date() == date);
+            if today.count() >= most_before {
+                let tomorrow = date.tomorrow().ok()?;
+                from.max(plan.zone.instant(tomorrow.at(0, 0, 0, 0)))
+            } else {
+                from
             }
         };
     }

@@ -61,7 +61,7 @@ impl Turn<'_> {
                 ask: ask.clone(),
                 value: value.to_string(),
             };
-            self.tell_staff(plan, news.clone(), &[]);
+            self.tell_staff(plan, &news, &[]);
             let told = known
                 .and_then(|it| it.tell)
                 .is_some_and(|it| it != Tell::Never);

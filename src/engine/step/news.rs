@@ -47,13 +47,13 @@ impl Turn<'_> {
                 doses: names(plan, &doses),
                 critical: true,
             };
-            self.tell_staff(plan, news, &doses);
+            self.tell_staff(plan, &news, &doses);
         }
         if before < MISSED_IN_A_ROW && self.state.missed_in_a_row >= MISSED_IN_A_ROW {
             self.call(CallReason::MissedInARow);
             let count = self.state.missed_in_a_row;
             let doses: Vec<&OpenDose> = missed.iter().collect();
-            self.tell_staff(plan, News::MissedInARow { count }, &doses);
+            self.tell_staff(plan, &News::MissedInARow { count }, &doses);
         }
     }
 
@@ -97,7 +97,7 @@ impl Turn<'_> {
             not_before: at.max(self.now),
             quiet_hours: plan.quiet_hours,
         };
-        self.tell(plan, to, news, doses, told);
+        self.tell(plan, to, news, doses, &told);
     }
 
     /// Tells a caregiver of an answer that a person must look at.
@@ -110,12 +110,12 @@ impl Turn<'_> {
                 quiet_hours: plan.quiet_hours,
             };
             let to = Recipient::Caregiver(caregiver.to_owned());
-            self.tell(plan, to, news, &[], told);
+            self.tell(plan, to, news, &[], &told);
         }
     }
 
     /// Tells the members of staff who want to know it.
-    pub(super) fn tell_staff(&mut self, plan: &ResolvedPlan, news: News, doses: &[&OpenDose]) {
+    pub(super) fn tell_staff(&mut self, plan: &ResolvedPlan, news: &News, doses: &[&OpenDose]) {
         let urgent = matches!(
             news,
             News::RedFlag { .. } | News::CheckIn { .. } | News::Missed { critical: true, .. }
@@ -129,7 +129,7 @@ impl Turn<'_> {
                     quiet_hours: member.quiet_hours,
                 };
                 let to = Recipient::Staff(member.name.clone());
-                self.tell(plan, to, news.clone(), doses, told);
+                self.tell(plan, to, news.clone(), doses, &told);
             }
         }
     }
@@ -140,7 +140,7 @@ impl Turn<'_> {
         to: Recipient,
         news: News,
         doses: &[&OpenDose],
-        told: Told,
+        told: &Told,
     ) {
         let quiet = told.quiet_hours.filter(|_| !told.urgent);
         let not_before = quiet
@@ -223,9 +223,9 @@ impl Turn<'_> {
         let text = text.to_owned();
         if red_flag {
             self.call(CallReason::RedFlag);
-            self.tell_staff(plan, News::RedFlag { text }, &[]);
+            self.tell_staff(plan, &News::RedFlag { text }, &[]);
         } else {
-            self.tell_staff(plan, News::Message { text }, &[]);
+            self.tell_staff(plan, &News::Message { text }, &[]);
         }
     }
 
@@ -242,7 +242,7 @@ impl Turn<'_> {
             if let Some(check_in) = check_in {
                 self.call(CallReason::CheckIn);
                 let ask = check_in.ask.clone();
-                self.tell_staff(plan, News::NoAnswer { ask }, &[]);
+                self.tell_staff(plan, &News::NoAnswer { ask }, &[]);
             }
         }
     }
@@ -281,7 +281,7 @@ impl Turn<'_> {
     /// Raises the alarm, once an hour.
     pub(super) fn too_many(&mut self, plan: &ResolvedPlan) {
         if !std::mem::replace(&mut self.state.hour.told, true) {
-            self.tell_staff(plan, News::TooMany, &[]);
+            self.tell_staff(plan, &News::TooMany, &[]);
         }
     }
 }

@@ -26,13 +26,13 @@ impl Turn<'_> {
             ReachChange::Unfollowed => {
                 self.state.unreachable_since.get_or_insert(self.now);
                 self.call(CallReason::Unreachable);
-                self.tell_staff(plan, News::Unreachable, &[]);
+                self.tell_staff(plan, &News::Unreachable, &[]);
             }
             ReachChange::Stopped => {
                 self.call(CallReason::Stopped);
-                self.tell_staff(plan, News::Stopped, &[]);
+                self.tell_staff(plan, &News::Stopped, &[]);
             }
-            ReachChange::Started => self.tell_staff(plan, News::Started, &[]),
+            ReachChange::Started => self.tell_staff(plan, &News::Started, &[]),
             ReachChange::Enrolled | ReachChange::Consented | ReachChange::Followed => {}
         }
         if barred.is_none() {

@@ -45,14 +45,6 @@ pub(super) fn replies() -> Vec<Reply> {
         value,
         alert,
     };
-    let bound = |caregiver| Reply::Bound {
-        patient: "王秀兰".to_owned(),
-        caregiver,
-    };
-    let advised = |to_call| Reply::Advised {
-        patient: "王秀兰".to_owned(),
-        to_call,
-    };
     vec![
         Reply::Taken {
             doses: doses(),
@@ -105,6 +97,23 @@ pub(super) fn replies() -> Vec<Reply> {
         },
         too_soon(Some(at), Some(at)),
         too_soon(None, None),
+    ]
+    .into_iter()
+    .chain(of_the_talk())
+    .collect()
+}
+
+/// Replies that are about no dose and no question.
+fn of_the_talk() -> Vec<Reply> {
+    let bound = |caregiver| Reply::Bound {
+        patient: "王秀兰".to_owned(),
+        caregiver,
+    };
+    let advised = |to_call| Reply::Advised {
+        patient: "王秀兰".to_owned(),
+        to_call,
+    };
+    vec![
         Reply::Stopped,
         Reply::Started,
         Reply::RedFlag,
