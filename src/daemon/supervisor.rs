@@ -396,22 +396,16 @@ impl Tasks {
             to_administration,
             stop,
         );
-        let sorted = sorter.run(to_dispatcher.clone(), Arc::clone(&bell), stop.clone());
-        spawn(&mut running, "inbox", sorted);
+        let taken_in = sorter.run(to_dispatcher.clone(), Arc::clone(&bell), stop.clone());
+        spawn(&mut running, "inbox", taken_in);
         let public_address = listeners.public.as_ref().map(|public| public.address);
         if let Some(public) = listeners.public {
             let (path, reception) = (public.path, public.reception);
             let served = http::serve_public(public.listener, path, reception, stop.clone());
             spawn(&mut running, "public listener", served);
         }
-        let administered = administration::run(
-            Arc::clone(shared),
-            requests,
-            to_planner,
-            to_dispatcher.clone(),
-            Arc::clone(&bell),
-            stop.clone(),
-        );
+        let outlets = (to_planner, to_dispatcher.clone(), Arc::clone(&bell));
+        let administered = administration::run(Arc::clone(shared), requests, outlets, stop.clone());
         spawn(&mut running, "administration", administered);
         let monitored = Arc::clone(&monitor).run(stop.clone());
         running.spawn(async move {

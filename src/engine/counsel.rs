@@ -114,9 +114,9 @@ mod tests {
         }
     }
 
-    fn names(names: &[&str]) -> Option<Reply> {
+    fn whom(names: &[&str]) -> Reply {
         let choices = names.iter().map(|it| (*it).to_owned()).collect();
-        Some(Reply::AdviseWhom { choices })
+        Reply::AdviseWhom { choices }
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
                 vec![told(7, 0), told(8, 30)],
                 40,
                 None,
-                names(&["P8", "P7"]),
+                Some(whom(&["P8", "P7"])),
             ),
         ] {
             let talk = Conversation::new(Language::En);
@@ -153,12 +153,12 @@ mod tests {
         for (text, now, advice, reply) in [
             ("2", 41, Some((7, "Rest")), None),
             (" 1 ", 41, Some((8, "Rest")), None),
-            ("3", 41, None, names(&["P8", "P7"])),
-            ("0", 41, None, names(&["P8", "P7"])),
+            ("3", 41, None, Some(whom(&["P8", "P7"]))),
+            ("0", 41, None, Some(whom(&["P8", "P7"]))),
             // After two hours the list is forgotten, and the news is old.
             ("1", 161, None, Some(Reply::NobodyToAdvise)),
             // Other words begin anew.
-            ("Drink", 41, None, names(&["P8", "P7"])),
+            ("Drink", 41, None, Some(whom(&["P8", "P7"]))),
         ] {
             let found = counsel(asked.conversation.clone(), &told, text, at(now));
             let advice = advice.map(|(patient, words)| (patient, words.to_owned()));

@@ -127,7 +127,7 @@ impl Store {
                     &mut settled,
                     fits.as_ref(),
                     patient,
-                    messages,
+                    &messages,
                 )?;
             }
             drop(tables);
@@ -273,7 +273,7 @@ fn settle_patient(
     settled: &mut Settled,
     fits: &dyn Fits,
     patient: u32,
-    messages: Vec<Final>,
+    messages: &[Final],
 ) -> Result<(), StoreError> {
     let entries = || JournalRow {
         at: scope.now.as_millisecond(),
@@ -311,7 +311,7 @@ fn settle_patient(
         let key = (day, patient, record.journal_next);
         tables.journal.insert(key, row.as_slice())?;
         record.journal_next += 1;
-        for message in &messages {
+        for message in messages {
             let id = message.record.message.key.id;
             record.state.unsettled.retain(|key| key.id != id);
         }
@@ -319,7 +319,7 @@ fn settle_patient(
         return tables.save(patient, &mut record, wake_at);
     };
     let mut visit = Visit::new(scope, fits, patient, record, plan.head.contact);
-    for message in &messages {
+    for message in messages {
         let input = Input::Settled {
             message: message.record.message.key.id,
             settlement: message.settlement,
