@@ -362,6 +362,24 @@ fn news_json(entry: &Entry, zone: &Zone) -> Value {
             "why": why.name(),
             "barred": barred.map(ExpiredReason::name),
         }),
+        Entry::Told { message, to, news } => json!({
+            "entry": "told",
+            "message": message.to_string(),
+            "to": recipient(to),
+            "news": news,
+        }),
+        Entry::CallWanted { reason } => json!({
+            "entry": "call_wanted",
+            "reason": reason.name(),
+        }),
+        _ => advice_json(entry, zone),
+    }
+}
+
+/// Entries of consent, of advice, and of what the channel reports.
+fn advice_json(entry: &Entry, zone: &Zone) -> Value {
+    let instant = |at: &crate::engine::Millis| rfc3339(at.0, zone);
+    match entry {
         Entry::ConsentGiven { version, at, by } => json!({
             "entry": "consent_given",
             "version": version,
@@ -386,19 +404,12 @@ fn news_json(entry: &Entry, zone: &Zone) -> Value {
             "entry": "not_delivered",
             "message": message.to_string(),
             "reason": reason.name(),
-            "about": about(items),
+            "about": items
+                .iter()
+                .map(|it| json!({ "id": it.id, "due": instant(&it.due) }))
+                .collect::<Vec<_>>(),
         }),
-        Entry::Told { message, to, news } => json!({
-            "entry": "told",
-            "message": message.to_string(),
-            "to": recipient(to),
-            "news": news,
-        }),
-        Entry::CallWanted { reason } => json!({
-            "entry": "call_wanted",
-            "reason": reason.name(),
-        }),
-        // All others are of doses and plans.
+        // All others are of doses and plans, and of what was said.
         _ => Value::Null,
     }
 }

@@ -13,9 +13,11 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(
     shared: Arc<Shared>,
     mut requests: mpsc::Receiver<Request>,
-    planner: mpsc::Sender<Request>,
-    dispatcher: mpsc::UnboundedSender<Notice>,
-    bell: Arc<Notify>,
+    (planner, dispatcher, bell): (
+        mpsc::Sender<Request>,
+        mpsc::UnboundedSender<Notice>,
+        Arc<Notify>,
+    ),
     stop: CancellationToken,
 ) {
     loop {

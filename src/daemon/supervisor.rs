@@ -410,14 +410,8 @@ impl Tasks {
         let public_address = listeners
             .public
             .map(|public| public.serve(&mut running, stop));
-        let administered = administration::run(
-            Arc::clone(shared),
-            requests,
-            to_planner,
-            to_dispatcher.clone(),
-            Arc::clone(&bell),
-            stop.clone(),
-        );
+        let outlets = (to_planner, to_dispatcher.clone(), Arc::clone(&bell));
+        let administered = administration::run(Arc::clone(shared), requests, outlets, stop.clone());
         spawn(&mut running, "administration", administered);
         let monitored = Arc::clone(&monitor).run(stop.clone());
         running.spawn(async move {

@@ -21,8 +21,9 @@ impl WeChat {
         let Some(words) = self.templates.in_words(message.addressee, message.body) else {
             return self.send(message).await;
         };
-        let end = (0..=words.len().min(TEXT_BYTES_MAX)).rev();
-        let end = end.into_iter().find(|end| words.is_char_boundary(*end));
+        let end = (0..=words.len().min(TEXT_BYTES_MAX))
+            .rev()
+            .find(|end| words.is_char_boundary(*end));
         let words = &words[..end.unwrap_or(0)];
         self.send_text(message.address, words, Some(message.permit), message.now)
             .await
