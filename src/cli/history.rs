@@ -328,12 +328,6 @@ fn talk_json(entry: &Entry, zone: &Zone) -> Value {
 /// Entries of questions, of what was written, and of who was told.
 fn news_json(entry: &Entry, zone: &Zone) -> Value {
     let instant = |at: &crate::engine::Millis| rfc3339(at.0, zone);
-    let about = |about: &[crate::engine::About]| -> Vec<Value> {
-        about
-            .iter()
-            .map(|it| json!({ "id": it.id, "due": instant(&it.due) }))
-            .collect()
-    };
     match entry {
         Entry::CheckInAnswered {
             check_in,

@@ -184,10 +184,9 @@ fn change_plan(
         Some(old) => old.head.version + 1,
         None => next_version(scope, number)?,
     };
-    if old
-        .as_ref()
-        .is_some_and(|old| old.head.source == change.source && old.head.meaning == change.meaning)
-    {
+    let is_same =
+        |old: &PlanRecord| (old.head.source, old.head.meaning) == (change.source, change.meaning);
+    if old.as_ref().is_some_and(is_same) {
         return Ok(());
     }
     let known = match tables.patient(number) {

@@ -19,7 +19,6 @@ pub(super) fn doses() -> Vec<DoseName> {
 }
 
 /// A reply of each kind, and of each branch of a text.
-#[expect(clippy::too_many_lines, reason = "one list")]
 pub(super) fn replies() -> Vec<Reply> {
     let at = Timestamp::from_second(9 * 3600).unwrap_or_default();
     let later = |until, clamped| Reply::Later {
