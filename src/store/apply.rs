@@ -189,14 +189,13 @@ fn change_plan(
     if old.as_ref().is_some_and(is_same) {
         return Ok(());
     }
-    let known = match tables.patient(number) {
-        Err(StoreError::Record { .. }) => {
-            note(scope, "patients", number);
-            applied.broken += 1;
-            return Ok(());
-        }
-        known => known?,
-    };
+    let known = tables.patient(number);
+    if let Err(StoreError::Record { .. }) = known {
+        note(scope, "patients", number);
+        applied.broken += 1;
+        return Ok(());
+    }
+    let known = known?;
     keep_text(scope, (number, version), &change)?;
     let same = old
         .as_ref()
@@ -270,8 +269,8 @@ fn change_plan(
         contact,
         inline: change.inline,
     };
-    let record = PlanRecord { head, plan };
-    tables.plans.insert(number, encode(&record)?.as_slice())?;
+    let record = encode(&PlanRecord { head, plan })?;
+    tables.plans.insert(number, record.as_slice())?;
     applied.changed += 1;
     Ok(())
 }

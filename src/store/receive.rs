@@ -159,11 +159,7 @@ fn receive_one(
     let contact = number_of(scope, &mut tables, &pushed.address)?;
     let mut replies = Vec::new();
     let mut first = Vec::new();
-    let secret = match &pushed.what {
-        What::Followed { secret } => secret.as_deref(),
-        What::Scanned { secret } => Some(secret.as_str()),
-        _ => None,
-    };
+    let secret = pushed.what.secret();
     let mut conversation = conversation(scope, contact, talk.language)?;
     if let Some(secret) = secret {
         conversation.following = true;
@@ -204,11 +200,6 @@ fn receive_one(
     let Some(heard) = pushed.what.heard() else {
         return Ok(None);
     };
-    let terms = TalkTerms {
-        red_flags: &talk.red_flags,
-        consent_version: &talk.consent_version,
-        is_open: talk.is_open,
-    };
     let under_way = under_way(scope, &people);
     let persons: Vec<Person<'_>> = people
         .iter()
@@ -231,7 +222,7 @@ fn receive_one(
         replies: said_back,
         said,
         stranger,
-    } = converse(conversation, &persons, heard, &terms, scope.now);
+    } = converse(conversation, &persons, heard, &talk.terms(), scope.now);
     drop(persons);
     replies.extend(said_back);
     save_conversation(scope, contact, &conversation)?;
@@ -262,7 +253,26 @@ fn receive_one(
     Ok(spoken(&replies, talk, (language, &zone)))
 }
 
+impl Talk {
+    fn terms(&self) -> TalkTerms<'_> {
+        TalkTerms {
+            red_flags: &self.red_flags,
+            consent_version: &self.consent_version,
+            is_open: self.is_open,
+        }
+    }
+}
+
 impl What {
+    /// The secret of the code that was scanned.
+    fn secret(&self) -> Option<&str> {
+        match self {
+            What::Followed { secret } => secret.as_deref(),
+            What::Scanned { secret } => Some(secret),
+            _ => None,
+        }
+    }
+
     /// As the talk hears it; `None` for what is no part of a talk.
     fn heard(&self) -> Option<Heard<'_>> {
         Some(match self {
