@@ -1,6 +1,8 @@
 //! The callback address over real sockets: pushed to by the sandbox as the platform pushes, and by
 //! others as the platform does not.
 
+mod clock;
+mod conversation;
 mod daemon;
 mod desk;
 mod forms;

@@ -24,6 +24,8 @@ struct World {
     store: Store,
     then: Then,
     sent: Sent,
+    /// Whether patients can answer.
+    answers: bool,
 }
 
 impl World {
@@ -67,6 +69,47 @@ impl World {
         self.store.close().await;
         self.disk.cut_power();
         self.store = Self::open(&self.disk, true);
+        self.set_desk().await;
+    }
+
+    /// The clinic's side is kept in memory only: the daemon says it at each start.
+    async fn set_desk(&mut self) {
+        if !self.answers {
+            return;
+        }
+        let set = |store: Store| async move { store.set_desk(hour(7), true, Vec::new()).await };
+        // One call fails in all: either this one, or it has failed already.
+        if set(self.store.clone()).await.is_err() {
+            if self.then == Then::PowerCut {
+                self.store.close().await;
+                self.disk.cut_power();
+                self.store = Self::open(&self.disk, true);
+            }
+            set(self.store.clone()).await.unwrap();
+        }
+    }
+
+    /// Somebody writes. The platform pushes twice: it has not seen the first answer.
+    async fn write(&mut self, now: Timestamp, patient: &str, text: &str, key: u8) {
+        let mut answers = Vec::new();
+        for _ in 0..2 {
+            let received = self
+                .ask(|store| async move {
+                    let batch = vec![super::receive::pushed(
+                        patient,
+                        key,
+                        What::Words(text.to_owned()),
+                    )];
+                    let talk = super::receive::talk();
+                    store
+                        .receive(now, batch, talk, Arc::new(Unlimited), DAY)
+                        .await
+                })
+                .await;
+            answers.extend(received.answers);
+        }
+        assert_eq!(answers[0], answers[1], "{patient}: {text}");
+        assert!(answers[0].is_some(), "{patient}: {text}");
     }
 
     /// Sends all that may leave at `now`: claims, sends, settles.
@@ -120,7 +163,14 @@ impl World {
     }
 }
 
-async fn day(fails_at: Option<u64>, then: Then) -> (Sent, Vec<DoseLine>, u64) {
+/// When who writes what.
+type Script = [(i64, &'static str, &'static str)];
+
+async fn day(
+    fails_at: Option<u64>,
+    then: Then,
+    script: Option<&Script>,
+) -> (Sent, Vec<DoseLine>, u64) {
     let disk = Disk::default();
     if let Some(call) = fails_at {
         disk.fail_at(call);
@@ -131,7 +181,9 @@ async fn day(fails_at: Option<u64>, then: Then) -> (Sent, Vec<DoseLine>, u64) {
         store,
         then,
         sent: Sent::new(),
+        answers: script.is_some(),
     };
+    world.set_desk().await;
     let overdue = ExpiredReason::DaemonDown;
     world
         .ask(|store| async move {
@@ -142,11 +194,22 @@ async fn day(fails_at: Option<u64>, then: Then) -> (Sent, Vec<DoseLine>, u64) {
                 .await
         })
         .await;
+    let mut script = (0..).zip(script.unwrap_or_default()).peekable();
     loop {
         let (next, _) = world
             .ask(|store| async move { store.next_wake().await })
             .await;
-        let Some(next) = next.filter(|next| *next < hour(30)) else {
+        let next = next.filter(|next| *next < hour(30));
+        if let Some((key, (minute, patient, text))) = script.peek().copied()
+            && next.is_none_or(|next| at(minute * 60) < next)
+        {
+            script.next();
+            let now = at(minute * 60);
+            world.write(now, patient, text, key).await;
+            world.drain(now).await;
+            continue;
+        }
+        let Some(next) = next else {
             break;
         };
         world
@@ -204,12 +267,65 @@ fn check(sent: &Sent, lines: &[DoseLine], then: Then, call: u64) {
 
 #[tokio::test]
 async fn whatever_storage_call_of_a_day_fails_nothing_is_lost_and_nothing_doubled() {
-    let (sent, lines, calls) = day(None, Then::Again).await;
+    let (sent, lines, calls) = day(None, Then::Again, None).await;
     check(&sent, &lines, Then::Again, 0);
     for call in 1..=calls {
         for then in [Then::Again, Then::PowerCut] {
-            let (sent, lines, _) = day(Some(call), then).await;
+            let (sent, lines, _) = day(Some(call), then, None).await;
             check(&sent, &lines, then, call);
+        }
+    }
+}
+
+/// One who answers at once, one who answers after two nudges, one who never does.
+const ANSWERS: &Script = &[
+    (8 * 60 + 5, "a", "1"),
+    (9 * 60 + 30, "b", "taken"),
+    (20 * 60 + 5, "a", "3"),
+];
+
+fn check_answered(sent: &Sent, lines: &[DoseLine], then: Then, call: u64) {
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            let due = (line.due.duration_since(hour(0))).as_hours();
+            (
+                due,
+                line.patient.as_str(),
+                line.state,
+                line.answer.is_some(),
+                line.messages.len(),
+            )
+        })
+        .collect();
+    let expected = [
+        (8, "a", DoseState::Taken, true, 1),
+        (8, "b", DoseState::Taken, true, 3),
+        (8, "c", DoseState::Missed, false, 3),
+        (20, "a", DoseState::Skipped, true, 1),
+        (20, "b", DoseState::Missed, false, 3),
+        (20, "c", DoseState::Missed, false, 3),
+    ];
+    assert_eq!(told, expected, "{then:?} at call {call}");
+    let most = if then == Then::Again { 1 } else { 2 };
+    for tries in sent.values().flat_map(BTreeMap::values) {
+        assert!(
+            (1..=most).contains(tries),
+            "{then:?} at call {call}: {tries} tries"
+        );
+    }
+    let distinct: usize = sent.values().map(BTreeMap::len).sum();
+    assert_eq!(distinct, 14, "{then:?} at call {call}: {sent:?}");
+}
+
+#[tokio::test]
+async fn whatever_storage_call_of_a_day_with_answers_fails_each_answer_counts_once() {
+    let (sent, lines, calls) = day(None, Then::Again, Some(ANSWERS)).await;
+    check_answered(&sent, &lines, Then::Again, 0);
+    for call in 1..=calls {
+        for then in [Then::Again, Then::PowerCut] {
+            let (sent, lines, _) = day(Some(call), then, Some(ANSWERS)).await;
+            check_answered(&sent, &lines, then, call);
         }
     }
 }

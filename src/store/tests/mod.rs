@@ -6,6 +6,7 @@ mod fsck;
 mod life;
 mod opening;
 mod quarantine;
+mod receive;
 mod reopening;
 mod retention;
 
