@@ -59,6 +59,36 @@ impl Demo {
         BufReader::new(stream)
     }
 
+    /// Somebody writes on their phone.
+    fn write(&self, openid: &str, text: &str) {
+        let mut stream = TcpStream::connect(self.page).expect("the page's server listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let body = format!(r#"{{"openid":"{openid}","do":"write","text":"{text}"}}"#);
+        write!(
+            stream,
+            "POST /phone/do HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            self.page,
+            body.len()
+        )
+        .expect("the request is taken");
+        let mut answer = String::new();
+        stream
+            .read_to_string(&mut answer)
+            .expect("the answer is text");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    /// Waits for a message on a phone that holds all these words.
+    fn wait_for(&self, openid: &str, words: &[&str]) {
+        let to = format!("\"to\":\"{openid}\"");
+        self.get("/phone/events")
+            .lines()
+            .map(|line| line.expect("the stream is text"))
+            .find(|line| line.contains(&to) && words.iter().all(|word| line.contains(word)))
+            .expect("the stream goes on");
+    }
+
     fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.process);
         rustix::process::kill_process(id, signal).expect("the demo runs");
@@ -123,6 +153,26 @@ fn reminders_arrive_on_the_page_and_the_end_leaves_nothing_behind() {
             "{signal:?}"
         );
     }
+}
+
+#[test]
+fn what_is_answered_on_a_phone_is_confirmed_there_and_what_cannot_wait_is_on_the_doctors() {
+    let temporary = tempfile::tempdir().expect("a directory");
+    let demo = Demo::start(temporary.path(), &["--listen", "127.0.0.1:0"]);
+    demo.wait_for("o-demo-zhang-jianguo", &["card", "二甲双胍", "08:00"]);
+    demo.write("o-demo-zhang-jianguo", "1");
+    demo.wait_for(
+        "o-demo-zhang-jianguo",
+        &["记下了", "08:00 二甲双胍", "已服用"],
+    );
+    demo.write("o-demo-emma-miller", "I have chest pain");
+    demo.wait_for("o-demo-emma-miller", &["urgent", "120"]);
+    demo.wait_for("o-demo-dr-hao", &["card", "Emma Miller", "chest pain"]);
+    demo.signal(rustix::process::Signal::INT);
+    let (status, errors) = demo.end();
+    assert_eq!(status.code(), Some(0), "{errors}");
+    assert_eq!(errors, "", "nothing went wrong");
+    assert_eq!(entries(temporary.path()), Vec::<String>::new());
 }
 
 #[test]

@@ -9,8 +9,8 @@ use super::interpret::{
     interpret,
 };
 use super::{
-    Asked, Choice, ChoiceItem, Consent, Conversation, DoseAnswer, DoseState, Matter, Millis,
-    PatientState, ReachChange, Reply, Report, Said, Teller, Value,
+    Asked, Choice, ChoiceItem, Consent, Conversation, DoseAnswer, DoseState, Matter, MessageId,
+    Millis, PatientState, ReachChange, Reply, Report, Said, Teller, Value,
 };
 use crate::plan::ResolvedPlan;
 use jiff::{SignedDuration, Timestamp};
@@ -41,6 +41,9 @@ pub struct Person<'a> {
     pub plan: &'a ResolvedPlan,
     /// The patient's state.
     pub state: &'a PatientState,
+    /// Messages of the patient that may have left and of which no outcome is known yet: whoever is
+    /// quick answers before we know that they were asked.
+    pub under_way: &'a [MessageId],
 }
 
 /// What came from a contact.

@@ -13,8 +13,8 @@ use super::records::{
 use super::writer::Scope;
 use super::{Store, StoreError};
 use crate::engine::{
-    Consent, Conversation, Conversed, Fits, Heard, Person, ReachChange, Reply, Said, TalkTerms,
-    Teller, converse,
+    Consent, Conversation, Conversed, Fits, Heard, MessageId, Person, ReachChange, Reply, Said,
+    TalkTerms, Teller, converse,
 };
 use crate::plan::{Language, Zone};
 use jiff::{SignedDuration, Timestamp};
@@ -192,14 +192,24 @@ fn receive_one(
         consent_version: &talk.consent_version,
         is_open: talk.is_open,
     };
+    let under_way: Vec<Vec<MessageId>> = people
+        .iter()
+        .map(|(_, _, _, record)| {
+            let unsettled = record.state.unsettled.iter().map(|key| key.id);
+            let left = unsettled.filter(|id| scope.memory.may_have_left(id));
+            left.collect()
+        })
+        .collect();
     let persons: Vec<Person<'_>> = people
         .iter()
-        .map(|(number, role, plan, record)| Person {
+        .zip(&under_way)
+        .map(|((number, role, plan, record), under_way)| Person {
             number: *number,
             role: &role.role,
             answers: may_answer(role, plan),
             plan: &plan.plan,
             state: &record.state,
+            under_way,
         })
         .collect();
     if secret.is_some() && !persons.is_empty() && !conversation.consent.is_given() {

@@ -15,6 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 const WANG: &str = r#"
 name = "王秀兰"
@@ -426,6 +427,7 @@ async fn three_days_of_talk_go_as_they_should_and_are_kept() {
     let is_ready = tokio::time::timeout(PATIENCE, ready.notified()).await;
     is_ready.expect("the daemon becomes ready");
     let left: Value = serde_json::from_slice(&std::fs::read(&ready_file).unwrap()).unwrap();
+    let metrics = format!("http://{}/metrics", left["private"].as_str().unwrap());
     let public = left["public"].as_str().unwrap().parse().unwrap();
     let callback = Callback::new(public, "/wechat", TOKEN, KEY, APPID).unwrap();
     sandbox.set_callback(Some(callback));
@@ -461,6 +463,11 @@ async fn three_days_of_talk_go_as_they_should_and_are_kept() {
             && (all.iter().zip(*expected)).all(|(told, written)| is_as_written(told, written));
         assert!(came && as_written, "{name}: {all:#?}, not {expected:#?}");
         seen = enough;
+        let cards = deliveries
+            .iter()
+            .filter(|it| it.client_msg_id.is_some())
+            .count();
+        settled(&metrics, cards).await;
     }
     // Nothing but what was expected is on any phone, and nothing was tried twice.
     clock.jump(at("25 23:59:00"));
@@ -470,6 +477,30 @@ async fn three_days_of_talk_go_as_they_should_and_are_kept() {
     assert!(ended.is_ok(), "{ended:?}");
     assert_eq!(sandbox.deliveries().len(), seen);
     check_journal(&path, &sandbox);
+}
+
+/// Waits until the outcome of each card is committed: a jump before that would be a daemon that
+/// slept between sending and writing down.
+async fn settled(metrics: &str, cards: usize) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let until = tokio::time::Instant::now() + PATIENCE;
+    // The pause paces the questions; nothing is inferred from its length.
+    let mut pace = tokio::time::interval(Duration::from_millis(10));
+    loop {
+        pace.tick().await;
+        let text = client.get(metrics).send().await.unwrap().text().await;
+        let text = text.unwrap();
+        let accepted: f64 = text
+            .lines()
+            .filter(|it| it.starts_with("dosed_reminders_total{") && it.contains("=\"accepted\""))
+            .filter_map(|it| it.rsplit_once(' ')?.1.parse::<f64>().ok())
+            .sum();
+        if accepted as usize == cards {
+            return;
+        }
+        let in_time = tokio::time::Instant::now() < until;
+        assert!(in_time, "{accepted} of {cards} are settled");
+    }
 }
 
 /// What `dosed history` says of the three days.

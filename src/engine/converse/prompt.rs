@@ -1,6 +1,7 @@
 //! What waits for a contact's answer, put together as it was asked, and numbered.
 
 use super::Person;
+use crate::engine::Sending;
 use crate::engine::interpret::ItemKind;
 use crate::engine::step::RECENT;
 use crate::engine::{Asked, ChoiceItem, DoseName, Matter, MessageId, Millis, OpenDose, PromptKind};
@@ -79,6 +80,12 @@ fn listed(person: &Person<'_>, asked: Option<&Asked>, id: &str, due: Timestamp) 
     found.map_or(0, |(number, _)| *number)
 }
 
+/// The latest message about something that was taken by the channel, or may have been.
+fn last_message(person: &Person<'_>, sending: &Sending) -> Option<MessageId> {
+    let under_way = sending.prompt.filter(|id| person.under_way.contains(id));
+    under_way.or_else(|| sending.messages.last().copied())
+}
+
 /// Doses that one message named last are one prompt; so are those of one instant of which nothing
 /// has left.
 #[derive(PartialEq, Eq)]
@@ -99,7 +106,7 @@ fn push_doses(
     let open: Vec<&OpenDose> = person.state.doses.iter().filter(come_up).collect();
     // What was reminded of is what an answer means; else what is open all the same.
     let mut meant: Vec<&OpenDose> = open.clone();
-    meant.retain(|dose| !dose.sending.messages.is_empty());
+    meant.retain(|dose| last_message(person, &dose.sending).is_some());
     if meant.is_empty() {
         meant = open;
     }
@@ -107,7 +114,7 @@ fn push_doses(
     meant.extend(recent.filter(|it| listed(person, asked, &it.medication, it.due) > 0));
     let mut groups: Vec<(Together, Vec<&OpenDose>)> = Vec::new();
     for dose in meant {
-        let message = dose.sending.messages.last().copied();
+        let message = last_message(person, &dose.sending);
         let together = Together {
             listed: listed(person, asked, &dose.medication, dose.due),
             message,
@@ -164,7 +171,8 @@ fn push_check_ins(
     };
     let mut known: Vec<&str> = Vec::new();
     for asked_now in &person.state.prompts {
-        if asked_now.kind == PromptKind::CheckIn && !asked_now.sending.messages.is_empty() {
+        let has_left = last_message(person, &asked_now.sending).is_some();
+        if asked_now.kind == PromptKind::CheckIn && has_left {
             known.push(&asked_now.id);
             open.extend(prompt(&asked_now.id, asked_now.due));
         }

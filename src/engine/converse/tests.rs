@@ -89,6 +89,7 @@ impl World {
                 answers: patient.answers,
                 plan: &patient.plan,
                 state: &patient.shell.state,
+                under_way: &patient.shell.claimed,
             })
             .collect();
         let terms = TalkTerms {

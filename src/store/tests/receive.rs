@@ -198,6 +198,25 @@ async fn an_answer_and_the_settling_of_its_own_reminder_come_in_any_order() {
 }
 
 #[tokio::test]
+async fn a_question_is_answered_before_its_own_message_is_settled() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = answering(&directory).await;
+    let text = "name = \"Wang\"\n[[check_in]]\nask = \"Q?\"\nanswer = \"blood pressure\"\n\
+                at = \"08:00\"\n";
+    apply(&store, hour(7), vec![change("a", text)]).await;
+    let queued = fire(&store, hour(8)).await.queued;
+    let claimed = store.claim(hour(8), queued).await.unwrap().messages;
+    let told = says(&store, at(8 * 3600 + 1), "a", 1, "130/85").await;
+    assert_eq!(told, "Noted");
+    settle(&store, at(8 * 3600 + 2), &claimed[0], accepted(hour(8))).await;
+    assert_eq!(
+        send(&store, hour(12)).await,
+        [""; 0],
+        "nothing is asked again"
+    );
+}
+
+#[tokio::test]
 async fn a_nudge_that_waits_in_the_outbox_is_taken_back_by_the_answer() {
     let directory = tempfile::tempdir().unwrap();
     let store = answering(&directory).await;

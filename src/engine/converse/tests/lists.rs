@@ -186,3 +186,33 @@ fn nothing_open_and_a_digit_closes_nothing() {
     world.run("02 08:05");
     assert_eq!(world.says("1"), ["taken 08:00 A"]);
 }
+
+#[test]
+fn a_reminder_that_is_on_its_way_may_be_the_one_that_is_answered() {
+    let mut world = World::taking(&[("A", "08:00"), ("B", "08:30")]);
+    world.run("02 08:29");
+    // B's reminder is on the phone before its outcome is known here.
+    let shell = &mut world.patients[0].shell;
+    let now = at("02 08:30:01");
+    shell.catch_up(now);
+    world.now = now;
+    let waiting = |world: &World| {
+        let outbox = world.patients[0].shell.outbox.values();
+        let of_b = outbox.filter(|message| ids(message) == "B");
+        of_b.map(|message| message.key.id).next().unwrap()
+    };
+    let message = waiting(&world);
+    world.patients[0].shell.claim(message);
+    assert_eq!(world.says("1"), ["which? 1) 08:00 A, 2) 08:30 B"]);
+    assert_eq!(world.says("2"), ["taken 08:30 B"]);
+}
+
+#[test]
+fn a_reminder_that_has_not_left_is_not_what_an_answer_means() {
+    let mut world = World::taking(&[("A", "08:00"), ("B", "08:30")]);
+    world.run("02 08:29");
+    let now = at("02 08:30:01");
+    world.patients[0].shell.catch_up(now);
+    world.now = now;
+    assert_eq!(world.says("1"), ["taken 08:00 A"]);
+}

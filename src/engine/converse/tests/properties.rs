@@ -239,6 +239,7 @@ fn check(world: &World, text: &str) -> Result<(), TestCaseError> {
             answers: patient.answers,
             plan: &patient.plan,
             state: &patient.shell.state,
+            under_way: &patient.shell.claimed,
         })
         .collect();
     let terms = TalkTerms {

@@ -169,3 +169,24 @@ fn a_medicine_as_needed_is_noted_by_its_name_and_guarded() {
     assert_eq!(world.says("took ibuprofen"), ["too soon Ibuprofen"]);
     assert_eq!(world.closed(0), NOTHING);
 }
+
+#[test]
+fn a_question_that_is_on_its_way_may_be_answered_and_one_that_waits_may_not() {
+    for is_under_way in [true, false] {
+        let mut world = World::of(&[("W", &question("q", "Q?", "blood pressure", "09:00"))]);
+        let now = at("02 09:00:01");
+        let shell = &mut world.patients[0].shell;
+        shell.run(now);
+        world.now = now;
+        let message = shell.only().key.id;
+        if is_under_way {
+            shell.claim(message);
+        }
+        let told = if is_under_way {
+            "noted Q? 130/85"
+        } else {
+            "passed on"
+        };
+        assert_eq!(world.says("130/85"), [told]);
+    }
+}
