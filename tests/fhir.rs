@@ -228,7 +228,9 @@ fn what_an_import_cannot_carry_is_said() {
     assert_eq!(output.status.code(), Some(1));
     let stderr = text(&output.stderr);
     assert!(
-        stderr.contains("warning: MedicationRequest/r1: dosageInstruction[0]: "),
+        stderr.contains(
+            "warning: MedicationRequest/r1: dosageInstruction[0]: days of the week with a period in hours"
+        ),
         "{stderr}"
     );
     assert!(

@@ -114,9 +114,14 @@ fn every_documented_subcommand_and_flag_exists() {
                 .map(|(_, command)| command)
                 .or_else(|| line.strip_prefix("dosed "));
             let Some(command) = command else { continue };
-            let mut words = command.split_whitespace();
+            let mut words = command.split_whitespace().peekable();
             let subcommand = words.next().expect("a subcommand is named");
-            let help = stdout(&dosed(&[subcommand, "--help"], here));
+            let mut help = stdout(&dosed(&[subcommand, "--help"], here));
+            if help.contains("\nCommands:\n")
+                && let Some(inner) = words.next_if(|word| !word.starts_with('-'))
+            {
+                help = stdout(&dosed(&[subcommand, inner, "--help"], here));
+            }
             for flag in words.filter(|word| word.starts_with("--")) {
                 let known = help.split_whitespace().any(|word| word == flag);
                 assert!(known, "`{line}`: no {flag} in:\n{help}");

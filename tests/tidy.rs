@@ -107,7 +107,12 @@ fn is_deceptive(c: char) -> bool {
 fn the_sources_are_tidy() {
     let mut wrong = String::new();
     let mut read = 0;
-    for (dir, product) in [("src", true), ("tests", false), ("benches", false)] {
+    for (dir, product) in [
+        ("src", true),
+        ("tests", false),
+        ("benches", false),
+        ("fuzz", false),
+    ] {
         if !Path::new(env!("CARGO_MANIFEST_DIR")).join(dir).is_dir() {
             continue;
         }
@@ -133,7 +138,15 @@ fn texts_beside_the_sources_have_no_tabs_nor_trailing_space() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut wrong = String::new();
     let mut read = 0;
-    for dir in ["", "systemd", "docs", "tests/system", ".ci"] {
+    for dir in [
+        "",
+        "systemd",
+        "docs",
+        "tests/system",
+        "tests/system/faults",
+        "fuzz",
+        ".ci",
+    ] {
         let Ok(entries) = std::fs::read_dir(root.join(dir)) else {
             continue;
         };
@@ -142,7 +155,7 @@ fn texts_beside_the_sources_have_no_tabs_nor_trailing_space() {
             let extension = path.extension().and_then(|extension| extension.to_str());
             let ours = matches!(
                 extension,
-                Some("md" | "toml" | "yml" | "service" | "sysusers" | "tmpfiles")
+                Some("md" | "toml" | "py" | "yml" | "service" | "sysusers" | "tmpfiles")
             ) || path.file_name().is_some_and(|name| name == "run");
             if !path.is_file() || !ours {
                 continue;

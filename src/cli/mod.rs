@@ -127,7 +127,7 @@ fn store_exit(error: &OpenError) -> Exit {
         OpenError::Newer { .. } | OpenError::Older { .. } => Exit::Config,
         OpenError::Permission(_) => Exit::Permission,
         OpenError::Missing(_) => Exit::NoInput,
-        OpenError::Failed { .. } => Exit::Io,
+        OpenError::Disk { .. } | OpenError::Failed { .. } => Exit::Io,
     }
 }
 

@@ -22,6 +22,12 @@ pub async fn run(
         // A tool that has gone away is not waited for.
         match request {
             Some(Request::AcceptClock { answer }) => {
+                // Noted before it is acted upon: nothing old is removed by such a clock.
+                let doubted = shared.time().doubted;
+                if doubted && let Err(error) = shared.store.note_accepted(shared.clock.now()).await
+                {
+                    tracing::error!(%error, "that the clock is accepted cannot be noted");
+                }
                 let released = shared.accept_clock("an operator");
                 let _ = answer.send(Released { released });
             }

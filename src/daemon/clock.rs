@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// A future that completes when a span of the clock's time has passed.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// An answer that may take a second.
+pub type Answer = Pin<Box<dyn Future<Output = bool> + Send>>;
+
 /// What both clocks showed at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
@@ -52,8 +55,8 @@ pub trait Clock: Send + Sync + 'static {
     }
     /// Whether somebody who knows (the kernel, by its time service) says that the wall clock is
     /// right. May take a second; it is asked only while the clock is in doubt.
-    fn is_synchronised(&self) -> bool {
-        false
+    fn is_synchronised(&self) -> Answer {
+        Box::pin(std::future::ready(false))
     }
 }
 
@@ -82,8 +85,12 @@ impl Clock for SystemClock {
         Some(boot.trim().to_owned())
     }
 
-    fn is_synchronised(&self) -> bool {
-        synchronised::by_timedated(self.now())
+    fn is_synchronised(&self) -> Answer {
+        let now = self.now();
+        Box::pin(async move {
+            let asked = tokio::task::spawn_blocking(move || synchronised::by_timedated(now));
+            asked.await.unwrap_or(false)
+        })
     }
 }
 

@@ -3,12 +3,14 @@
 use super::brake::{self, Allowance, Turn};
 use super::clock::Moment;
 use super::gate::Passage;
+use super::held::Held;
+use super::pace::Pace;
 use super::queue::{Queue, horizon};
 use super::recorder::Ended;
 use super::retry;
 use super::shared::Shared;
 use super::worker::Handoff;
-use crate::engine::{Class, ExpiredReason, MessageId, OutboxRef, Settlement};
+use crate::engine::{Class, ExpiredReason, MessageId, Settlement};
 use crate::messaging::Outcome;
 use crate::messaging::wechat::errcode;
 use crate::store::{Attempts, Ledger, Queued, TriedOutcome};
@@ -82,30 +84,6 @@ pub struct Dispatcher {
     held: Held,
 }
 
-/// What kept messages from leaving.
-#[derive(Clone, Copy, Debug, Default)]
-struct Held {
-    now: Option<ExpiredReason>,
-    last: Option<(Timestamp, ExpiredReason)>,
-}
-
-impl Held {
-    /// Nothing is held any more.
-    fn release(&mut self, now: Timestamp) {
-        if let Some(reason) = self.now.take() {
-            self.last = Some((now, reason));
-        }
-    }
-
-    /// Why a message did not leave before its deadline, if it was held then.
-    fn reason(&self, key: &OutboxRef) -> Option<ExpiredReason> {
-        let last = self.last.filter(|(until, _)| key.deadline <= *until);
-        let reason = self.now.or(last.map(|(_, reason)| reason))?;
-        // The brake holds no critical message.
-        (reason != ExpiredReason::Held || key.class != Class::Critical).then_some(reason)
-    }
-}
-
 impl Dispatcher {
     /// A dispatcher that has told nobody and knows nothing yet.
     #[must_use]
@@ -171,6 +149,7 @@ impl Dispatcher {
             let clock = Arc::clone(&self.shared.clock);
             let handoff = Arc::clone(&self.handoff);
             tokio::select! {
+                biased;
                 notice = self.notices.recv() => match notice {
                     Some(notice) => self.hear(notice),
                     None => break,
@@ -357,13 +336,13 @@ impl Dispatcher {
         let now = moment.wall;
         if time.doubted {
             // Nothing expires either: what its window is nobody knows.
-            self.held.now = Some(ExpiredReason::Clock);
+            self.held.hold(ExpiredReason::Clock);
             self.release_claimed(now);
             return true;
         }
         let ledger = self.shared.store.telemetry().ledger();
         if ledger.held_since().is_some() {
-            self.held.now = Some(ExpiredReason::Held);
+            self.held.hold(ExpiredReason::Held);
         } else {
             self.held.release(now);
         }
@@ -634,79 +613,5 @@ impl Dispatcher {
             Duration::from_millis(1)
         };
         span.clamp(least, TURN_MAX)
-    }
-}
-
-/// How fast messages may leave, and how fast they do.
-struct Pace {
-    tokens: f64,
-    filled: Duration,
-    seen: f64,
-    since: Duration,
-    ended: usize,
-}
-
-impl Pace {
-    fn new(elapsed: Duration) -> Self {
-        Self {
-            tokens: 0.0,
-            filled: elapsed,
-            seen: 0.0,
-            since: elapsed,
-            ended: 0,
-        }
-    }
-
-    /// How many of `wanted` may go now at `rate` a second. At most a tenth of a second's worth is
-    /// saved up, so that a pause is not followed by a burst.
-    fn allow(&mut self, wanted: usize, rate: u32, elapsed: Duration) -> usize {
-        let gone = elapsed.saturating_sub(self.filled).as_secs_f64();
-        self.filled = elapsed;
-        let most = (f64::from(rate) / 10.0).max(1.0);
-        self.tokens = (self.tokens + gone * f64::from(rate)).min(most);
-        let allowed = wanted.min(self.tokens as usize);
-        self.tokens -= allowed as f64;
-        allowed
-    }
-
-    /// Workers have finished with `count` messages since the start. What is seen is the rate of
-    /// times in which there was something to send; pauses do not lower it.
-    fn finished(&mut self, count: usize, elapsed: Duration) {
-        let span = elapsed.saturating_sub(self.since);
-        if span < Duration::from_millis(20) {
-            return;
-        }
-        let done = count.saturating_sub(self.ended);
-        if span < Duration::from_secs(1) && done > 0 {
-            let rate = done as f64 / span.as_secs_f64();
-            self.seen = if self.seen == 0.0 {
-                rate
-            } else {
-                f64::midpoint(self.seen, rate)
-            };
-        }
-        self.since = elapsed;
-        self.ended = count;
-    }
-
-    /// `None` before anything was sent.
-    fn seen_per_second(&self) -> Option<usize> {
-        (self.seen > 0.0).then_some(self.seen as usize)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rate_is_kept_over_any_second_and_saves_up_little() {
-        let mut pace = Pace::new(Duration::ZERO);
-        let mut sent = 0;
-        for millisecond in 1..=10_000 {
-            sent += pace.allow(1_000, 80, Duration::from_millis(millisecond));
-        }
-        assert!((799..=800).contains(&sent), "{sent}");
-        assert!(pace.allow(1_000, 80, Duration::from_secs(100)) <= 8);
     }
 }

@@ -32,6 +32,9 @@ const RUN_MAX: Duration = Duration::from_secs(600);
 /// Counts of days are kept this long: more than a year, for the report of a year.
 const DAY_COUNTS_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
+/// For so long after a person accepted the clock nothing is removed by it.
+const PROBATION: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// A job of the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
@@ -163,8 +166,15 @@ async fn carry_out(shared: &Shared, job: Job, keep: SignedDuration, now: Timesta
     done.is_ok()
 }
 
-/// Removes what is older than it is kept, the journal first: it is the largest.
+/// Removes what is older than it is kept, the journal first: it is the largest. By a clock that a
+/// person had to accept lately nothing is removed: were it years ahead, all would be old.
 async fn forget(shared: &Shared, keep: SignedDuration, now: Timestamp) -> Result<(), StoreError> {
+    if let Some(at) = shared.store.accepted_at().await?
+        && (at..at.saturating_add(PROBATION).unwrap_or(Timestamp::MAX)).contains(&now)
+    {
+        tracing::info!("nothing is removed: the clock was accepted by a person lately");
+        return Ok(());
+    }
     let before = now.saturating_sub(keep).unwrap_or(Timestamp::MIN);
     let rows = shared.store.forget_journal_before(now, before).await?;
     let texts = shared.store.forget_ended_plans_before(now, before).await?;

@@ -106,6 +106,8 @@ impl Sorter {
                 () = stop.cancelled() => return,
             };
             if came == 0 {
+                // No callback is served: nothing comes, and nothing is wrong.
+                stop.cancelled().await;
                 return;
             }
             tokio::time::sleep(LINGER).await;

@@ -134,7 +134,8 @@ impl Planner {
     }
 
     /// How long until files that are gone are looked for again.
-    fn pause(&self) -> Duration {
+    #[must_use]
+    pub fn pause(&self) -> Duration {
         const NEVER: Duration = Duration::from_secs(86_400);
         if self.held_by_clock {
             return CLOCK_PAUSE;
@@ -236,24 +237,40 @@ impl Planner {
         accept_removals: bool,
         stop: &CancellationToken,
     ) -> Option<Reloaded> {
-        let time = self.shared.time();
-        self.held_by_clock = time.doubted;
-        if time.doubted {
-            // An edit takes effect from now on, and what now is nobody knows.
-            let why = "the clock is not to be believed; plans are read when it is, or after: dosed \
-                       clock accept --config FILE";
-            return Some(Reloaded {
-                refused: Some(why.to_owned()),
-                ..Reloaded::default()
-            });
+        if let Some(refused) = self.refused_by_clock() {
+            return Some(refused);
         }
         let config = self.config.clone();
         let known = self.known.clone();
-        let now = time.now.wall;
-        let mut loaded =
-            tokio::task::spawn_blocking(move || plan_files::load(&config, &known, now))
-                .await
-                .ok()?;
+        let now = self.shared.now();
+        let loaded = tokio::task::spawn_blocking(move || plan_files::load(&config, &known, now))
+            .await
+            .ok()?;
+        self.bring_into_force(loaded, accept_removals, stop).await
+    }
+
+    /// An edit takes effect from now on: while nobody knows what now is, none does.
+    fn refused_by_clock(&mut self) -> Option<Reloaded> {
+        self.held_by_clock = self.shared.time().doubted;
+        let why = "the clock is not to be believed; plans are read when it is, or after: dosed \
+                   clock accept --config FILE";
+        self.held_by_clock.then(|| Reloaded {
+            refused: Some(why.to_owned()),
+            ..Reloaded::default()
+        })
+    }
+
+    /// Brings into force what was read, however long that takes. `None` when the daemon ends
+    /// meanwhile.
+    pub async fn bring_into_force(
+        &mut self,
+        mut loaded: LoadedPlans,
+        accept_removals: bool,
+        stop: &CancellationToken,
+    ) -> Option<Reloaded> {
+        if let Some(refused) = self.refused_by_clock() {
+            return Some(refused);
+        }
         self.note_findings(&mut loaded);
         loop {
             match self.apply(&mut loaded, accept_removals).await {
@@ -264,8 +281,9 @@ impl Planner {
                     // A commit whose answer was lost may have put messages into the outbox.
                     let _ = self.dispatcher.send(Notice::LookAgain);
                     tokio::select! {
-                        () = self.shared.clock.sleep(STORE_PAUSE) => {}
+                        biased;
                         () = stop.cancelled() => return None,
+                        () = self.shared.clock.sleep(STORE_PAUSE) => {}
                     }
                 }
             }
@@ -378,8 +396,9 @@ impl Planner {
                 let _ = self.dispatcher.send(Notice::Queued(applied.queued));
             }
         }
-        self.bell.notify_one();
         self.report(&reloaded, unknown > 0).await?;
+        // The scheduler waits for the first plans to be in force.
+        self.bell.notify_one();
         Ok(reloaded)
     }
 

@@ -264,7 +264,9 @@ mod tests {
     #[test]
     fn what_is_believed_and_what_is_not() {
         use DoubtKind::{AheadAtStart, Behind, SteppedAhead};
-        let cases: &[(&str, &[(i64, i64)], Option<DoubtKind>)] = &[
+        /// What happens, the looks (wall, steady) in seconds, and the doubt at their end.
+        type Case = (&'static str, &'static [(i64, i64)], Option<DoubtKind>);
+        let cases: &[Case] = &[
             ("a start at once", &[(1, 0)], None),
             ("a start a day back", &[(-DAY, 0)], None),
             (

@@ -14,6 +14,9 @@ const REST_MAX: SignedDuration = SignedDuration::from_hours(4);
 /// Refusals older than this do not count any more.
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
+/// A look may be a little older than what it looks at; a clock that shows less was set back.
+const SET_BACK_MIN: SignedDuration = SignedDuration::from_secs(5);
+
 /// The rests of recipients, by address.
 #[derive(Debug, Default)]
 pub struct Recipients {
@@ -80,7 +83,7 @@ impl Rest {
     /// A clock that was set back before the refusal says nothing of how long ago that was; the
     /// API is asked.
     fn holds(&self, now: Timestamp) -> bool {
-        (self.since..self.until).contains(&now)
+        now < self.until && self.since.duration_since(now) <= SET_BACK_MIN
     }
 }
 
@@ -133,6 +136,8 @@ mod tests {
         recipients.remember(&address, at(10), at(2));
         recipients.remember(&address, at(5), at(2));
         assert_eq!(recipients.rests_until("o-a", at(9)), Some(at(10)));
+        let just_before = at(2) - SignedDuration::from_millis(3);
+        assert_eq!(recipients.rests_until("o-a", just_before), Some(at(10)));
         assert_eq!(recipients.rests_until("o-a", at(1)), None);
     }
 

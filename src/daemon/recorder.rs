@@ -43,7 +43,7 @@ pub async fn run(
     while ended.recv_many(&mut batch, BATCH_MAX).await > 0 {
         // Those that end within the linger share the commit.
         for _ in 0..LINGERS_MAX {
-            tokio::time::sleep(LINGER).await;
+            shared.clock.sleep(LINGER).await;
             while batch.len() < GATHERED_MAX
                 && let Ok(one) = ended.try_recv()
             {

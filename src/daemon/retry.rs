@@ -48,13 +48,9 @@ pub fn after(tried: &Try, verdict: &Verdict, now: Moment) -> TriedOutcome {
     });
     match verdict.outcome {
         Outcome::Accepted => TriedOutcome::Final(Settlement::Accepted(now.wall)),
-        Outcome::Recipient => {
-            TriedOutcome::Final(Settlement::Undeliverable(ExpiredReason::Unreachable))
-        }
-        Outcome::Message => TriedOutcome::Final(Settlement::Undeliverable(ExpiredReason::Rejected)),
-        _ if refused_too_often => {
-            TriedOutcome::Final(Settlement::Undeliverable(ExpiredReason::Rejected))
-        }
+        Outcome::Recipient => undeliverable(&attempts, ExpiredReason::Unreachable),
+        Outcome::Message => undeliverable(&attempts, ExpiredReason::Rejected),
+        _ if refused_too_often => undeliverable(&attempts, ExpiredReason::Rejected),
         Outcome::Unknown => {
             if attempts.first_unknown.is_none() {
                 attempts.first_unknown = Some(tried.began.wall.as_millisecond());
@@ -79,6 +75,15 @@ pub fn after(tried: &Try, verdict: &Verdict, now: Moment) -> TriedOutcome {
             again(tried, attempts, tried.not_before.max(now.wall), now)
         }
     }
+}
+
+/// No further try can help. Where an earlier one may have arrived, this refusal says nothing of
+/// it: the message is in doubt, and its dose counts as perhaps reminded of.
+fn undeliverable(attempts: &Attempts, reason: ExpiredReason) -> TriedOutcome {
+    TriedOutcome::Final(match attempts.first_unknown {
+        Some(_) => Settlement::InDoubt,
+        None => Settlement::Undeliverable(reason),
+    })
 }
 
 /// What is to be done with a message that may have been sent by a process that has died, or
@@ -418,6 +423,31 @@ mod tests {
                     if count == 3 => {}
                 other => panic!("try {count}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_last_refusal_after_a_try_that_may_have_arrived_is_in_doubt_and_not_undeliverable() {
+        let before = Attempts {
+            count: 2,
+            first_unknown: Some(NOW),
+            refusals: 2,
+            ..Attempts::default()
+        };
+        let bounded = Verdict {
+            tries_max: Some(3),
+            ..verdict(Outcome::RetryAt(at(60_000)))
+        };
+        for refusal in [
+            verdict(Outcome::Recipient),
+            verdict(Outcome::Message),
+            bounded,
+        ] {
+            let outcome = after(&tried(before), &refusal, moment(1_000));
+            assert!(
+                matches!(outcome, TriedOutcome::Final(Settlement::InDoubt)),
+                "{refusal:?}: {outcome:?}"
+            );
         }
     }
 

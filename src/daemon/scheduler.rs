@@ -76,6 +76,7 @@ pub async fn run(
             first_turn.notify_one();
         }
         tokio::select! {
+            biased;
             () = shared.clock.sleep(sleep) => {}
             () = bell.notified() => {}
             () = stop.cancelled() => {}

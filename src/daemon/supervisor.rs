@@ -25,7 +25,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
@@ -36,6 +36,14 @@ const FINISH_MAX: Duration = Duration::from_secs(3);
 
 /// How long a daemon may take until its first turn before systemd is asked for more time.
 const START_STEP: Duration = Duration::from_secs(10);
+
+/// How long a start waits for a disk that fails. Together with the pause between two starts
+/// (`RestartSec=`) it keeps a daemon whose disk stays away below the unit's limit of starts
+/// (`StartLimitBurst=` in `StartLimitIntervalSec=`), at which systemd would give up for good.
+const DISK_PATIENCE: Duration = Duration::from_secs(40);
+
+/// Between two looks at a disk that fails.
+const DISK_PAUSE: Duration = Duration::from_secs(2);
 
 /// How to run, besides the configuration.
 pub struct Options {
@@ -162,11 +170,15 @@ pub async fn run(config: Config, options: Options, control: Control) -> Result<(
     let clock = Arc::clone(&options.clock);
     let metrics = Arc::new(Metrics::new(clock.now().as_millisecond() as f64 / 1e3));
     let outlet = outlet(&config, &metrics)?;
-    let store = open_store(&config, &metrics).await?;
+    let Some(store) = open_store(&config, &metrics, &control).await? else {
+        return Ok(());
+    };
     let vitals = Arc::new(Vitals::default());
     let shared = Arc::new(Shared::new(clock, store, vitals, metrics, outlet));
     // Before anybody looks at the time: by a clock in doubt nothing is decided.
-    timekeeper::begin(&shared).await;
+    timekeeper::begin(&shared)
+        .await
+        .map_err(|_| DaemonError::StoreLost)?;
     // The hour's ceiling depends on it from the first message on.
     if let Ok(plans) = shared.store.count_plans().await {
         let active = usize::try_from(plans).unwrap_or(usize::MAX);
@@ -187,7 +199,41 @@ pub async fn run(config: Config, options: Options, control: Control) -> Result<(
     ended
 }
 
-async fn open_store(config: &Config, metrics: &Arc<Metrics>) -> Result<Store, DaemonError> {
+/// Opens the store, and waits a while for a disk that fails. `None`: it was asked to end meanwhile.
+async fn open_store(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    control: &Control,
+) -> Result<Option<Store>, DaemonError> {
+    let began = Instant::now();
+    let mut waits = false;
+    loop {
+        match try_to_open_store(config, metrics).await {
+            Err(DaemonError::Store(error @ OpenError::Disk { .. }))
+                if began.elapsed() < DISK_PATIENCE =>
+            {
+                if !std::mem::replace(&mut waits, true) {
+                    tracing::error!(%error, "the store's disk is waited for");
+                }
+                monitor::notify(&[NotifyState::Status("the store's disk is waited for")]);
+                ask_for_more_time();
+                tokio::select! {
+                    () = tokio::time::sleep(DISK_PAUSE) => {}
+                    () = control.stop.cancelled() => return Ok(None),
+                }
+            }
+            opened => return opened.map(Some),
+        }
+    }
+}
+
+/// A repair after a kill, or a disk that fails, may take its time.
+fn ask_for_more_time() {
+    let more = u32::try_from(START_STEP.as_micros()).unwrap_or(u32::MAX);
+    monitor::notify(&[NotifyState::ExtendTimeoutUsec(more)]);
+}
+
+async fn try_to_open_store(config: &Config, metrics: &Arc<Metrics>) -> Result<Store, DaemonError> {
     let options = store::Options {
         path: config.store.path.clone(),
         cache_bytes: usize::try_from(config.store.cache_bytes).unwrap_or(usize::MAX),
@@ -203,11 +249,7 @@ async fn open_store(config: &Config, metrics: &Arc<Metrics>) -> Result<Store, Da
             opened = &mut opening => {
                 return Ok(opened.map_err(|_| DaemonError::TaskEnded("store"))??);
             }
-            () = tokio::time::sleep(START_STEP / 2) => {
-                // A repair after a kill may take its time.
-                let more = u32::try_from(START_STEP.as_micros()).unwrap_or(u32::MAX);
-                monitor::notify(&[NotifyState::ExtendTimeoutUsec(more)]);
-            }
+            () = tokio::time::sleep(START_STEP / 2) => ask_for_more_time(),
         }
     }
 }

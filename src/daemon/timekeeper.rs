@@ -8,7 +8,7 @@
 use super::clock::{Clock, Moment};
 use super::plausibility::{ClockDoubt, Findings, Look, Plausibility};
 use super::shared::Shared;
-use crate::store::ClockMark;
+use crate::store::{ClockMark, Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +20,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The clock is noted as seen this often.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
+
+/// After a failure the store is left alone for this.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// While the clock is in doubt somebody who knows is asked this often.
 const ASK_EVERY: Duration = Duration::from_secs(10);
@@ -98,14 +101,13 @@ impl Shared {
             self.vitals.clock_stepped(step);
         }
         if findings.turned {
-            match doubt {
-                Some(doubt) => {
-                    tracing::error!(
-                        reason = doubt.reason(),
-                        "the clock is not to be believed: sending is held"
-                    );
-                }
-                None => tracing::warn!("the clock is plausible again: sending goes on"),
+            if let Some(doubt) = doubt {
+                tracing::error!(
+                    reason = doubt.reason(),
+                    "the clock is not to be believed: sending is held"
+                );
+            } else {
+                tracing::warn!("the clock is plausible again: sending goes on");
             }
             self.vitals.hold_for_clock(doubt);
             self.metrics.held_for_clock(doubt.is_some());
@@ -147,11 +149,23 @@ impl Shared {
 }
 
 /// Reads what an earlier process saw of the clock, and judges the present one: to be awaited
-/// before any task looks at the time.
-pub async fn begin(shared: &Shared) {
-    let seen = shared.store.last_seen().await.ok().flatten();
-    let set_back_from = shared.store.set_back_from().await.ok().flatten();
-    let mark = shared.store.clock_mark().await.ok().flatten();
+/// before any task looks at the time. Without knowing what was seen no clock can be judged: a
+/// store that fails is asked again.
+///
+/// # Errors
+/// The store is lost.
+pub async fn begin(shared: &Shared) -> Result<(), StoreError> {
+    let (seen, set_back_from, mark) = loop {
+        match read(&shared.store).await {
+            Ok(read) => break read,
+            Err(StoreError::Closed) => return Err(StoreError::Closed),
+            Err(error) if shared.store.telemetry().lost() => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, "what was seen of the clock cannot be read");
+                shared.clock.sleep(STORE_PAUSE).await;
+            }
+        }
+    };
     let run = shared.clock.run();
     let marked = mark
         .filter(|mark| run.as_deref() == Some(mark.run.as_str()))
@@ -168,6 +182,18 @@ pub async fn begin(shared: &Shared) {
         inner.note_now = true;
     }
     shared.time();
+    Ok(())
+}
+
+/// The last clock seen, from where it was set back, and what both clocks showed.
+type Noted = (Option<Timestamp>, Option<Timestamp>, Option<ClockMark>);
+
+async fn read(store: &Store) -> Result<Noted, StoreError> {
+    Ok((
+        store.last_seen().await?,
+        store.set_back_from().await?,
+        store.clock_mark().await?,
+    ))
 }
 
 /// Compares the clocks, remembers what was seen, and asks whether a doubted clock is right, until
@@ -185,9 +211,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         if time.doubted {
             if passed(asked, ASK_EVERY) {
                 asked = Some(steady);
-                let clock = Arc::clone(&shared.clock);
-                let vouched = tokio::task::spawn_blocking(move || clock.is_synchronised());
-                if vouched.await.unwrap_or(false) {
+                if shared.clock.is_synchronised().await {
                     shared.accept_clock("the kernel");
                 }
             }
@@ -211,6 +235,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             }
         }
         tokio::select! {
+            biased;
             () = shared.clock.sleep(LOOK_EVERY) => {}
             () = shared.timekeeper.changed.notified() => {}
             () = stop.cancelled() => {}
@@ -233,7 +258,7 @@ async fn note_set_back(shared: &Shared, now: Timestamp) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::clock::Sleep;
+    use super::super::clock::{Answer, Sleep};
     use super::super::manners::Manners;
     use super::super::metrics::Metrics;
     use super::super::plausibility::DoubtKind;
@@ -242,7 +267,7 @@ mod tests {
     use super::*;
     use crate::messaging::{Channel, Console, console};
     use crate::plan::Zone;
-    use crate::store::{Options, Store, Telemetry};
+    use crate::store::{Options, Telemetry};
     use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
     const START: i64 = 1_772_409_600;
@@ -280,8 +305,8 @@ mod tests {
             Some("one machine".to_owned())
         }
 
-        fn is_synchronised(&self) -> bool {
-            self.synchronised.load(Ordering::SeqCst)
+        fn is_synchronised(&self) -> Answer {
+            Box::pin(std::future::ready(self.synchronised.load(Ordering::SeqCst)))
         }
     }
 
@@ -332,7 +357,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(SetClock::default());
         let shared = shared(&directory, &clock);
-        begin(&shared).await;
+        begin(&shared).await.unwrap();
         let store = shared.store.clone();
         let seen = async || store.last_seen().await.unwrap();
         run_until(&shared, async || seen().await == at(0)).await;
@@ -367,7 +392,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(SetClock::default());
         let shared = shared(&directory, &clock);
-        begin(&shared).await;
+        begin(&shared).await.unwrap();
         clock.set(-3 * DAY, 1);
         assert!(shared.time().doubted);
         clock.synchronised.store(true, Ordering::SeqCst);
@@ -383,7 +408,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(SetClock::default());
         let first = shared(&directory, &clock);
-        begin(&first).await;
+        begin(&first).await.unwrap();
         let store = first.store.clone();
         run_until(&first, async || store.clock_mark().await.unwrap().is_some()).await;
         store.close().await;
@@ -391,7 +416,7 @@ mod tests {
         // Half an hour later it shows twenty minutes: later than any that was seen.
         clock.set(1_200, 1_800);
         let second = shared(&directory, &clock);
-        begin(&second).await;
+        begin(&second).await.unwrap();
         assert!(!second.time().doubted);
         assert_eq!(second.timekeeper.set_back_from(), at(1_800));
         let store = second.store.clone();

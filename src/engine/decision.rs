@@ -404,6 +404,29 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    /// What is remembered of a message whose outcome is known.
+    #[must_use]
+    pub fn of_settlement(message: MessageId, settlement: Settlement, about: Vec<About>) -> Self {
+        let reason = match settlement {
+            Settlement::Accepted(at) => {
+                return Entry::Accepted {
+                    message,
+                    at: Millis(at),
+                    about,
+                };
+            }
+            Settlement::InDoubt => None,
+            Settlement::NotSent(reason) | Settlement::Undeliverable(reason) => Some(reason),
+        };
+        Entry::NotAccepted {
+            message,
+            reason,
+            about,
+        }
+    }
+}
+
 /// A dose or check-in as an entry names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {

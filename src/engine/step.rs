@@ -463,23 +463,8 @@ impl<'a> Turn<'a> {
     }
 
     fn journal_outcome(&mut self, message: MessageId, settlement: Settlement, about: Vec<About>) {
-        self.journal.push(match settlement {
-            Settlement::Accepted(at) => Entry::Accepted {
-                message,
-                at: Millis(at),
-                about,
-            },
-            Settlement::InDoubt => Entry::NotAccepted {
-                message,
-                reason: None,
-                about,
-            },
-            Settlement::NotSent(reason) | Settlement::Undeliverable(reason) => Entry::NotAccepted {
-                message,
-                reason: Some(reason),
-                about,
-            },
-        });
+        self.journal
+            .push(Entry::of_settlement(message, settlement, about));
     }
 
     /// A person must ring the patient.

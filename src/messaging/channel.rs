@@ -5,6 +5,24 @@ use super::wechat::{Quota, TokenStatus};
 use super::{Console, Outcome, Outgoing, Verdict, WeChat};
 use crate::engine::{Addressee, Body, Fits};
 use jiff::{SignedDuration, Timestamp};
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// A send under way.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+
+/// Whatever carries messages that this program does not know by name: the door for a simulated
+/// API, which no configuration opens.
+pub trait Carrier: Send + Sync {
+    /// As [`Channel::send`].
+    fn send<'a>(&'a self, message: Outgoing<'a>) -> Sending<'a>;
+
+    /// As [`Channel::ask`].
+    fn ask(&self, now: Timestamp) -> Outcome;
+
+    /// As [`Channel::resend_within`].
+    fn resend_within(&self) -> Option<SignedDuration>;
+}
 
 /// Where messages go. Clones share connections, token and output.
 #[derive(Clone)]
@@ -13,6 +31,8 @@ pub enum Channel {
     Console(Console),
     /// Template messages of a WeChat Official Account.
     WeChat(WeChat),
+    /// What was given to it.
+    Carrier(Arc<dyn Carrier>),
 }
 
 impl Channel {
@@ -26,6 +46,7 @@ impl Channel {
         match self {
             Channel::Console(console) => console.send(message).await,
             Channel::WeChat(wechat) => wechat.send(message).await,
+            Channel::Carrier(carrier) => carrier.send(message).await,
         }
     }
 
@@ -38,6 +59,7 @@ impl Channel {
                 let templates = wechat.templates().clone().with_texts(texts);
                 Channel::WeChat(wechat.with_templates(templates))
             }
+            Channel::Carrier(carrier) => Channel::Carrier(carrier),
         }
     }
 
@@ -46,7 +68,7 @@ impl Channel {
     /// cheap when there is nothing to do.
     pub async fn warm_up(&self) {
         match self {
-            Channel::Console(_) => {}
+            Channel::Console(_) | Channel::Carrier(_) => {}
             Channel::WeChat(wechat) => wechat.warm_up().await,
         }
     }
@@ -56,13 +78,14 @@ impl Channel {
         match self {
             Channel::Console(_) => Outcome::Accepted,
             Channel::WeChat(wechat) => wechat.ask(now).await,
+            Channel::Carrier(carrier) => carrier.ask(now),
         }
     }
 
     /// How much of the day's quota is used; `None` when there is none, or it is not known.
     pub async fn quota(&self) -> Option<Quota> {
         match self {
-            Channel::Console(_) => None,
+            Channel::Console(_) | Channel::Carrier(_) => None,
             Channel::WeChat(wechat) => wechat.quota().await,
         }
     }
@@ -75,6 +98,7 @@ impl Channel {
             Channel::Console(_) => None,
             // The API forgets ids after ten minutes; two are kept in hand.
             Channel::WeChat(_) => Some(SignedDuration::from_mins(8)),
+            Channel::Carrier(carrier) => carrier.resend_within(),
         }
     }
 
@@ -82,7 +106,7 @@ impl Channel {
     #[must_use]
     pub fn token_status(&self) -> Option<TokenStatus> {
         match self {
-            Channel::Console(_) => None,
+            Channel::Console(_) | Channel::Carrier(_) => None,
             Channel::WeChat(wechat) => Some(wechat.token_status()),
         }
     }
@@ -91,7 +115,7 @@ impl Channel {
     #[must_use]
     pub fn limits(&self) -> Limits {
         match self {
-            Channel::Console(_) => Limits::Unlimited,
+            Channel::Console(_) | Channel::Carrier(_) => Limits::Unlimited,
             Channel::WeChat(wechat) => Limits::WeChat(wechat.templates().clone()),
         }
     }

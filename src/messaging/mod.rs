@@ -14,7 +14,7 @@ mod verdict;
 pub mod wechat;
 mod wording;
 
-pub use channel::{Channel, Limits};
+pub use channel::{Carrier, Channel, Limits, Sending};
 pub use console::Console;
 pub use kind::MessageKind;
 pub use permit::Permit;

@@ -1,6 +1,8 @@
 //! The texts of replies and news, in each language: minijinja templates that a clinic may
 //! override one by one in a directory of its own.
 
+mod samples;
+
 use super::wording;
 use crate::engine::{
     Addressee, Alert, Choice, ChoiceItem, DoseAnswer, DoseName, News, Reply, Value,
@@ -594,12 +596,12 @@ impl About<'_> {
             consent => "May we?",
             out_of_hours => "Closed.",
         };
-        let replies = sample_replies();
+        let replies = samples::replies();
         let replies = replies.iter().map(|reply| {
             let (name, context) = self.of_reply(reply);
             (name, context! { ..context, ..clinic.clone() })
         });
-        let news = sample_news();
+        let news = samples::news();
         let news = news.iter().flat_map(|news| {
             let (names, context) = self.of_news(news);
             let one = move |name: &&'static str| (*name, context.clone());
@@ -607,148 +609,6 @@ impl About<'_> {
         });
         replies.chain(news).collect()
     }
-}
-
-fn sample_doses() -> Vec<DoseName> {
-    let at = |hours: i64| Timestamp::from_second(hours * 3600).unwrap_or_default();
-    let dose = |label: &str, due| DoseName {
-        label: label.to_owned(),
-        amount: "1片".to_owned(),
-        due,
-    };
-    vec![
-        dose("二甲双胍", at(8)),
-        dose("氨氯地平", at(8)),
-        dose("钙片", at(12)),
-    ]
-}
-
-/// A reply of each kind, and of each branch of a text.
-fn sample_replies() -> Vec<Reply> {
-    let at = Timestamp::from_second(9 * 3600).unwrap_or_default();
-    let doses = sample_doses;
-    let later = |until, clamped| Reply::Later {
-        doses: doses(),
-        until,
-        clamped,
-        window_ends: at,
-    };
-    let not_taken = |advice: &[(&str, &str)], open_until| Reply::NotTaken {
-        doses: doses(),
-        advice: advice
-            .iter()
-            .map(|(name, words)| ((*name).to_owned(), (*words).to_owned()))
-            .collect(),
-        open_until,
-    };
-    let too_soon = |allowed_from, after_this| Reply::AsNeededTooSoon {
-        label: "布洛芬".to_owned(),
-        allowed_from,
-        after_this,
-    };
-    let noted = |value, alert| Reply::Noted {
-        ask: "血压？".to_owned(),
-        value,
-        alert,
-    };
-    let bound = |caregiver| Reply::Bound {
-        patient: "王秀兰".to_owned(),
-        caregiver,
-    };
-    vec![
-        Reply::Taken {
-            doses: doses(),
-            taken_at: None,
-        },
-        Reply::Taken {
-            doses: doses(),
-            taken_at: Some(at),
-        },
-        later(Some(at), false),
-        later(Some(at), true),
-        later(None, true),
-        Reply::Skipped { doses: doses() },
-        not_taken(&[], Some(at)),
-        not_taken(&[], None),
-        not_taken(&[("华法林", "不要补服")], None),
-        Reply::TooLate { doses: doses() },
-        Reply::Which {
-            asked: Some(DoseAnswer::Taken),
-            choices: vec![
-                Choice {
-                    number: 1,
-                    patient: None,
-                    item: ChoiceItem::Doses(doses()),
-                },
-                Choice {
-                    number: 2,
-                    patient: Some("王小明".to_owned()),
-                    item: ChoiceItem::CheckIn {
-                        ask: "体温？".to_owned(),
-                        due: at,
-                    },
-                },
-            ],
-        },
-        noted(
-            Value::BloodPressure {
-                upper: 165,
-                lower: 95,
-            },
-            true,
-        ),
-        noted(Value::Bool(false), false),
-        Reply::Unreadable {
-            ask: "血压？".to_owned(),
-            answer: crate::plan::AnswerType::BloodPressure,
-        },
-        Reply::AsNeeded {
-            label: "布洛芬".to_owned(),
-        },
-        too_soon(Some(at), Some(at)),
-        too_soon(None, None),
-        Reply::Stopped,
-        Reply::Started,
-        Reply::RedFlag,
-        Reply::PassedOn,
-        Reply::OutOfHours,
-        Reply::Welcome,
-        Reply::CodeExpired,
-        bound(false),
-        bound(true),
-        Reply::ConsentAsked,
-        Reply::ConsentGiven,
-    ]
-}
-
-/// News of each kind.
-fn sample_news() -> Vec<News> {
-    let doses = sample_doses;
-    let ask = || "血压？".to_owned();
-    let text = || "胸痛".to_owned();
-    vec![
-        News::Missed {
-            doses: doses(),
-            critical: true,
-        },
-        News::MissedInARow { count: 3 },
-        News::Due { doses: doses() },
-        News::CheckIn {
-            ask: ask(),
-            value: "165/95".to_owned(),
-        },
-        News::NoAnswer { ask: ask() },
-        News::RedFlag { text: text() },
-        News::Message { text: text() },
-        News::TooSoon {
-            label: "布洛芬".to_owned(),
-        },
-        News::Unreachable,
-        News::InDoubt { doses: doses() },
-        News::Stopped,
-        News::Started,
-        News::TooMany,
-    ]
 }
 
 #[cfg(test)]
@@ -805,7 +665,7 @@ mod tests {
     fn an_answer_is_confirmed_with_medicine_and_time() {
         let at = |hours: i64| Timestamp::from_second(hours * 3600).unwrap();
         let taken = Reply::Taken {
-            doses: sample_doses(),
+            doses: samples::doses(),
             taken_at: None,
         };
         assert_eq!(
@@ -817,7 +677,7 @@ mod tests {
             "Thank you. Noted as taken: 08:00 二甲双胍 and 氨氯地平, 12:00 钙片."
         );
         let later = Reply::Later {
-            doses: sample_doses()[..1].to_vec(),
+            doses: samples::doses()[..1].to_vec(),
             until: Some(at(10)),
             clamped: false,
             window_ends: at(12),

@@ -20,109 +20,23 @@
 //! assert_eq!(places, ["a.toml:1:8", "a.toml:3:1"]);
 //! ```
 
+mod findings;
+mod names;
+mod syntax;
+
 use super::diagnostic::{Diagnostic, Source};
+use findings::FINDINGS_MAX;
+pub use findings::Findings;
 use jiff::civil;
+pub use names::nearest;
 pub use serde_spanned::Spanned;
-use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
-/// Errors, and warnings, kept of one text; the rest is counted, not listed.
-const FINDINGS_MAX: usize = 100;
-/// A longer list of keys than this helps nobody to find one.
-const LISTED_KEYS_MAX: usize = 12;
-
-/// What was found while a text was read.
-///
-/// Shared by all values of a document, hence the inner mutability.
-#[derive(Debug)]
-pub struct Findings {
-    source: Arc<Source>,
-    list: RefCell<Vec<Diagnostic>>,
-    left_out: Cell<usize>,
-}
-
-impl Findings {
-    /// None yet.
-    #[must_use]
-    pub fn new(source: &Arc<Source>) -> Self {
-        Self {
-            source: Arc::clone(source),
-            list: RefCell::new(Vec::new()),
-            left_out: Cell::new(0),
-        }
-    }
-
-    /// The text that is read.
-    #[must_use]
-    pub fn source(&self) -> &Arc<Source> {
-        &self.source
-    }
-
-    /// Notes a refusal.
-    pub fn error(&self, span: Range<usize>, message: impl Into<String>) {
-        self.push(Diagnostic::error(&self.source, span, message));
-    }
-
-    /// Notes a refusal and what would be right.
-    pub fn error_with_help(
-        &self,
-        span: Range<usize>,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
-        self.push(Diagnostic::error(&self.source, span, message).with_help(help));
-    }
-
-    /// Notes a doubt.
-    pub fn warning(&self, span: Range<usize>, message: impl Into<String>) {
-        self.push(Diagnostic::warning(&self.source, span, message));
-    }
-
-    /// Notes a finding.
-    pub fn push(&self, diagnostic: Diagnostic) {
-        let mut list = self.list.borrow_mut();
-        let alike = |listed: &&Diagnostic| listed.severity() == diagnostic.severity();
-        if list.iter().filter(alike).count() < FINDINGS_MAX {
-            list.push(diagnostic);
-        } else {
-            self.left_out.set(self.left_out.get() + 1);
-        }
-    }
-
-    /// How many refusals were found so far.
-    #[must_use]
-    pub fn errors(&self) -> usize {
-        let listed = self.list.borrow();
-        listed.iter().filter(|found| found.is_error()).count() + self.left_out.get()
-    }
-
-    /// True once something was refused.
-    #[must_use]
-    pub fn has_errors(&self) -> bool {
-        self.list.borrow().iter().any(Diagnostic::is_error)
-    }
-
-    /// All of them, in the order of the text.
-    #[must_use]
-    pub fn into_list(self) -> Vec<Diagnostic> {
-        let mut list = self.list.into_inner();
-        list.sort_by_cached_key(Diagnostic::sort_key);
-        let left_out = self.left_out.get();
-        if left_out > 0 {
-            let end = self.source.text().len();
-            let message = format!("{left_out} more findings are not shown");
-            list.push(if list.iter().any(Diagnostic::is_error) {
-                Diagnostic::error(&self.source, end..end, message)
-            } else {
-                Diagnostic::warning(&self.source, end..end, message)
-            });
-        }
-        list
-    }
-}
+/// A longer value is not repeated in a help.
+const REPEATED_MAX: usize = 60;
 
 /// A TOML text, parsed.
 #[derive(Debug)]
@@ -140,16 +54,23 @@ impl<'s> Document<'s> {
         let findings = Findings::new(source);
         let (tree, errors) = DeTable::parse_recoverable(source.text());
         let mut lines = HashSet::new();
-        for error in &errors {
+        // What follows an open header seems to belong to the table above.
+        let open_header = errors
+            .iter()
+            .position(|error| error.message().starts_with("unclosed"));
+        for (index, error) in errors.iter().enumerate() {
+            if error.message() == "duplicate key" && open_header.is_some_and(|open| open < index) {
+                continue;
+            }
             if lines.len() == FINDINGS_MAX {
                 // To find the line of each of a million would take a day.
-                findings.left_out.set(errors.len() - FINDINGS_MAX);
+                findings.leave_out(errors.len() - FINDINGS_MAX);
                 break;
             }
             let span = error.span().unwrap_or(0..0);
             // One slip often makes the parser stumble again on the same line.
             if lines.insert(source.position(span.start).line) {
-                findings.push(syntax_error(source, span, error.message()));
+                findings.push(syntax::error(source, span, error.message()));
             }
         }
         Self {
@@ -182,48 +103,6 @@ impl<'s> Document<'s> {
     }
 }
 
-/// The parser's words with what helps a person who is no programmer.
-fn syntax_error(source: &Arc<Source>, span: Range<usize>, message: &str) -> Diagnostic {
-    let line = source.line_at(span.start);
-    let slice = source.slice(span.clone());
-    let message = if message == "duplicate key" && !slice.is_empty() {
-        format!(
-            "`{}` is given twice",
-            slice.trim_matches(['"', '\'', '[', ']'])
-        )
-    } else if message.contains("must be quoted") && slice.trim().is_empty() {
-        "the value is missing".to_owned()
-    } else {
-        message.to_owned()
-    };
-    let diagnostic = Diagnostic::error(source, span, message);
-    // Input methods for Chinese put these where TOML wants its ASCII twin.
-    let twins = [
-        ('“', '"'),
-        ('”', '"'),
-        ('＂', '"'),
-        ('‘', '\''),
-        ('’', '\''),
-        ('＝', '='),
-        ('［', '['),
-        ('］', ']'),
-        ('【', '['),
-        ('】', ']'),
-        ('＃', '#'),
-    ];
-    if let Some((wide, ascii)) = twins.into_iter().find(|(wide, _)| line.contains(*wide)) {
-        return diagnostic.with_help(format!("write `{ascii}` instead of `{wide}`"));
-    }
-    if diagnostic.message().contains("must be quoted") {
-        let value = line.split_once('=').map_or("", |(_, value)| value);
-        let value = value.split('#').next().unwrap_or_default().trim();
-        if !value.is_empty() && !value.contains(['"', '\\']) {
-            return diagnostic.with_help(format!("write it in quotes: \"{value}\""));
-        }
-    }
-    diagnostic
-}
-
 /// The keys a table may have.
 #[derive(Clone, Copy, Debug)]
 pub struct Keys {
@@ -248,23 +127,6 @@ impl Keys {
     pub const fn with_not_yet(self, not_yet: &'static [&'static str]) -> Self {
         Self { not_yet, ..self }
     }
-}
-
-/// The candidate that is most like the word.
-#[must_use]
-pub fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
-    let word = word.to_lowercase();
-    candidates.iter().copied().min_by(|a, b| {
-        let distance = |other: &str| {
-            (
-                strsim::damerau_levenshtein(&word, other) as f64,
-                -strsim::jaro_winkler(&word, other),
-            )
-        };
-        distance(a)
-            .partial_cmp(&distance(b))
-            .unwrap_or(std::cmp::Ordering::Equal)
-    })
 }
 
 /// A table: `[header]`, `{ inline }`, or the top level.
@@ -319,19 +181,22 @@ impl<'a> Table<'a> {
                     .error(entry.key_span(), format!("`{key}` is not supported yet"));
                 continue;
             }
-            let message = match nearest(key, keys.known) {
+            let nearest = names::meant(key, keys.known).or_else(|| nearest(key, keys.known));
+            let message = match nearest {
                 Some(nearest) => {
                     format!("unknown key `{key}`; the nearest known one is `{nearest}`")
                 }
                 None => format!("unknown key `{key}`"),
             };
-            if keys.known.len() > LISTED_KEYS_MAX {
-                self.findings.error(entry.key_span(), message);
-            } else {
-                let help = format!("known here: {}", keys.known.join(", "));
-                self.findings
-                    .error_with_help(entry.key_span(), message, help);
-            }
+            let help = nearest
+                .filter(|nearest| names::is_like(key, nearest))
+                .and_then(|nearest| entry.under_key(nearest))
+                .map_or_else(
+                    || format!("known here: {}", keys.known.join(", ")),
+                    |line| format!("write: {line}"),
+                );
+            self.findings
+                .error_with_help(entry.key_span(), message, help);
         }
     }
 
@@ -482,7 +347,7 @@ impl<'a> Value<'a> {
     /// The value as it is written, quotes included.
     #[must_use]
     pub fn written(&self) -> &'a str {
-        self.findings.source.slice(self.span())
+        self.findings.source().slice(self.span())
     }
 
     /// Where findings are noted.
@@ -506,7 +371,56 @@ impl<'a> Value<'a> {
     /// The key as it is written, quotes included.
     #[must_use]
     pub fn key_written(&self) -> &'a str {
-        self.findings.source.slice(self.key_span())
+        self.findings.source().slice(self.key_span())
+    }
+
+    /// The line with another key before the value: one that can be copied.
+    fn under_key(&self, key: &str) -> Option<String> {
+        let written = self.written();
+        let header = self.is_table() && written.starts_with('[');
+        if self.is_table() && !header && !written.starts_with('{') {
+            // A dotted key has no value of its own.
+            return None;
+        }
+        if header || (self.is_list() && written.starts_with("[[")) || written.is_empty() {
+            let brackets = if self.is_list() { 2 } else { 1 };
+            return Some(format!(
+                "{}{key}{}",
+                "[".repeat(brackets),
+                "]".repeat(brackets)
+            ));
+        }
+        let short = written.chars().count() <= REPEATED_MAX && !written.contains('\n');
+        short.then(|| format!("{key} = {written}"))
+    }
+
+    /// A value that stands without quotes where a text was wanted: a number, a date, a boolean.
+    #[must_use]
+    pub fn bare(&self) -> Option<&'a str> {
+        match self.inner.get_ref() {
+            DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_) => Some(self.written()),
+            DeValue::String(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+        }
+    }
+
+    /// The texts of a list as one text: `["mon", "wed"]` as `mon, wed`.
+    fn joined(&self) -> Option<String> {
+        let DeValue::Array(array) = self.inner.get_ref() else {
+            return None;
+        };
+        let texts: Option<Vec<&str>> = array
+            .iter()
+            .map(|element| match element.get_ref() {
+                DeValue::String(text) => Some(&**text),
+                _ => None,
+            })
+            .collect();
+        let joined = texts?.join(", ");
+        let plain = !joined.contains(|c: char| c == '"' || c == '\\' || c.is_control());
+        (plain && !joined.is_empty() && joined.chars().count() <= REPEATED_MAX).then_some(joined)
     }
 
     /// What it is, in words: "a number".
@@ -541,10 +455,12 @@ impl<'a> Value<'a> {
             self.key(),
             self.kind()
         );
-        let finding = Diagnostic::error(&self.findings.source, self.place(), message);
+        let finding = Diagnostic::error(self.findings.source(), self.place(), message);
         self.findings.push(match example {
             Some(example) if self.in_list => finding.with_help(format!("write: {example}")),
-            Some(example) => finding.with_help(format!("write: {} = {example}", self.key())),
+            Some(example) => {
+                finding.with_help(format!("write: {} = {example}", self.key_written()))
+            }
             None => finding,
         });
     }
@@ -565,7 +481,11 @@ impl<'a> Value<'a> {
         match self.inner.get_ref() {
             DeValue::String(text) => Some(Spanned::new(self.span(), text)),
             DeValue::Array(_) | DeValue::Table(_) => {
-                self.expected("a text in quotes", None);
+                let example = self.joined().map(|joined| format!("\"{joined}\""));
+                self.expected(
+                    "a text in quotes",
+                    Some(example.as_deref().unwrap_or("\"…\"")),
+                );
                 None
             }
             DeValue::Integer(_)
@@ -616,8 +536,8 @@ impl<'a> Value<'a> {
                 .trim()
                 .parse::<i64>();
             let example = unquoted.ok().filter(|number| range.contains(number));
-            let example = example.map(|number| number.to_string());
-            self.expected("a whole number", example.as_deref());
+            let example = example.unwrap_or(min).to_string();
+            self.expected("a whole number", Some(&example));
             return None;
         };
         let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
@@ -628,11 +548,14 @@ impl<'a> Value<'a> {
             } else {
                 format!("from {min} to {max}")
             };
-            self.error(format!(
-                "`{}` must be {bounds}, not {}",
-                self.key(),
-                self.written()
-            ));
+            let negative = self.written().trim_start().starts_with('-');
+            let small = i64::from_str_radix(integer.as_str(), integer.radix())
+                .map_or(negative, |number| number < min);
+            let example = if small { min } else { max };
+            self.error_with_help(
+                format!("`{}` must be {bounds}, not {}", self.key(), self.written()),
+                format!("write: {} = {example}", self.key()),
+            );
         }
         number
     }
@@ -640,17 +563,28 @@ impl<'a> Value<'a> {
     /// A local date or a local date-time, neither in quotes nor with an offset.
     #[must_use]
     pub fn local_date(&self) -> Option<LocalDate> {
+        self.local_date_like("2026-03-02")
+    }
+
+    /// [`Value::local_date`]; `example` is shown to whom writes something else.
+    #[must_use]
+    pub fn local_date_like(&self, example: &str) -> Option<LocalDate> {
         let DeValue::Datetime(stamp) = self.inner.get_ref() else {
             let unquoted = self.written().trim_matches(['"', '\'']).trim();
             let is_stamp = unquoted
                 .parse::<toml::value::Datetime>()
                 .is_ok_and(|stamp| stamp.date.is_some() && stamp.offset.is_none());
-            let example = if is_stamp { unquoted } else { "2026-03-02" };
+            let like = is_stamp && unquoted.len() >= example.len().min(16);
+            let example = if like { unquoted } else { example };
             self.expected("a date without quotes", Some(example));
             return None;
         };
         let Some(date) = stamp.date else {
-            self.expected("a date", Some("2026-03-02"));
+            let example = stamp.time.map_or_else(
+                || "2026-03-02".to_owned(),
+                |time| format!("2026-03-02T{time}"),
+            );
+            self.expected("a date", Some(&example));
             return None;
         };
         let year = i16::try_from(date.year).ok();
@@ -682,10 +616,11 @@ impl<'a> Value<'a> {
             return None;
         }
         if local.is_none() {
-            self.error(format!(
-                "{} is not a date and time of the calendar",
-                self.written()
-            ));
+            let help = format!("write: {} = 2026-03-02T08:00:00", self.key());
+            self.error_with_help(
+                format!("{} is not a date and time of the calendar", self.written()),
+                help,
+            );
         }
         local
     }
@@ -730,7 +665,12 @@ impl<'a> Value<'a> {
     #[must_use]
     pub fn list(&self) -> Option<Vec<Value<'a>>> {
         let DeValue::Array(array) = self.inner.get_ref() else {
-            self.expected("a list", Some(&format!("[{}]", self.written())));
+            let example = if self.is_table() {
+                "[\"…\"]".to_owned()
+            } else {
+                format!("[{}]", self.written())
+            };
+            self.expected("a list", Some(&example));
             return None;
         };
         Some(array.iter().map(|element| self.element(element)).collect())
@@ -760,7 +700,14 @@ impl<'a> Value<'a> {
                 None
             }
             _ => {
-                self.expected("a table", None);
+                let help = if self.in_list {
+                    format!("write [[{}]] above the keys of each", self.key())
+                } else {
+                    format!("write [{}] above its keys", self.key())
+                };
+                let message = format!("`{}` must be a table, not {}", self.key(), self.kind());
+                let what = if self.in_list { "each entry of " } else { "" };
+                self.error_with_help(format!("{what}{message}"), help);
                 None
             }
         }
@@ -819,10 +766,9 @@ mod tests {
             [
                 "2:5 string values must be quoted, expected literal string | \
                  write it in quotes: \"oops\"",
-                "3:5 invalid date, expected day between 01 and 28",
-                "4:3 unclosed table, expected `]`",
-                "6:4 the value is missing",
-                "7:2 `e` is given twice",
+                "3:5 invalid date, expected day between 01 and 28 | write: d = 2026-02-28",
+                "4:3 unclosed table, expected `]` | write: [c]",
+                "6:4 the value is missing | a line is a key, `=` and a value, texts in quotes: take = \"1 tablet\"",
             ]
         );
     }
@@ -834,32 +780,58 @@ mod tests {
             ("name ＝ \"王秀兰\"", "write `=` instead of `＝`"),
             ("【day】", "write `[` instead of `【`"),
             ("at = morning # 早上", "write it in quotes: \"morning\""),
+            ("take：\"1片\"", "write `=` instead of `：`"),
+            (
+                "at = [\"08:00\"，\"20:00\"]",
+                "write `,` between the values of a list",
+            ),
+            ("start = 2026-3-2", "write: start = 2026-03-02"),
+            ("start = 2026/03/02", "write: start = 2026-03-02"),
+            ("start = 2027-02-29", "write: start = 2027-02-28"),
+            ("start = 2026-13-01", "write: start = 2026-03-02"),
+            ("at = 8:00", "write: at = \"08:00\""),
+            ("take = \"1 tablet", "write: take = \"1 tablet\""),
+            ("[[medication]", "write: [[medication]]"),
+            ("take \"1 tablet\"", "take = \"1 tablet\""),
+            (
+                "once = 2026-04-30T24:00:00",
+                "write: once = 2026-04-30T08:00:00",
+            ),
+            ("nudge = [\"1 min\"", "write: nudge = [\"1 min\"]"),
+            ("take = { mon = \"1\"", "write: take = { mon = \"1\" }"),
+            ("days = \"mon\",", "write: days = \"mon\""),
+            ("note: \"x\"", "write: note = \"x\""),
         ] {
             let found = findings(text, |_| ());
             assert!(found[0].ends_with(help), "{text}: {found:#?}");
         }
         let found = findings("id = 1\nid = 2", |_| ());
-        assert_eq!(found, ["2:1 `id` is given twice"]);
+        assert_eq!(
+            found,
+            ["2:1 `id` is given twice | keep one of the two and leave the other out"]
+        );
     }
 
     #[test]
     fn unknown_keys_name_the_nearest_known_one() {
         const KEYS: Keys = Keys::new(&["name", "medication", "check_in"]).with_not_yet(&["steps"]);
-        let found = findings("nmae = 1\nsteps = 2\n[[medicaton]]\n[Check_In]\n", |root| {
-            root.check_keys(&KEYS);
-        });
+        let found = findings(
+            "nmae = 1\nsteps = 2\nfrequency = 3\n[[medicaton]]\n[Check_In]\n",
+            |root| {
+                root.check_keys(&KEYS);
+            },
+        );
         let known = "known here: name, medication, check_in";
         assert_eq!(
             found,
             [
-                &format!("1:1 unknown key `nmae`; the nearest known one is `name` | {known}"),
+                "1:1 unknown key `nmae`; the nearest known one is `name` | write: name = 1",
                 "2:1 `steps` is not supported yet",
                 &format!(
-                    "3:3 unknown key `medicaton`; the nearest known one is `medication` | {known}"
+                    "3:1 unknown key `frequency`; the nearest known one is `check_in` | {known}"
                 ),
-                &format!(
-                    "4:2 unknown key `Check_In`; the nearest known one is `check_in` | {known}"
-                ),
+                "4:3 unknown key `medicaton`; the nearest known one is `medication` | write: [[medication]]",
+                "5:2 unknown key `Check_In`; the nearest known one is `check_in` | write: [check_in]",
             ]
         );
     }
@@ -883,7 +855,7 @@ mod tests {
             (
                 "k = ['a']",
                 text,
-                "1:5 `k` must be a text in quotes, not a list",
+                "1:5 `k` must be a text in quotes, not a list | write: k = \"a\"",
             ),
             (
                 "k = 'yes'",
@@ -903,13 +875,22 @@ mod tests {
             (
                 "k = 1.5",
                 integer,
-                "1:5 `k` must be a whole number, not a number",
+                "1:5 `k` must be a whole number, not a number | write: k = 1",
             ),
-            ("k = 91", integer, "1:5 `k` must be from 1 to 90, not 91"),
+            (
+                "k = 91",
+                integer,
+                "1:5 `k` must be from 1 to 90, not 91 | write: k = 90",
+            ),
+            (
+                "k = -1",
+                integer,
+                "1:5 `k` must be from 1 to 90, not -1 | write: k = 1",
+            ),
             (
                 "k = 99999999999999999999",
                 integer,
-                "1:5 `k` must be from 1 to 90, not 99999999999999999999",
+                "1:5 `k` must be from 1 to 90, not 99999999999999999999 | write: k = 90",
             ),
             (
                 "k = '2026-03-02'",
@@ -934,14 +915,18 @@ mod tests {
             (
                 "k = 2026-03-02T08:00:60",
                 date_time,
-                "1:5 2026-03-02T08:00:60 is not a date and time of the calendar",
+                "1:5 2026-03-02T08:00:60 is not a date and time of the calendar | write: k = 2026-03-02T08:00:00",
             ),
             (
                 "k = 'x'",
                 list,
                 "1:5 `k` must be a list, not a text | write: k = ['x']",
             ),
-            ("k = 'x'", table, "1:5 `k` must be a table, not a text"),
+            (
+                "k = 'x'",
+                table,
+                "1:5 `k` must be a table, not a text | write [k] above its keys",
+            ),
             (
                 "[[k]]",
                 table,

@@ -5,9 +5,10 @@ use super::records::{
     ATTEMPTS, Attempts, AttemptsRecord, CONTACTS, LaterRecord, OUTBOX, OUTBOX_LATER, OutboxRecord,
     decode, encode, outbox_key,
 };
+use super::settle::{Tried, TriedOutcome};
 use super::writer::{Claim, key_head};
-use super::{Store, StoreError};
-use crate::engine::MessageId;
+use super::{DeliberateFault, Store, StoreError};
+use crate::engine::{Message, MessageId, Settlement, Unlimited};
 use crate::store::Address;
 use jiff::Timestamp;
 use redb::ReadableTable;
@@ -39,6 +40,24 @@ impl Store {
     /// The transaction failed: nothing of the group may be sent. If the commit happened all the
     /// same, the messages are found as claimed when the store is opened again.
     pub async fn claim(&self, now: Timestamp, wanted: Vec<Queued>) -> Result<Claimed, StoreError> {
+        let claimed = self.claim_group(now, wanted).await?;
+        if self.fault() == Some(DeliberateFault::SettleBeforeSend) {
+            let tried = claimed.messages.iter().map(|queued| Tried {
+                key: queued.message.key,
+                patient: queued.patient,
+                outcome: TriedOutcome::Final(Settlement::Accepted(now)),
+            });
+            self.settle(now, tried.collect(), Arc::new(Unlimited), 0)
+                .await?;
+        }
+        Ok(claimed)
+    }
+
+    async fn claim_group(
+        &self,
+        now: Timestamp,
+        wanted: Vec<Queued>,
+    ) -> Result<Claimed, StoreError> {
         self.write_first(now, move |scope| {
             let outbox = scope.transaction.open_table(OUTBOX)?;
             let mut later = scope.transaction.open_table(OUTBOX_LATER)?;
@@ -82,6 +101,13 @@ impl Store {
                     .claimed
                     .push((key.id, Claim { group, attempts }));
                 rows.push((key, attempts));
+                if scope.memory.fault == Some(DeliberateFault::NewIdOnResend)
+                    && attempts.first_unknown.is_some()
+                {
+                    let mut message = Message::clone(&queued.message);
+                    message.key.id.0[0] ^= 1;
+                    queued.message = Arc::new(message);
+                }
                 messages.push(queued);
             }
             let mut groups = scope.transaction.open_table(ATTEMPTS)?;
@@ -131,7 +157,9 @@ impl Store {
                 for row in outbox.range::<(u8, i64, &[u8; 16])>(..)? {
                     let (key, value) = row?;
                     let id = MessageId(*key.value().2);
-                    if known.contains(&id) {
+                    let forgotten = memory.fault == Some(DeliberateFault::ForgetOutbox)
+                        && memory.claimed.contains_key(&id);
+                    if known.contains(&id) || forgotten {
                         continue;
                     }
                     if waiting.found.len() == limit {
@@ -217,7 +245,8 @@ impl Store {
                 let outbox = snapshot.open_table(OUTBOX)?;
                 let contacts = snapshot.open_table(CONTACTS)?;
                 let (mut found, mut unreadable) = (Vec::new(), Vec::new());
-                if memory.claimed.is_empty() {
+                let forgets = memory.fault == Some(DeliberateFault::ForgetOutbox);
+                if memory.claimed.is_empty() || forgets {
                     return Ok((found, unreadable));
                 }
                 for row in outbox.range::<(u8, i64, &[u8; 16])>(..)? {

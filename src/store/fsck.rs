@@ -226,12 +226,11 @@ impl StorageBackend for Overlay {
             let (number, within) = (at / PAGE, (at % PAGE) as usize);
             let count = (PAGE as usize - within).min(out.len() - done);
             let part = &mut out[done..done + count];
-            match inner.pages.get(&number) {
-                Some(page) => part.copy_from_slice(&page[within..within + count]),
-                None => {
-                    let page = self.original(number, inner.from_file)?;
-                    part.copy_from_slice(&page[within..within + count]);
-                }
+            if let Some(page) = inner.pages.get(&number) {
+                part.copy_from_slice(&page[within..within + count]);
+            } else {
+                let page = self.original(number, inner.from_file)?;
+                part.copy_from_slice(&page[within..within + count]);
             }
             done += count;
         }
@@ -363,7 +362,7 @@ impl Examination {
             let length = match name.value() {
                 "schema" => Some(4),
                 "id_key" => Some(32),
-                "last_seen" | "set_back_from" => Some(8),
+                "last_seen" | "set_back_from" | "accepted_at" => Some(8),
                 _ => None,
             };
             if length.is_some_and(|length| value.value().len() != length) {

@@ -10,13 +10,16 @@
 mod apply;
 mod claim;
 mod contacts;
+mod deliberate;
 mod desk;
 mod enrol;
 mod fire;
 mod fsck;
 mod in_force;
 mod jobs;
+mod lanes;
 mod ledger;
+mod notes;
 mod open;
 mod patient;
 mod read;
@@ -31,6 +34,7 @@ mod tests;
 
 pub use apply::{Applied, PlanChange, PlanEnd, without_addresses};
 pub use claim::{Claimed, Waiting};
+pub use deliberate::DeliberateFault;
 pub use enrol::{EnrolError, Enrolment};
 pub use fire::Fired;
 pub use fsck::{Finding, FsckError, Integrity, Report, fsck};

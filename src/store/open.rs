@@ -5,7 +5,7 @@ use super::records::{
     INBOUND_SEEN, INBOUND_TIMES, JOBS, JOURNAL, META, OUTBOX, OUTBOX_LATER, PATIENT_IDS,
     PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA, STRANGERS, UNFOLLOWED, WAKES,
 };
-use super::{Reader, StoreError};
+use super::{DeliberateFault, Reader, StoreError};
 use redb::{Builder, ConcurrencyMode, Database, DatabaseError, ReadableDatabase, WriteTransaction};
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -57,6 +57,15 @@ pub enum OpenError {
     /// There is none.
     #[error("{0}: no such store; it is made by the first `dosed run`")]
     Missing(PathBuf),
+    /// The disk under it does not let itself be read or written: full, broken, read-only, gone.
+    /// It may come back.
+    #[error("{path}: the store's disk fails: {error}")]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
     /// Anything else.
     #[error("{path}: the store cannot be opened: {why}")]
     Failed {
@@ -78,6 +87,30 @@ pub trait Backing: Send + Sync + 'static {
     /// # Errors
     /// It cannot be opened; the store tries again later.
     fn open(&self, builder: &Builder) -> Result<Database, DatabaseError>;
+
+    /// The steady clock by which the store waits between two tries to open it again.
+    fn elapsed(&self) -> Duration {
+        steady()
+    }
+
+    /// The key of ids of a store that is being made.
+    ///
+    /// # Errors
+    /// There is no randomness.
+    fn id_key(&self) -> io::Result<[u8; 32]> {
+        random_bytes()
+    }
+
+    /// A fault that the store is to have.
+    fn fault(&self) -> Option<DeliberateFault> {
+        None
+    }
+}
+
+/// The machine's steady clock, since an arbitrary beginning.
+pub(super) fn steady() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 /// Where a store lies.
@@ -91,6 +124,22 @@ impl Place {
     pub fn options(&self) -> &Options {
         match self {
             Place::File(options) | Place::Backing(_, options) => options,
+        }
+    }
+
+    /// The steady clock that belongs to the storage.
+    pub fn elapsed(&self) -> Duration {
+        match self {
+            Place::File(_) => steady(),
+            Place::Backing(backing, _) => backing.elapsed(),
+        }
+    }
+
+    /// The fault that the storage brings; none with a file.
+    pub fn fault(&self) -> Option<DeliberateFault> {
+        match self {
+            Place::File(_) => None,
+            Place::Backing(backing, _) => backing.fault(),
         }
     }
 
@@ -129,7 +178,11 @@ fn open_backing(backing: &dyn Backing, options: &Options) -> Result<Database, Op
         .map_err(failed)?;
     match begun.open_table(META) {
         Ok(_) => {}
-        Err(redb::TableError::TableDoesNotExist(_)) => write_schema(&database).map_err(failed)?,
+        Err(redb::TableError::TableDoesNotExist(_)) => {
+            let key = backing.id_key().map_err(|error| no_randomness(&error));
+            key.and_then(|key| write_schema(&database, &key))
+                .map_err(failed)?;
+        }
         Err(error) => return Err(failed(error.into())),
     }
     drop(begun);
@@ -177,7 +230,10 @@ pub fn create_if_absent(options: &Options) -> Result<(), OpenError> {
     let temporary = directory.join(temporary);
     let io_failed = |error: io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => OpenError::Permission(path.clone()),
-        _ => failed(error.to_string()),
+        _ => OpenError::Disk {
+            path: path.clone(),
+            error,
+        },
     };
     let made = make(options, &temporary, directory, path);
     if made.is_err() {
@@ -247,7 +303,7 @@ fn make(
     let database = builder(options)
         .create_with_backend(backend)
         .map_err(StoreError::from)?;
-    write_schema(&database)?;
+    write_schema(&database, &random_bytes()?)?;
     drop(database);
     File::open(temporary)?.sync_all()?;
     match rustix::fs::renameat_with(
@@ -276,13 +332,12 @@ fn make(
 }
 
 /// Makes all tables and the rows that every store has.
-pub(super) fn write_schema(database: &Database) -> Result<(), StoreError> {
+pub(super) fn write_schema(database: &Database, id_key: &[u8; 32]) -> Result<(), StoreError> {
     let transaction = begin_write(database)?;
     {
         let mut meta = transaction.open_table(META)?;
         meta.insert("schema", SCHEMA.to_le_bytes().as_slice())?;
-        let key = random_bytes().map_err(|error| StoreError::Storage(error.to_string()))?;
-        meta.insert("id_key", key.as_slice())?;
+        meta.insert("id_key", id_key.as_slice())?;
         transaction.open_table(PATIENT_IDS)?;
         transaction.open_table(PATIENT_SLUGS)?;
         transaction.open_table(PLANS)?;
@@ -308,6 +363,10 @@ pub(super) fn write_schema(database: &Database) -> Result<(), StoreError> {
     }
     transaction.commit()?;
     Ok(())
+}
+
+fn no_randomness(error: &io::Error) -> StoreError {
+    StoreError::Storage(error.to_string())
 }
 
 fn random_bytes() -> io::Result<[u8; 32]> {
@@ -401,6 +460,10 @@ pub(super) fn open_error(path: &Path, error: DatabaseError) -> OpenError {
             if error.kind() == io::ErrorKind::NotFound =>
         {
             OpenError::Missing(path)
+        }
+        // Without a number it is redb that objects to what the file holds.
+        DatabaseError::Storage(redb::StorageError::Io(error)) if error.raw_os_error().is_some() => {
+            OpenError::Disk { path, error }
         }
         other => OpenError::Failed {
             path,

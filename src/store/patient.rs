@@ -6,13 +6,13 @@ use super::records::{
     outbox_key,
 };
 use super::writer::{Claim, Memory, Scope, Unreadable};
-use super::{Ledger, StoreError};
+use super::{DeliberateFault, Ledger, StoreError};
 use crate::engine::{
     self, CallReason, Context, Decision, DoseState, Entry, ExpiredReason, Fits, IdKey, Input,
     Message, MessageId, News, PatientState, Recipient, Reply,
 };
 use crate::plan::ResolvedPlan;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use redb::{ReadableTable, Table, WriteTransaction};
 use std::sync::Arc;
 
@@ -309,7 +309,14 @@ impl<'v> Visit<'v> {
             }
             self.queued.retain(|(_, message)| message.key.id != key.id);
         }
-        for message in messages {
+        for mut message in messages {
+            if self.memory.fault == Some(DeliberateFault::IgnoreWindow) {
+                let later = message
+                    .key
+                    .deadline
+                    .saturating_add(SignedDuration::from_hours(9));
+                message.key.deadline = later.unwrap_or(message.key.deadline);
+            }
             if let Some(contact) = self.contact(plan, &message.to) {
                 let record = OutboxRecord {
                     patient: self.number,

@@ -204,7 +204,7 @@ impl Reader {
     pub fn endpoints(&self) -> Result<Option<String>, StoreError> {
         let snapshot = self.database.begin_read()?;
         let meta = snapshot.open_table(META)?;
-        let row = meta.get(super::writer::ENDPOINTS)?;
+        let row = meta.get(super::notes::ENDPOINTS)?;
         Ok(row.and_then(|row| String::from_utf8(row.value().to_vec()).ok()))
     }
 }

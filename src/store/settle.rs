@@ -6,9 +6,9 @@ use super::records::{
     outbox_key,
 };
 use super::writer::{Scope, key_head};
-use super::{Store, StoreError};
+use super::{DeliberateFault, Store, StoreError};
 use crate::engine::{About, Body, Entry, Fits, Input, Millis, OutboxRef, Settlement};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -61,7 +61,10 @@ impl Store {
             // By patient: each record is read and written once.
             let mut finals: BTreeMap<u32, Vec<(OutboxRecord, Settlement)>> = BTreeMap::new();
             let (mut fresh, mut untried) = (0, 0);
-            for tried in batch {
+            for mut tried in batch {
+                if scope.memory.fault == Some(DeliberateFault::RearmSent) {
+                    tried.outcome = rearmed(tried.outcome, now);
+                }
                 if let TriedOutcome::Later(_, attempts) = tried.outcome
                     && let Some(claim) = scope.memory.claimed.get(&tried.key.id)
                     && claim.attempts.count == attempts.count
@@ -106,6 +109,17 @@ impl Store {
             Ok(settled)
         })
         .await
+    }
+}
+
+/// A fault put in on purpose.
+fn rearmed(outcome: TriedOutcome, now: Timestamp) -> TriedOutcome {
+    match outcome {
+        TriedOutcome::Final(Settlement::Accepted(_)) => {
+            let later = now.saturating_add(SignedDuration::from_mins(11));
+            TriedOutcome::Later(later.unwrap_or(now), Attempts::default())
+        }
+        other => other,
     }
 }
 
@@ -163,6 +177,8 @@ fn put_off(
 
 fn count(scope: &mut Scope<'_>, record: &OutboxRecord, settlement: Settlement) {
     let doses = match &record.message.body {
+        // A nudge reminds of nobody who was not reminded of.
+        Body::Dose(lines) if lines.iter().all(|line| line.due < record.message.due) => 0,
         Body::Dose(lines) => lines.len() as u64,
         Body::CheckIn(_) | Body::Appointment(_) | Body::Notice(_) | Body::Alert(_) => 0,
     };
@@ -272,23 +288,7 @@ fn without_plan(record: &OutboxRecord, settlement: Settlement) -> Entry {
         }
         Body::Appointment(_) | Body::Notice(_) | Body::Alert(_) => Vec::new(),
     };
-    match settlement {
-        Settlement::Accepted(at) => Entry::Accepted {
-            message,
-            at: Millis(at),
-            about,
-        },
-        Settlement::InDoubt => Entry::NotAccepted {
-            message,
-            reason: None,
-            about,
-        },
-        Settlement::NotSent(reason) | Settlement::Undeliverable(reason) => Entry::NotAccepted {
-            message,
-            reason: Some(reason),
-            about,
-        },
-    }
+    Entry::of_settlement(message, settlement, about)
 }
 
 /// Removes the rows of groups of which nothing is left.

@@ -1,19 +1,20 @@
 //! The write side: one thread, one transaction at a time.
 
 use super::desk::Desk;
+use super::lanes::{Handle, Lanes, Urgency};
 use super::open::{Backing, Place, begin_write};
 use super::patient::Effects;
 use super::records::{
-    ATTEMPTS, Attempts, AttemptsRecord, CALLS, CallRecord, ClockMark, DAYS, DayCounts, LaterRecord,
-    META, OUTBOX, OUTBOX_LATER, decode, encode, outbox_key,
+    ATTEMPTS, Attempts, AttemptsRecord, CALLS, CallRecord, DAYS, DayCounts, LaterRecord, OUTBOX,
+    OUTBOX_LATER, decode, encode, outbox_key,
 };
-use super::{Ledger, OpenError, Options, StoreError, ledger};
+use super::{DeliberateFault, Ledger, OpenError, Options, StoreError, ledger};
 use crate::engine::{IdKey, MessageId};
 use jiff::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Failures to open the store again after which the daemon should end and be restarted.
@@ -128,99 +129,23 @@ impl Telemetry {
     }
 }
 
-type Job = Box<dyn FnOnce(&mut Writer) + Send>;
-
-/// How much a transaction is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Urgency {
-    /// Messages wait for it that could leave.
-    First,
-    /// All others, in the order in which they come.
-    InTurn,
-}
-
-/// The jobs of the write side: those that are urgent, and those that take their turn.
-#[derive(Default)]
-struct Lanes {
-    queue: Mutex<Queued>,
-    filled: Condvar,
-}
-
-#[derive(Default)]
-struct Queued {
-    first: VecDeque<Job>,
-    in_turn: VecDeque<Job>,
-    handles: usize,
-}
-
-impl Lanes {
-    fn push(&self, urgency: Urgency, job: Job) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        match urgency {
-            Urgency::First => queue.first.push_back(job),
-            Urgency::InTurn => queue.in_turn.push_back(job),
-        }
-        drop(queue);
-        self.filled.notify_one();
-    }
-
-    /// Waits for the next job; `None` when there is none and no handle is left to bring one.
-    fn next(&self) -> Option<Job> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let job = queue.first.pop_front();
-            if let Some(job) = job.or_else(|| queue.in_turn.pop_front()) {
-                return Some(job);
-            }
-            if queue.handles == 0 {
-                return None;
-            }
-            queue = self
-                .filled
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-/// Counts the handles: the thread ends when the last one is gone.
-struct Handle(Arc<Lanes>);
-
-impl Handle {
-    fn new(lanes: &Arc<Lanes>) -> Self {
-        lanes
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .handles += 1;
-        Self(Arc::clone(lanes))
-    }
-}
-
-impl Clone for Handle {
-    fn clone(&self) -> Self {
-        Self::new(&self.0)
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.0
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .handles -= 1;
-        self.0.filled.notify_one();
-    }
+/// Where the write side works.
+#[derive(Clone)]
+enum Side {
+    /// On a thread of its own.
+    Thread(Handle),
+    /// On the thread of whoever asks, one after the other.
+    Inline(Arc<Mutex<Writer>>),
 }
 
 /// The handle on the write side; cheap to clone. The thread ends, and the file is closed, when
 /// the last handle is gone.
 #[derive(Clone)]
 pub struct Store {
-    lanes: Handle,
+    side: Side,
     telemetry: Arc<Telemetry>,
     ids: IdKey,
+    fault: Option<DeliberateFault>,
 }
 
 impl Store {
@@ -230,7 +155,7 @@ impl Store {
     /// See [`OpenError`].
     pub fn open(options: &Options, telemetry: Arc<Telemetry>) -> Result<Self, OpenError> {
         super::create_if_absent(options)?;
-        Self::open_at(Place::File(options.clone()), telemetry)
+        Self::open_at(Place::File(options.clone()), telemetry, start)
     }
 
     /// As [`Store::open`], on storage other than a file; the path only names it.
@@ -242,10 +167,31 @@ impl Store {
         options: &Options,
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, OpenError> {
-        Self::open_at(Place::Backing(backing, options.clone()), telemetry)
+        let place = Place::Backing(backing, options.clone());
+        Self::open_at(place, telemetry, start)
     }
 
-    fn open_at(place: Place, telemetry: Arc<Telemetry>) -> Result<Self, OpenError> {
+    /// As [`Store::open_on`], without a thread: each transaction is made by whoever asks for it,
+    /// so that a simulation on one thread is the same each time.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_inline(
+        backing: Arc<dyn Backing>,
+        options: &Options,
+        telemetry: Arc<Telemetry>,
+    ) -> Result<Self, OpenError> {
+        let place = Place::Backing(backing, options.clone());
+        let inline = |writer| Ok(Side::Inline(Arc::new(Mutex::new(writer))));
+        Self::open_at(place, telemetry, inline)
+    }
+
+    fn open_at(
+        place: Place,
+        telemetry: Arc<Telemetry>,
+        side: impl FnOnce(Writer) -> std::io::Result<Side>,
+    ) -> Result<Self, OpenError> {
+        let fault = place.fault();
         let database = place.open()?;
         let options = place.options().clone();
         let failed = |error: StoreError| OpenError::Failed {
@@ -263,21 +209,18 @@ impl Store {
             telemetry: Arc::clone(&telemetry),
         };
         writer.remember().map_err(failed)?;
-        let lanes = Arc::new(Lanes::default());
-        let handle = Handle::new(&lanes);
-        std::thread::Builder::new()
-            .name("store".to_owned())
-            .spawn(move || {
-                while let Some(job) = lanes.next() {
-                    job(&mut writer);
-                }
-            })
-            .map_err(|error| failed(StoreError::Storage(error.to_string())))?;
+        let side = side(writer).map_err(|error| failed(StoreError::Storage(error.to_string())))?;
         Ok(Self {
-            lanes: handle,
+            side,
             telemetry,
             ids,
+            fault,
         })
+    }
+
+    /// A fault put in on purpose; none in a store that lies in a file.
+    pub(super) fn fault(&self) -> Option<DeliberateFault> {
+        self.fault
     }
 
     /// What the write side says of itself.
@@ -350,8 +293,18 @@ impl Store {
         urgency: Urgency,
         job: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let lanes = match &self.side {
+            Side::Thread(lanes) => lanes,
+            Side::Inline(writer) => {
+                // Others may run before and after, as they do while a thread works.
+                tokio::task::yield_now().await;
+                let made = job(&mut writer.lock().unwrap_or_else(PoisonError::into_inner));
+                tokio::task::yield_now().await;
+                return made;
+            }
+        };
         let (answer, result) = tokio::sync::oneshot::channel();
-        self.lanes.0.push(
+        lanes.0.push(
             urgency,
             Box::new(move |writer| {
                 // Nobody listens any more when the daemon is ending: the commit stands.
@@ -362,17 +315,33 @@ impl Store {
     }
 }
 
+/// Starts the write side's thread.
+fn start(mut writer: Writer) -> std::io::Result<Side> {
+    let lanes = Arc::new(Lanes::default());
+    let handle = Handle::new(&lanes);
+    std::thread::Builder::new()
+        .name("store".to_owned())
+        .spawn(move || {
+            while let Some(job) = lanes.next() {
+                job(&mut writer);
+            }
+        })?;
+    Ok(Side::Thread(handle))
+}
+
 /// What the write side keeps in memory beside the file; read from it on each opening.
 #[derive(Default)]
 pub(super) struct Memory {
     /// Messages claimed for sending and not settled: their group and what was tried before.
     pub claimed: HashMap<MessageId, Claim>,
     /// How many messages of each group are not settled yet.
-    pub groups: HashMap<u64, usize>,
+    pub groups: BTreeMap<u64, usize>,
     /// Messages whose next try waits: until when, and what was tried.
     pub later: HashMap<MessageId, (i64, Attempts)>,
     /// Number of the next group.
     pub next_group: u64,
+    /// A fault put in on purpose; none in a store that lies in a file.
+    pub fault: Option<DeliberateFault>,
     /// Who at the clinic is told of patients; set by the daemon, not read from the file.
     pub desk: Desk,
     /// What has left, counted.
@@ -398,8 +367,8 @@ pub(super) struct Scope<'t> {
 pub(super) struct Writer {
     place: Place,
     database: Option<Database>,
-    /// After a failure to open the store again: not before this.
-    retry_at: Option<Instant>,
+    /// After a failure to open the store again: not before this, by the steady clock.
+    retry_at: Option<Duration>,
     closed: bool,
     memory: Memory,
     ids: IdKey,
@@ -421,7 +390,7 @@ impl Writer {
     /// Opens the store again, with a growing pause between tries: several tasks ask, and each
     /// failure counts towards giving up.
     fn reopen(&mut self) -> Result<(), StoreError> {
-        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+        if self.retry_at.is_some_and(|at| self.place.elapsed() < at) {
             return Err(StoreError::Storage("it is opened again soon".to_owned()));
         }
         let opened = self.place.open();
@@ -442,7 +411,8 @@ impl Writer {
                 let failures = &self.telemetry.reopen_failures;
                 let before = failures.fetch_add(1, Ordering::Relaxed);
                 let doublings = u32::try_from(before).unwrap_or(u32::MAX).min(5);
-                self.retry_at = Some(Instant::now() + REOPEN_PAUSE * 2_u32.pow(doublings));
+                let pause = REOPEN_PAUSE * 2_u32.pow(doublings);
+                self.retry_at = Some(self.place.elapsed() + pause);
                 Err(error)
             }
         }
@@ -596,6 +566,7 @@ impl Writer {
         for (class, count) in depth.into_iter().enumerate() {
             self.telemetry.depth[class].store(count, Ordering::Relaxed);
         }
+        memory.fault = self.place.fault();
         memory.desk = std::mem::take(&mut self.memory.desk);
         memory.ledger = ledger::read(&snapshot)?.unwrap_or_else(|| {
             self.telemetry.note_unreadable([("meta", 0)]);
@@ -697,132 +668,4 @@ pub(super) fn key_head(id: &MessageId) -> u64 {
 fn read_id_key(database: &Database) -> Result<IdKey, StoreError> {
     let snapshot = database.begin_read()?;
     super::read::id_key(&snapshot)
-}
-
-/// The row of `meta` under which the daemon leaves where it listens.
-pub(super) const ENDPOINTS: &str = "endpoints";
-
-/// The row of `meta` with the latest wall clock that was believed, ms.
-const LAST_SEEN: &str = "last_seen";
-
-/// The row of `meta` with what both clocks showed.
-const CLOCK_MARK: &str = "clock_mark";
-
-/// The row of `meta` with the latest instant from which the wall clock was set back, ms.
-const SET_BACK_FROM: &str = "set_back_from";
-
-impl Store {
-    /// Notes where the daemon listens (JSON), for tools on this machine.
-    ///
-    /// # Errors
-    /// The transaction failed.
-    pub async fn note_endpoints(
-        &self,
-        now: Timestamp,
-        endpoints: String,
-    ) -> Result<(), StoreError> {
-        self.write(now, move |scope| {
-            let mut meta = scope.transaction.open_table(META)?;
-            meta.insert(ENDPOINTS, endpoints.as_bytes())?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// Notes the latest wall clock that was believed, and what both clocks show at `now`.
-    ///
-    /// # Errors
-    /// The transaction failed.
-    pub async fn note_seen(
-        &self,
-        now: Timestamp,
-        seen: Timestamp,
-        mark: Option<ClockMark>,
-    ) -> Result<(), StoreError> {
-        self.write(now, move |scope| {
-            let mut meta = scope.transaction.open_table(META)?;
-            meta.insert(LAST_SEEN, seen.as_millisecond().to_le_bytes().as_slice())?;
-            if let Some(mark) = mark {
-                meta.insert(CLOCK_MARK, encode(&mark)?.as_slice())?;
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// What both clocks showed when a daemon noted them last; `None` where it did not, or where
-    /// the note cannot be read.
-    ///
-    /// # Errors
-    /// The read failed.
-    pub async fn clock_mark(&self) -> Result<Option<ClockMark>, StoreError> {
-        self.read(|snapshot, _| {
-            let meta = snapshot.open_table(META)?;
-            let row = meta.get(CLOCK_MARK)?;
-            Ok(row.and_then(|row| decode(&META, row.value()).ok()))
-        })
-        .await
-    }
-
-    /// Notes that the wall clock was set back: up to `from` it has shown instants that it shows
-    /// again, so that what was noted at or before `from` has an age that nobody knows.
-    ///
-    /// # Errors
-    /// The transaction failed.
-    pub async fn note_set_back(&self, now: Timestamp, from: Timestamp) -> Result<(), StoreError> {
-        self.note_instant(now, SET_BACK_FROM, from).await
-    }
-
-    /// The latest wall clock that a daemon believed on this store.
-    ///
-    /// # Errors
-    /// The read failed.
-    pub async fn last_seen(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.instant(LAST_SEEN).await
-    }
-
-    /// See [`Store::note_set_back`].
-    ///
-    /// # Errors
-    /// The read failed.
-    pub async fn set_back_from(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.instant(SET_BACK_FROM).await
-    }
-
-    async fn note_instant(
-        &self,
-        now: Timestamp,
-        name: &'static str,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.write(now, move |scope| {
-            let mut meta = scope.transaction.open_table(META)?;
-            meta.insert(name, at.as_millisecond().to_le_bytes().as_slice())?;
-            Ok(())
-        })
-        .await
-    }
-
-    async fn instant(&self, name: &'static str) -> Result<Option<Timestamp>, StoreError> {
-        self.read(move |snapshot, _| {
-            let meta = snapshot.open_table(META)?;
-            let row = meta.get(name)?.and_then(|row| row.value().try_into().ok());
-            Ok(row.and_then(|ms| Timestamp::from_millisecond(i64::from_le_bytes(ms)).ok()))
-        })
-        .await
-    }
-
-    /// The counts of one day of the clinic.
-    ///
-    /// # Errors
-    /// The read failed.
-    pub async fn day_counts(&self, day: u32) -> Result<DayCounts, StoreError> {
-        self.read(
-            move |snapshot, _| match snapshot.open_table(DAYS)?.get(day)? {
-                Some(row) => Ok(decode(&DAYS, row.value()).unwrap_or_default()),
-                None => Ok(DayCounts::default()),
-            },
-        )
-        .await
-    }
 }

@@ -104,10 +104,19 @@ async fn the_journal_is_cut_after_its_time_and_the_patient_goes_on() {
         String::from_utf8(output.stdout).expect("JSON is UTF-8")
     };
     assert!(old().await.contains("plan_applied"), "{}", old().await);
-    world.clock.set("2026-07-20T07:59:00+08:00", 60);
+    // A clock that a person had to accept removes nothing.
+    world.clock.set("2026-07-20T12:00:00+08:00", 60);
     let daemon = world.start().await;
     let output = world.cli(&["clock", "accept"]).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+    eventually("a look at what is old", async || {
+        daemon.log().contains("nothing is removed").then_some(())
+    })
+    .await;
+    assert_eq!(daemon.stop().await.code(), Some(0));
+    assert!(old().await.contains("plan_applied"), "{}", old().await);
+    world.clock.set("2026-08-10T07:40:00+08:00", 60);
+    let daemon = world.start().await;
     eventually("the old journal's end", async || {
         old().await.is_empty().then_some(())
     })
@@ -115,7 +124,12 @@ async fn the_journal_is_cut_after_its_time_and_the_patient_goes_on() {
     assert!(
         world
             .sandbox
-            .wait_for(|inbox| inbox.len() == 2, PATIENCE)
+            .wait_for(
+                |inbox| inbox
+                    .iter()
+                    .any(|it| it.value("time3") == Some("2026-08-10 08:00")),
+                PATIENCE
+            )
             .await,
         "what is in force is never removed"
     );

@@ -72,6 +72,10 @@ async fn health_has_the_documented_shape() {
         "outbox:oldest",
         "messaging:send",
         "messaging:token",
+        "messaging:quota",
+        "messaging:hour",
+        "messages:in_doubt",
+        "doses:expired",
         "patients:unreachable",
     ] {
         assert!(checks.contains_key(name), "{name}: {health}");
@@ -151,6 +155,7 @@ async fn every_series_is_there_at_zero_from_the_start() {
             "daemon_down api_down throttled not_enrolled unreachable consent_withdrawn held rejected clock",
         ),
         ("dosed_clock_steps_total", "direction", "forward backward"),
+        ("dosed_sending_held", "reason", "clock brake quota"),
         (
             "dosed_wechat_errcode_total",
             "errcode",
@@ -329,4 +334,39 @@ async fn status_tells_people_and_programs_what_health_tells_monitoring() {
     })
     .await;
     drop(daemon);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_waits_for_a_disk_that_fails_and_goes_on_when_it_is_back() {
+    let world = World::new().await;
+    world.crowd(1);
+    // A directory in place of the store: the operating system refuses to open it.
+    let store = world.path("dosed.redb");
+    std::fs::create_dir(&store).expect("a fresh directory takes another");
+    let mended = async {
+        waits_for_its_disk(&world).await;
+        std::fs::remove_dir(&store).expect("nothing was put into it");
+    };
+    let (daemon, ()) = tokio::join!(world.start(), mended);
+    assert_eq!(daemon.get("/readyz").await.status, 200);
+    assert_eq!(daemon.stop().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_waits_for_its_disk_ends_when_it_is_asked_to() {
+    let world = World::new().await;
+    std::fs::create_dir(world.path("dosed.redb")).expect("a fresh directory takes another");
+    let daemon = Daemon::begin(&world);
+    waits_for_its_disk(&world).await;
+    let ended = daemon.stop().await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.log);
+}
+
+/// Waits until the world's first daemon says that it waits.
+async fn waits_for_its_disk(world: &World) {
+    eventually("a daemon that waits", async || {
+        let log = std::fs::read_to_string(world.path("log-0")).unwrap_or_default();
+        log.contains("the store's disk is waited for").then_some(())
+    })
+    .await;
 }

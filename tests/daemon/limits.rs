@@ -80,7 +80,7 @@ async fn held_doses_expire_as_held_critical_ones_leave_and_the_brake_lets_go_by_
     world.patient("critical", "李桂芳", &[("胰岛素", keys)]);
     let keys = "take = \"1片\"\nat = \"09:30\"";
     world.patient("later", "陈乐乐", &[("氨氯地平", keys)]);
-    world.clock.set("2026-03-24T07:59:00+08:00", 120);
+    world.clock.set("2026-03-24T07:48:00+08:00", 120);
     let daemon = world.start().await;
     assert!(
         world
@@ -135,7 +135,7 @@ async fn the_last_tenth_of_the_days_quota_is_for_doses_also_after_a_restart() {
     world.sandbox.follow("o-asked");
     let keys = "take = \"1片\"\nat = \"08:40\"";
     world.patient("dose", "李桂芳", &[("二甲双胍", keys)]);
-    world.clock.set("2026-03-24T07:59:30+08:00", 60);
+    world.clock.set("2026-03-24T07:54:00+08:00", 60);
     let daemon = world.start().await;
     let reserved = async |daemon: &crate::support::Daemon| {
         eventually("the reserve", async || {
@@ -191,7 +191,7 @@ async fn a_recipient_who_got_too_much_rests_with_all_messages_and_over_a_restart
                 Fault::None
             }
         }));
-    world.clock.set("2026-03-24T07:59:50+08:00", 10);
+    world.clock.set("2026-03-24T07:58:30+08:00", 10);
     let daemon = world.start().await;
     assert!(
         world
@@ -232,7 +232,7 @@ async fn an_api_that_answers_questions_and_takes_no_messages_costs_few_of_them_t
     world
         .sandbox
         .set_faults(Faults::none().on_send(|_, _| Fault::Errcode(-1)));
-    world.clock.set("2026-03-24T07:59:50+08:00", 10);
+    world.clock.set("2026-03-24T07:58:30+08:00", 10);
     let daemon = world.start().await;
     eventually("five minutes", async || {
         (world.clock.now() > "2026-03-24T08:05:00+08:00".parse().expect("an instant")).then_some(())

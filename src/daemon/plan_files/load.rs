@@ -12,7 +12,7 @@ use crate::plan::{self, Defaults, MedicationPlace, PatientId, ReadPlan};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -164,19 +164,28 @@ pub fn read_file(file: &PlanFile, terms: &Terms) -> Option<LoadedPlan> {
             });
         }
     };
+    Some(LoadedPlan {
+        stamp,
+        ..read_bytes(path, bytes, terms)
+    })
+}
+
+/// Reads the bytes of a plan file.
+#[must_use]
+pub fn read_bytes(path: &Path, bytes: Vec<u8>, terms: &Terms) -> LoadedPlan {
     let source_hash = hash(&bytes);
     let source = Source::from_bytes(path, bytes);
     let (text, plan) = match source {
         Ok(source) => (source.text().to_owned(), read_text(&source, terms)),
         Err(error) => (error.source().text().to_owned(), Err(vec![error])),
     };
-    Some(LoadedPlan {
-        origin: Origin::File(path.clone()),
+    LoadedPlan {
+        origin: Origin::File(path.to_owned()),
         text,
         source_hash,
-        stamp,
+        stamp: None,
         plan,
-    })
+    }
 }
 
 /// Reads the patients of the configuration's own text.

@@ -11,5 +11,7 @@ mod scan;
 
 pub use fit::{Item, Misfit, misfits};
 pub use inline::{InlinePlan, inline_plans};
-pub use load::{LoadedPlan, LoadedPlans, Origin, PLAN_BYTES_MAX, Terms, load, read_file};
+pub use load::{
+    LoadedPlan, LoadedPlans, Origin, PLAN_BYTES_MAX, Terms, load, read_bytes, read_file,
+};
 pub use scan::{PlanFile, Scan, ScanError, Stamp, id_of_path, scan};

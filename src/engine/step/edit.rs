@@ -151,6 +151,11 @@ impl Turn<'_> {
     /// each whose schedule changed.
     fn remember_medications(&mut self, old: Option<&ResolvedPlan>, new: &ResolvedPlan) {
         self.forget_medications(|id| new.medications.iter().any(|it| it.id == id));
+        let follows = |id: &str| {
+            let known = new.medications.iter().find(|it| it.id == id);
+            known.is_some_and(crate::plan::Medication::follows_last)
+        };
+        self.state.last_taken.retain(|it| follows(&it.medication));
         let now = self.now;
         let today = local_date(new, now);
         for medication in &new.medications {

@@ -24,6 +24,17 @@ fn weekdays(set: Weekdays) -> String {
     names.join("、")
 }
 
+/// 服 1片; without an amount 遵医嘱服用.
+fn dose(amount: &str) -> String {
+    if amount == AS_DIRECTED {
+        format!("{AS_DIRECTED}服用")
+    } else {
+        format!("服 {amount}")
+    }
+}
+
+const AS_DIRECTED: &str = "遵医嘱";
+
 fn every(n: u32, unit: &str) -> String {
     if n == 1 {
         format!("每{unit}")
@@ -63,7 +74,13 @@ impl Phrases for Chinese {
             }
             Days::Months { anchor, period } => {
                 let unit = if *period == 1 { "月" } else { "个月" };
-                format!("{}{}日", every(*period, unit), anchor.date().day())
+                let day = anchor.date().day();
+                let short = if day > 28 {
+                    "（没有该日则在月末）"
+                } else {
+                    ""
+                };
+                format!("{}{day}日{short}", every(*period, unit))
             }
             Days::MonthDays(set) if *set == MonthDays::LAST => "每月最后一天".to_owned(),
             Days::MonthDays(set) => {
@@ -77,7 +94,12 @@ impl Phrases for Chinese {
                         }
                     })
                     .collect();
-                format!("每月{}", days.join("、"))
+                let short = if set.contains(29) || set.contains(30) {
+                    "（没有该日则在月末）"
+                } else {
+                    ""
+                };
+                format!("每月{}{short}", days.join("、"))
             }
         }
     }
@@ -97,7 +119,7 @@ impl Phrases for Chinese {
     fn take_at(&self, days: &str, doses: &[(Vec<String>, String)]) -> String {
         let doses: Vec<String> = doses
             .iter()
-            .map(|(times, amount)| format!("{} 服 {amount}", times.join("、")))
+            .map(|(times, amount)| format!("{} {}", times.join("、"), dose(amount)))
             .collect();
         format!("{days} {}", doses.join("，"))
     }
@@ -106,20 +128,20 @@ impl Phrases for Chinese {
         let first = first
             .map(|first| format!("从 {first} 起，"))
             .unwrap_or_default();
-        format!("{first}每{every}（昼夜）服 {amount}")
+        format!("{first}每{every}（昼夜）{}", dose(amount))
     }
 
     fn take_after_last(&self, every: &str, first: Option<&str>, amount: &str) -> String {
         let first = first.map_or_else(|| "首次立即".to_owned(), |first| format!("首次 {first}"));
-        format!("{first}，每次服药后{every}再服 {amount}")
+        format!("{first}，每次服药后{every}再{}", dose(amount))
     }
 
     fn take_once(&self, at: &[String], amount: &str) -> String {
-        format!("{} 服 {amount}", at.join("、"))
+        format!("{} {}", at.join("、"), dose(amount))
     }
 
     fn take_when_needed(&self, reason: &str, amount: &str) -> String {
-        format!("需要时（{reason}）服 {amount}，不提醒")
+        format!("需要时（{reason}）{}，不提醒", dose(amount))
     }
 
     fn at_most(&self, doses: u32, within: Option<&str>) -> String {
@@ -160,7 +182,7 @@ impl Phrases for Chinese {
     }
 
     fn as_directed(&self) -> &'static str {
-        "遵医嘱"
+        AS_DIRECTED
     }
 
     fn duration(&self, duration: SignedDuration) -> String {

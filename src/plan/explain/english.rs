@@ -66,11 +66,9 @@ impl Phrases for English {
                 period, weekdays, ..
             } => format!("{} on {}", every(*period, "week"), self.weekdays(*weekdays)),
             Days::Months { anchor, period } => {
-                format!(
-                    "{} on the {}",
-                    every(*period, "month"),
-                    ordinal(anchor.date().day() as u8)
-                )
+                let day = anchor.date().day() as u8;
+                let short = if day > 28 { " (or the last day)" } else { "" };
+                format!("{} on the {}{short}", every(*period, "month"), ordinal(day))
             }
             Days::MonthDays(set) if *set == MonthDays::LAST => {
                 "on the last day of each month".to_owned()
@@ -86,7 +84,12 @@ impl Phrases for English {
                         }
                     })
                     .collect();
-                format!("on the {} day of each month", and(&days))
+                let short = if set.contains(29) || set.contains(30) {
+                    " (or the last day)"
+                } else {
+                    ""
+                };
+                format!("on the {} day of each month{short}", and(&days))
             }
         }
     }

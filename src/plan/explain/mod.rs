@@ -7,7 +7,7 @@ mod chinese;
 mod english;
 
 use super::{AnswerType, AtMost, CheckIn, Language, Medication, ResolvedPlan, Tell, Zone};
-use crate::recurrence::{Clock, Days, Part, Pattern, Slot};
+use crate::recurrence::{Clock, Days, Part, Pattern, Schedule, Slot};
 use jiff::{SignedDuration, Timestamp, civil};
 
 /// How a language says it. Each method gives a phrase, without a full stop.
@@ -203,6 +203,9 @@ impl Explainer<'_> {
         let said: Vec<String> = parts
             .iter()
             .map(|part| {
+                if !shared && let Some(once) = self.single(part, &amount) {
+                    return once;
+                }
                 let what = self.part(part, &amount);
                 match self.span(part) {
                     Some(span) if !shared => format!("{span}{}{what}", self.phrases.separator()),
@@ -229,6 +232,29 @@ impl Explainer<'_> {
         }
         self.phrases
             .sentence(&medication.name, &phrases.join(self.phrases.separator()))
+    }
+
+    /// A step of one dose: its moment says more than its span.
+    fn single<'w>(&self, part: &Part, amount: &dyn Fn(u16) -> &'w str) -> Option<String> {
+        let Pattern::Clock(clock) = &part.pattern else {
+            return None;
+        };
+        let begins = part.begin.is_some() || clock.first_day.is_some();
+        let ends = part.end.is_some() || clock.last_day.is_some();
+        if !begins || !ends {
+            return None;
+        }
+        let alone = Schedule {
+            parts: vec![part.clone()],
+            pauses: Vec::new(),
+        };
+        let mut doses = alone.occurrences(self.zone, Timestamp::MIN);
+        let first = doses.next()?;
+        if doses.next().is_some() || first.several {
+            return None;
+        }
+        let moment = self.moment(first.at);
+        Some(self.phrases.take_once(&[moment], amount(first.amount)))
     }
 
     fn part<'w>(&self, part: &Part, amount: &dyn Fn(u16) -> &'w str) -> String {

@@ -53,7 +53,7 @@ fn a_medication_is_one_sentence_in_either_language() {
         (
             "take = \"as directed\"\nat = \"08:00\"\ndays = \"21 on, 7 off\"\nstart = 2026-03-02\npauses = [\"off 2026-04-10, back on 2026-04-13\"]",
             "M: 21 days on, 7 days off at 08:00 take as directed, from 2026-03-02 on, not from 2026-04-10 on, again from 2026-04-13 on.",
-            "M：服21天停7天 08:00 服 遵医嘱，2026-03-02 起，2026-04-10 停药，2026-04-13 恢复。",
+            "M：服21天停7天 08:00 遵医嘱服用，2026-03-02 起，2026-04-10 停药，2026-04-13 恢复。",
         ),
         (
             "scheme = \"1-0-½-0\"\nunit = \"tablet\"",
@@ -69,6 +69,16 @@ fn a_medication_is_one_sentence_in_either_language() {
             "take = \"1\"\nat = \"08:00\"\ndays = \"every 2 weeks on mon\"\nstart = 2026-03-02",
             "M: every 2 weeks on Mon at 08:00 take 1, from 2026-03-02 on.",
             "M：每2周的周一 08:00 服 1，2026-03-02 起。",
+        ),
+        (
+            "at = \"08:00\"\nstart = 2026-03-02\nsteps = [\"500 mg once\", \"250 mg\"]",
+            "M: on 2026-03-02 Mon 08:00 take 500 mg; from 2026-03-03 Tue 08:00 on, every day at 08:00 take 250 mg.",
+            "M：2026-03-02 周一 08:00 服 500 mg；2026-03-03 周二 08:00 起，每天 08:00 服 250 mg。",
+        ),
+        (
+            "take = \"1\"\nat = \"08:00\"\ndays = \"every month\"\nstart = 2026-01-31",
+            "M: every month on the 31st (or the last day) at 08:00 take 1, from 2026-01-31 on.",
+            "M：每月31日（没有该日则在月末） 08:00 服 1，2026-01-31 起。",
         ),
         (
             "take = \"1\"\nonce = 2026-03-02T09:30:00",

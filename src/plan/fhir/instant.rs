@@ -82,6 +82,10 @@ pub(super) fn date_time(text: &str) -> Result<Moment, String> {
     if !(offset == "Z" || has_form(offset, "+00:00") || has_form(offset, "-00:00")) {
         return Err(format!("`{text}` needs its offset from UTC"));
     }
+    // The furthest zones lie 14 hours from UTC, and FHIR allows no more.
+    if offset.len() == 6 && &offset[1..] > "14:00" {
+        return Err(format!("`{offset}` is no offset from UTC"));
+    }
     let at: Timestamp = text.parse().map_err(|_| wrong())?;
     let year = date[..4].parse().unwrap_or(0);
     if !sensible(year) {

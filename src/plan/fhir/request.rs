@@ -8,7 +8,7 @@ use super::{
     instant::date_time,
     phases::{is_needed, phases},
     repeat::{self, Bounds},
-    resource::{Contained, Dosage, Extension, MedicationRequest, Repeat, Timing},
+    resource::{Contained, Dosage, Extension, Known, MedicationRequest, Repeat, Timing},
 };
 use crate::recurrence::Schedule;
 
@@ -80,13 +80,20 @@ const ORDERS: usize = 5;
 /// Why it cannot be followed: the element and the reason.
 pub fn read(text: &str, names: &Names, terms: &Terms) -> Result<Request, Refusal> {
     let nameless = || "MedicationRequest".to_owned();
-    let request: MedicationRequest<'_> = parse(text).map_err(|fault| fault.of(nameless()))?;
-    let id = request.id.clone().unwrap_or_default();
-    let label = if id.is_empty() {
-        nameless()
-    } else {
-        format!("MedicationRequest/{id}")
+    let label = |id: &str| {
+        if id.is_empty() {
+            nameless()
+        } else {
+            format!("MedicationRequest/{id}")
+        }
     };
+    let request: MedicationRequest<'_> = parse(text).map_err(|fault| {
+        // What cannot be read is still to be found by its id.
+        let known: Option<Known> = serde_json::from_str(text).ok();
+        fault.of(label(&known.and_then(|known| known.id).unwrap_or_default()))
+    })?;
+    let id = request.id.clone().unwrap_or_default();
+    let label = label(&id);
     followed(&request, id, names, terms).map_err(|fault| fault.of(label))
 }
 
@@ -273,7 +280,7 @@ fn schedule(
                     }
                 }
                 // A number of administrations is an end too, but not a date for what follows.
-                None if is_last || (course.count.is_some() && own_start(place + 1)) => {}
+                None if is_last || (is_counted(dosage) && own_start(place + 1)) => {}
                 None => {
                     return Err(within(Fault::new(
                         "timing.repeat.bounds[x]",
@@ -316,6 +323,15 @@ impl Implied<'_> {
     }
 }
 
+/// Whether the number of administrations is said.
+fn is_counted(dosage: &Dosage) -> bool {
+    let repeat = dosage
+        .timing
+        .as_ref()
+        .and_then(|timing| timing.repeat.as_ref());
+    repeat.is_some_and(|repeat| repeat.count.is_some())
+}
+
 fn bounds_of(dosage: &Dosage) -> Option<Bounds> {
     repeat::bounds(dosage.timing.as_ref()?.repeat.as_ref()?).ok()
 }
@@ -337,6 +353,11 @@ fn course(
     refuse_modifiers(&timing.modifier_extension).map_err(|fault| fault.within("timing"))?;
     let nothing = Repeat::default();
     let repeat = timing.repeat.as_ref().unwrap_or(&nothing);
+    refuse_modifiers(&repeat.modifier_extension).map_err(|fault| fault.within("timing.repeat"))?;
+    for (index, entry) in dosage.dose_and_rate.iter().enumerate() {
+        refuse_modifiers(&entry.modifier_extension)
+            .map_err(|fault| fault.within(&format!("doseAndRate[{index}]")))?;
+    }
     let in_timing = |fault: Fault| fault.within("timing");
     let in_repeat = |fault: Fault| fault.within("timing.repeat");
     repeat::check_ranges(repeat).map_err(in_repeat)?;

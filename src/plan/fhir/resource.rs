@@ -10,6 +10,12 @@ pub(super) struct Head<'a> {
     pub(super) resource_type: Option<std::borrow::Cow<'a, str>>,
 }
 
+/// The id of a resource that cannot be read otherwise.
+#[derive(Debug, Deserialize)]
+pub(super) struct Known {
+    pub(super) id: Option<String>,
+}
+
 /// <https://hl7.org/fhir/R4/bundle.html>
 #[derive(Debug, Deserialize)]
 pub(super) struct Bundle<'a> {
@@ -144,6 +150,8 @@ pub(super) struct Dosage {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DoseAndRate {
+    #[serde(default)]
+    pub(super) modifier_extension: Vec<Extension>,
     pub(super) dose_quantity: Option<Quantity>,
     pub(super) dose_range: Option<DoseRange>,
 }
@@ -183,6 +191,8 @@ pub(super) struct Timing {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Repeat {
+    #[serde(default)]
+    pub(super) modifier_extension: Vec<Extension>,
     pub(super) bounds_duration: Option<Quantity>,
     pub(super) bounds_range: Option<DoseRange>,
     pub(super) bounds_period: Option<Period>,

@@ -454,6 +454,18 @@ fn different_sequences_follow_each_other() {
         ])),
         Ok("03-02 08:00, 03-03 08:00, 03-06 12:00".to_owned())
     );
+    // So is a single one at the start.
+    assert_eq!(
+        found(json!([
+            phase(Some(1), json!({"count": 1}), json!({})),
+            phase(
+                Some(2),
+                noon(),
+                json!({"boundsPeriod": {"start": "2026-03-03", "end": "2026-03-04"}})
+            )
+        ])),
+        Ok("03-02 08:00, 03-03 12:00, 03-04 12:00".to_owned())
+    );
     let without_end = Err("dosageInstruction[0].timing.repeat.bounds[x]".to_owned());
     assert_eq!(
         found(json!([
@@ -482,6 +494,167 @@ fn different_sequences_follow_each_other() {
         found(json!([phase(Some(1), daily(), days(1)), needed])),
         Err("dosageInstruction[1].sequence".to_owned())
     );
+}
+
+/// The medications of the plan that is written of a request, without name and id.
+fn written(dosages: &Value, terms: &Terms) -> Vec<String> {
+    let request = read(&request(dosages), terms).unwrap();
+    let subject = Subject::of(&request, &Names::default());
+    let text = write(&subject, &[request], terms).text.unwrap();
+    text.split("[[medication]]\n")
+        .skip(1)
+        .map(|item| {
+            let lines = item.lines().filter(|line| {
+                !line.is_empty() && !line.starts_with("name = ") && !line.starts_with("id = ")
+            });
+            lines.collect::<Vec<_>>().join("; ")
+        })
+        .collect()
+}
+
+fn dosed(dose: u32, repeat: &Value, more: Value) -> Value {
+    let mut dosage = json!({
+        "timing": {"repeat": repeat},
+        "doseAndRate": [{"doseQuantity": {"value": dose, "unit": "mg"}}],
+    });
+    if let (Some(dosage), Value::Object(more)) = (dosage.as_object_mut(), more) {
+        dosage.extend(more);
+    }
+    dosage
+}
+
+#[test]
+fn dosages_of_one_request_become_one_medication_where_a_form_says_them_together() {
+    let terms = terms("Europe/Berlin", Some("2026-03-02"));
+    let times = json!([
+        dosed(
+            5,
+            &json!({"timeOfDay": ["08:00:00", "12:00:00"]}),
+            json!({"text": "a"})
+        ),
+        dosed(10, &json!({"when": ["HS"]}), json!({"text": "b"})),
+    ]);
+    assert_eq!(
+        written(&times, &terms),
+        [
+            "take = { \"08:00, 12:00\" = \"5 mg\", \"22:00\" = \"10 mg\" }; start = 2026-03-02; note = \"a\\nb\""
+        ]
+    );
+    let by_days = |days: &[&str]| json!({"when": ["EVE"], "dayOfWeek": days, "boundsDuration": {"value": 4, "code": "wk"}});
+    let days = json!([
+        dosed(5, &by_days(&["mon", "wed", "fri"]), json!({})),
+        dosed(2, &by_days(&["tue", "sun"]), json!({})),
+    ]);
+    assert_eq!(
+        written(&days, &terms),
+        [
+            "take = { \"mon, wed, fri\" = \"5 mg\", \"tue, sun\" = \"2 mg\" }; at = \"18:00\"; start = 2026-03-02; for = \"4 weeks\""
+        ]
+    );
+    let step = |bounds: Value| {
+        let mut repeat = json!({"when": ["MORN"]});
+        repeat
+            .as_object_mut()
+            .unwrap()
+            .extend(bounds.as_object().unwrap().clone());
+        repeat
+    };
+    let steps = json!([
+        dosed(
+            40,
+            &step(json!({"boundsDuration": {"value": 5, "code": "d"}})),
+            json!({"sequence": 1})
+        ),
+        dosed(
+            20,
+            &step(json!({"boundsPeriod": {"start": "2026-03-07", "end": "2026-03-09"}})),
+            json!({"sequence": 2})
+        ),
+        dosed(10, &step(json!({})), json!({"sequence": 3})),
+    ]);
+    assert_eq!(
+        written(&steps, &terms),
+        [
+            "steps = [\"40 mg for 5 days\", \"20 mg for 3 days\", \"10 mg\"]; at = \"08:00\"; start = 2026-03-02"
+        ]
+    );
+    // A gap between them, one time in both, a count: no form says that together.
+    let apart = [
+        json!([
+            dosed(
+                40,
+                &step(json!({"boundsDuration": {"value": 5, "code": "d"}})),
+                json!({"sequence": 1})
+            ),
+            dosed(
+                20,
+                &step(json!({"boundsPeriod": {"start": "2026-03-10"}})),
+                json!({"sequence": 2})
+            ),
+        ]),
+        json!([
+            dosed(
+                5,
+                &json!({"timeOfDay": ["08:00:00", "12:00:00"]}),
+                json!({})
+            ),
+            dosed(10, &json!({"timeOfDay": ["12:00:00"]}), json!({})),
+        ]),
+        json!([
+            dosed(
+                5,
+                &json!({"timeOfDay": ["08:00:00"], "count": 3}),
+                json!({})
+            ),
+            dosed(
+                10,
+                &json!({"timeOfDay": ["12:00:00"], "count": 3}),
+                json!({})
+            ),
+        ]),
+    ];
+    for dosages in apart {
+        assert_eq!(written(&dosages, &terms).len(), 2, "{dosages}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named_by_its_id() {
+    let mut wrong = one(&json!({"repeat": {"when": ["MORN"]}}));
+    wrong["doNotPerform"] = json!("true");
+    let refusal = read(&wrong, &terms("UTC", None)).unwrap_err();
+    assert_eq!(refusal.resource, "MedicationRequest/r1");
+    assert_eq!(refusal.element, "doNotPerform");
+}
+
+#[test]
+fn modifiers_are_refused_wherever_they_stand() {
+    let unknown = || json!([{"url": "http://example.org/not"}]);
+    let terms = terms("UTC", Some("2026-03-02"));
+    for (timing, dose, element) in [
+        (
+            json!({"repeat": {"when": ["MORN"], "modifierExtension": unknown()}}),
+            json!({}),
+            "timing.repeat",
+        ),
+        (
+            json!({"repeat": {"when": ["MORN"]}, "modifierExtension": unknown()}),
+            json!({}),
+            "timing",
+        ),
+        (
+            json!({"repeat": {"when": ["MORN"]}}),
+            json!({"modifierExtension": unknown()}),
+            "doseAndRate[0]",
+        ),
+    ] {
+        let dosages = json!([{"timing": timing, "doseAndRate": [dose]}]);
+        let refusal = read(&request(&dosages), &terms).unwrap_err();
+        assert_eq!(
+            refusal.element,
+            format!("dosageInstruction[0].{element}.modifierExtension[0]")
+        );
+    }
 }
 
 #[test]

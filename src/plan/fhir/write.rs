@@ -1,14 +1,19 @@
 //! Requests as plan files.
 //!
-//! A dosage becomes one `[[medication]]`, or a few where one cannot say it. Times are written as
+//! A request becomes one `[[medication]]` where a form of the plan language says all its dosages
+//! together, else each dosage one, or a few where one cannot say it. Times are written as
 //! clock times, so that the text means the same whatever the clinic's words of the day are. What
 //! was written is read back and compared with the dosage: a text that would mean anything else
 //! is not given out, and the caller is told what is left.
 
 mod form;
+mod joined;
 
-use super::{Course, End, Moment, Names, Request, Terms, WhenNeeded, document::PatientName};
+use super::{
+    Course, End, Moment, Names, Pattern, Request, Terms, WhenNeeded, document::PatientName,
+};
 use crate::plan::{self, Day, Defaults, Language, Zone, diagnostic::Source};
+use crate::recurrence::Weekdays;
 use jiff::{Timestamp, civil};
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -110,7 +115,14 @@ pub fn write(subject: &Subject, requests: &[Request], terms: &Terms) -> Written 
             ));
         }
         let mut items = Vec::new();
-        for course in &request.courses {
+        let joined = joined::item(request, terms);
+        let apart = if joined.is_some() {
+            &[]
+        } else {
+            &request.courses[..]
+        };
+        items.extend(joined);
+        for course in apart {
             let place = format!("{label}: dosageInstruction[{}]", course.index);
             match form::items(course, terms).filter(|items| fits(items, course, terms)) {
                 Some(found) if found.is_empty() => {
@@ -121,9 +133,9 @@ pub fn write(subject: &Subject, requests: &[Request], terms: &Terms) -> Written 
                         items.push(noted(item, course.note.as_deref(), &course.dose));
                     }
                 }
-                None => written.lost.push(format!(
-                    "{place}: no plan says exactly this; it is left out"
-                )),
+                None => written
+                    .lost
+                    .push(format!("{place}: {}; it is left out", no_form(course))),
             }
         }
         for needed in &request.needed {
@@ -176,6 +188,19 @@ pub fn write(subject: &Subject, requests: &[Request], terms: &Terms) -> Written 
         }
     }
     written
+}
+
+/// Why no plan says what a course means.
+fn no_form(course: &Course) -> &'static str {
+    match &course.pattern {
+        Pattern::Elapsed { weekdays, .. } if *weekdays != Weekdays::ALL => {
+            "days of the week with a period in hours or minutes have no form in a plan"
+        }
+        Pattern::Elapsed { every, .. } if every % 60 != 0 => {
+            "a period that is no whole number of minutes has no form in a plan"
+        }
+        _ => "no plan says exactly this",
+    }
 }
 
 fn head(subject: &Subject, zone: &Zone) -> String {
@@ -274,13 +299,18 @@ fn noted(item: Item, note: Option<&str>, dose: &str) -> Item {
         words.push(dose);
     }
     words.extend(note);
-    let note = several_lines(&words.join("\n"), NOTE_MAX);
     let mut lines = vec![("take", quoted(amount.as_deref().unwrap_or("as directed")))];
     lines.extend(item.lines);
-    if !note.is_empty() {
-        lines.push(("note", quoted(&note)));
+    noted_words(Item { lines }, &words)
+}
+
+/// The item with a note, where there are words for one.
+fn noted_words(item: Item, words: &[&str]) -> Item {
+    let note = several_lines(&words.join("\n"), NOTE_MAX);
+    if note.is_empty() {
+        return item;
     }
-    Item { lines }
+    item.with("note", quoted(&note))
 }
 
 /// `take`, where the plan language reads the dose as it is.

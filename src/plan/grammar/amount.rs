@@ -104,7 +104,9 @@ pub(in crate::plan) fn amount(text: &str) -> Reading<String> {
         .help("\"1 tablet\"; put explanations into `note`"));
     }
     let fields = plain.split('-').count();
+    // 2026-03-02 is a date.
     if fields > 2
+        && plain.find('-') != Some(4)
         && plain
             .split('-')
             .all(|field| leading(field).is_some_and(|l| l.rest.is_empty()))
@@ -154,6 +156,15 @@ pub(in crate::plan) fn amount(text: &str) -> Reading<String> {
             problem.help(format!("\"{decimal}\""))
         });
     }
+    if let Some(problem) = says_when(&plain[..plain.len() - rest.len()], rest) {
+        return Err(problem);
+    }
+    if exponent(rest) {
+        return Err(
+            Problem::new(format!("`{words}` is written like a calculator's number"))
+                .help("\"1000 mg\", with all its digits"),
+        );
+    }
     if first.thousandths == 0 {
         return Err(Problem::new("an amount of zero is no dose").help("\"1 tablet\""));
     }
@@ -162,6 +173,41 @@ pub(in crate::plan) fn amount(text: &str) -> Reading<String> {
             .help("\"0.5 tablet\", \"1 tablet\" or \"1-2 puffs\""));
     }
     Ok(words.to_owned())
+}
+
+/// "1 tablet for 7 days", "1片，每天3次": an amount that says when, which nothing would follow.
+fn says_when(number: &str, rest: &str) -> Option<Problem> {
+    use Kind::{Day, DayNumber, Every, Hour, Month, N, Once, Part, Times, Week, Weekday};
+    let words = Words::of(rest);
+    let at = words.kinds().windows(2).position(|pair| {
+        matches!(
+            pair,
+            [N(_), Day | DayNumber | Week | Month | Times]
+                | [Times | Once, N(_)]
+                | [
+                    Every,
+                    Day | N(_) | Hour | Week | Month | Weekday(_) | Part(_)
+                ]
+        )
+    })?;
+    let message =
+        "an amount says how much; when, and for how long, stand in `at`, `days` and `for`";
+    if at == 0 && matches!(words.kinds()[0], Times | Once) {
+        return Some(Problem::new(message).help("\"2 tablets\""));
+    }
+    let (unit, _) = words.split_at(at, rest)?;
+    let unit = unit.trim_end_matches([' ', ',', '-']);
+    let unit = unit.strip_suffix(" for").unwrap_or(unit);
+    let space = if rest.starts_with(' ') { " " } else { "" };
+    Some(Problem::new(message).help(format!("\"{number}{space}{unit}\"")))
+}
+
+/// "e3": the rest of a number that a calculator shows as 1e3.
+fn exponent(rest: &str) -> bool {
+    let digits = rest
+        .strip_prefix('e')
+        .map(|rest| rest.trim_start_matches(['-', '+']));
+    digits.is_some_and(|digits| digits.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// The four places of a scheme: morning, noon, evening, bedtime; `None` for 0. The unit is not
@@ -182,7 +228,16 @@ pub(in crate::plan) fn scheme(text: &str) -> Reading<[Option<String>; 4]> {
             Some(found) if found.rest.is_empty() => {
                 *place = (found.thousandths > 0).then(|| (*field).to_owned());
             }
-            _ => return Err(wrong(format!("`{field}` is no number of a scheme"))),
+            _ => {
+                let problem = wrong(format!("`{field}` is no number of a scheme"));
+                let decimal = plain.replace(',', ".");
+                let repaired = field.contains(',') && scheme(&decimal).is_ok();
+                return Err(if repaired {
+                    problem.help(format!("scheme = \"{decimal}\""))
+                } else {
+                    problem
+                });
+            }
         }
     }
     if places.iter().all(Option::is_none) {
@@ -202,9 +257,9 @@ pub(in crate::plan) enum StepLength {
 /// "40 mg for 5 days", "500 mg once", "5 mg", "40 mg 5天", "500 mg 一次".
 pub(in crate::plan) fn step(text: &str) -> Reading<(String, StepLength)> {
     let text = text.trim();
-    for ending in [" once", "一次"] {
-        if let Some(cut) = strip_ending(text, ending) {
-            return Ok((amount(cut)?, StepLength::Once));
+    for ending in [" once", "一次", " 1次", "，1次"] {
+        if let Some(cut) = strip_ending(text, ending).filter(|cut| !cut.ends_with('十')) {
+            return Ok((amount_of_step(cut, ending)?, StepLength::Once));
         }
     }
     let lower = text.to_ascii_lowercase();
@@ -214,26 +269,56 @@ pub(in crate::plan) fn step(text: &str) -> Reading<(String, StepLength)> {
         .checked_sub(4)
         .filter(|at| lower[..].ends_with(" for") && *at > 0))
     {
-        let span = super::span::calendar_span(text.get(at + 5..).unwrap_or_default())?;
-        return Ok((amount(&text[..at])?, StepLength::Span(span)));
+        let words = text[..at].trim();
+        let span = super::span::calendar_span(text.get(at + 5..).unwrap_or_default())
+            .map_err(|problem| problem.help(format!("\"{words} for 5 days\"")))?;
+        return Ok((
+            amount_of_step(words, " for 5 days")?,
+            StepLength::Span(span),
+        ));
     }
-    // The last word alone, where it is a span: "40 mg 5天", "40mg，5天".
-    if let Some(at) = text.rfind([' ', '\u{3000}', ',', '，']) {
-        let cut = at + text[at..].chars().next().map_or(1, char::len_utf8);
-        if let [
-            Kind::N(number),
-            unit @ (Kind::Day | Kind::Week | Kind::Month),
-        ] = *Words::of(&text[cut..]).kinds()
-        {
-            let Some(span) = CalendarSpan::of(number, unit) else {
-                return Err(
-                    Problem::new("a step lasts at least a day").help("\"40 mg for 5 days\"")
-                );
-            };
-            return Ok((amount(&text[..at])?, StepLength::Span(span)));
+    // The last words, where they are a span: "40 mg 5天", "40 mg，5天", "40 mg 5 days".
+    let words = Words::of(text);
+    if let [
+        ..,
+        Kind::N(number),
+        unit @ (Kind::Day | Kind::Week | Kind::Month),
+    ] = *words.kinds()
+        && let Some((amount, _)) = words.split_at(words.kinds().len() - 2, text)
+        && amount.ends_with([' ', '\u{3000}', ',', '，', '、'])
+    {
+        let amount = amount.trim_end_matches([' ', '\u{3000}', ',', '，', '、']);
+        let Some(span) = CalendarSpan::of(number, unit) else {
+            let help = format!("\"{amount} for 5 days\"");
+            return Err(Problem::new("a step lasts from a day to 100 years").help(help));
+        };
+        return Ok((amount_of_step(amount, " 5天")?, StepLength::Span(span)));
+    }
+    let open = amount(text).map_err(|problem| {
+        let says_length = matches!(
+            words.kinds(),
+            [
+                ..,
+                Kind::N(_),
+                Kind::Day | Kind::DayNumber | Kind::Week | Kind::Month
+            ]
+        );
+        if says_length {
+            problem.help("\"40 mg for 5 days\"")
+        } else {
+            problem
         }
-    }
-    Ok((amount(text)?, StepLength::Open))
+    });
+    Ok((open?, StepLength::Open))
+}
+
+/// The amount of a step; what is wrong with it is helped with a whole step.
+fn amount_of_step(text: &str, ending: &str) -> Reading<String> {
+    amount(text).map_err(|problem| {
+        let help = problem.help.as_deref().unwrap_or_default();
+        let first = help.split('"').nth(1).unwrap_or("40 mg").to_owned();
+        problem.help(format!("\"{first}{ending}\""))
+    })
 }
 
 fn strip_ending<'t>(text: &'t str, ending: &str) -> Option<&'t str> {
@@ -257,6 +342,9 @@ pub(in crate::plan) fn stock(text: &str) -> Reading<(i64, String, Date)> {
     let Some((counted, date)) = cut.map(|at| text.split_at(at)) else {
         return Err(Problem::new("a stock has an amount and the day it was counted").help(HELP));
     };
+    if let Some(problem) = super::span::impossible_date(text, HELP) {
+        return Err(problem);
+    }
     let Ok(date) = date.parse::<Date>() else {
         return Err(Problem::new("a stock ends with the day on which it was counted").help(HELP));
     };
@@ -308,6 +396,9 @@ mod tests {
             ("½片", 500),
             ("１片", 1000),
             ("5 ml (one spoon)", 5000),
+            ("1 puff in each nostril", 1000),
+            ("1次", 1000),
+            ("2 tablets (1 in the morning)", 2000),
         ] {
             assert_eq!(amount(text).as_deref(), Ok(text), "{text}");
             assert_eq!(thousandths(text), Some(thousandths_expected), "{text}");
@@ -336,6 +427,14 @@ mod tests {
             "3/2 tablets",
             "1\ntablet",
             "08:00",
+            "1e3 mg",
+            "1 tablet for 7 days",
+            "1 tablet 3 times a day",
+            "1 tablet daily",
+            "1片，每天3次",
+            "2片7天",
+            "一次2片",
+            "1.5E-3 g",
         ] {
             assert!(amount(text).unwrap_err().help.is_some(), "{text}");
         }
@@ -380,6 +479,10 @@ mod tests {
             ),
             ("500 mg once", "500 mg", Once),
             ("500 mg 一次", "500 mg", Once),
+            ("40 mg 5 days", "40 mg", Span(CalendarSpan::Days(5))),
+            ("40 mg，5 天", "40 mg", Span(CalendarSpan::Days(5))),
+            ("４０ mg　5天", "４０ mg", Span(CalendarSpan::Days(5))),
+            ("500 mg 1次", "500 mg", Once),
             ("5 mg", "5 mg", Open),
         ] {
             assert_eq!(step(text), Ok((words.to_owned(), length)), "{text}");
@@ -390,6 +493,11 @@ mod tests {
             "40 mg for 0 days",
             "40 mg for ever",
             "once",
+            "40 mg5天",
+            "40 mg 5日",
+            "40 mg 5 days then stop",
+            "500 mg 十一次",
+            "500 mg 3次",
             "",
         ] {
             assert!(step(text).is_err(), "{text}");

@@ -209,7 +209,7 @@ pub(in crate::plan) fn alert_if(text: &str, answer: &AnswerType) -> Read<AlertIf
             Some(known) => Ok(AlertIf::Is(known.clone())),
             None => Err(
                 Problem::new(format!("`{}` is none of the answers", word.trim()))
-                    .help(format!("one of: {}", words.join(", "))),
+                    .help(alert_help(answer)),
             ),
         };
     }
@@ -248,38 +248,64 @@ pub(in crate::plan) fn alert_if(text: &str, answer: &AnswerType) -> Read<AlertIf
             if from >= to {
                 return Err(Problem::new("the range is empty").help("\"outside 4 to 10\""));
             }
+            if limits(answer).is_some_and(|(least, most)| from <= least && most <= to) {
+                return Err(no_answer(answer));
+            }
             return Ok(AlertIf::Outside(reading, from, to));
         }
         Form::Over | Form::Under | Form::Up | Form::Down => {
             number(rest.trim_start()).ok_or_else(wrong)?
         }
     };
-    let value = milli(value);
-    let rest = rest.trim();
+    limit(form, reading, milli(value), rest.trim(), answer).unwrap_or_else(|| Err(wrong()))
+}
+
+/// The condition with its limit in thousandths; `None` where what stands behind it is not
+/// understood.
+fn limit(
+    form: Form,
+    reading: Reading,
+    value: i64,
+    rest: &str,
+    answer: &AnswerType,
+) -> Option<Read<AlertIf>> {
     if matches!(form, Form::Over | Form::Under) {
         if !rest.is_empty() {
-            return Err(wrong());
+            return None;
         }
-        within(answer, value)?;
-        return Ok(if form == Form::Over {
+        let beyond = |(least, most): (i64, i64)| {
+            if form == Form::Over {
+                !(least..most).contains(&value)
+            } else {
+                value <= least || value > most
+            }
+        };
+        if limits(answer).is_some_and(beyond) {
+            return Some(Err(no_answer(answer)));
+        }
+        return Some(Ok(if form == Form::Over {
             AlertIf::Over(reading, value)
         } else {
             AlertIf::Under(reading, value)
-        });
+        }));
     }
     let time = rest
         .strip_prefix("in ")
-        .or_else(|| rest.strip_suffix('内'))
-        .ok_or_else(wrong)?;
-    let time = span::positive_duration(time)?;
-    if value <= 0 {
-        return Err(Problem::new("a change of zero is no change").help("\"up 2 in 3 days\""));
-    }
-    Ok(if form == Form::Up {
-        AlertIf::Up(reading, value, time)
-    } else {
-        AlertIf::Down(reading, value, time)
-    })
+        .or_else(|| rest.strip_suffix('内'))?;
+    Some(span::positive_duration(time).and_then(|time| {
+        let problem = if value <= 0 {
+            "a change of zero is no change"
+        } else if limits(answer).is_some_and(|(least, most)| value > most - least) {
+            "no two answers are so far apart"
+        } else {
+            return Ok(if form == Form::Up {
+                AlertIf::Up(reading, value, time)
+            } else {
+                AlertIf::Down(reading, value, time)
+            });
+        };
+        Err(Problem::new(problem).help("\"up 2 in 3 days\""))
+    }))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -328,17 +354,19 @@ fn reading_of(text: &str) -> (Reading, &str) {
         .unwrap_or((Reading::Value, text))
 }
 
-/// A limit that no answer can pass is a slip of the pen.
-fn within(answer: &AnswerType, value: i64) -> Read<()> {
-    let (from, to) = match answer {
-        AnswerType::Number { from, to, .. } => (milli(from), milli(to)),
-        AnswerType::Scale { from, to } => (i64::from(*from) * 1000, i64::from(*to) * 1000),
-        _ => return Ok(()),
-    };
-    if (from..=to).contains(&value) {
-        return Ok(());
+/// The smallest and the largest answer, where the question says them.
+fn limits(answer: &AnswerType) -> Option<(i64, i64)> {
+    match answer {
+        AnswerType::Number { from, to, .. } => Some((milli(from), milli(to))),
+        AnswerType::Scale { from, to } => Some((i64::from(*from) * 1000, i64::from(*to) * 1000)),
+        _ => None,
     }
-    Err(Problem::new("no answer can be beyond this limit").help(alert_help(answer)))
+}
+
+/// A limit that no answer can pass, or that each one passes, is a slip of the pen.
+fn no_answer(answer: &AnswerType) -> Problem {
+    let message = "no answer can be beyond this limit, or each one is";
+    Problem::new(message).help(alert_help(answer))
 }
 
 fn alert_help(answer: &AnswerType) -> String {
@@ -354,7 +382,16 @@ fn alert_help(answer: &AnswerType) -> String {
         AnswerType::Weight => "\"up 2 in 3 days\"".to_owned(),
         AnswerType::HeartRate => "\"over 120\" or \"under 50\"".to_owned(),
         AnswerType::Number { from, to, .. } => {
-            format!("\"over {to}\" with a number from {from} to {to}")
+            let middle = i64::midpoint(milli(from), milli(to));
+            let sign = if middle < 0 { "-" } else { "" };
+            let (whole, rest) = (middle.abs() / 1000, middle.abs() % 1000);
+            let decimals = if rest == 0 {
+                String::new()
+            } else {
+                format!(".{rest:03}")
+            };
+            let decimals = decimals.trim_end_matches('0');
+            format!("\"over {sign}{whole}{decimals}\": a limit within {from} to {to}")
         }
         AnswerType::Scale { to, .. } => format!("\"over {}\"", to - 1),
     }

@@ -18,17 +18,32 @@ pub(in crate::plan) struct Every {
 
 /// "8 hours", "90 minutes", "6 hours after the last dose", "上次服药后6小时".
 pub(in crate::plan) fn every(text: &str) -> Reading<Every> {
-    use Kind::{After, Day, Dose, Hour, Last, Minute, Month, N, The, Week};
+    use Kind::{After, Day, Dose, EveryGap, Hour, Last, Minute, Month, N, The, Week};
     let words = Words::of(text);
+    if let [EveryGap, N(n), unit @ (Hour | Minute)] = *words.kinds() {
+        let unit = if unit == Hour { "小时" } else { "分钟" };
+        let cause =
+            format!("每隔N{unit} is ambiguous: between two doses, or with the time of taking?");
+        return Err(Problem::new(cause).help(format!("\"每{n}{unit}\"")));
+    }
+    if let Some(problem) = latin(text) {
+        return Err(problem);
+    }
     let kinds = match words.kinds() {
         [Kind::Every, rest @ ..] => rest,
+        all => all,
+    };
+    // 每8小时一次
+    let kinds = match kinds {
+        [rest @ .., Kind::Once] => rest,
         all => all,
     };
     let (number, unit, after_last) = match *kinds {
         [N(n), unit @ (Hour | Minute)] => (n, unit, false),
         [N(n), unit @ (Hour | Minute), After, The, Last, Dose]
         | [N(n), unit @ (Hour | Minute), After, Last, Dose]
-        | [Last, Dose, After, N(n), unit @ (Hour | Minute)] => (n, unit, true),
+        | [Last, Dose, After, N(n), unit @ (Hour | Minute)]
+        | [Last, Dose, N(n), unit @ (Hour | Minute), After] => (n, unit, true),
         [N(n), Day | Week | Month, ..] | [N(n), Kind::Year] => {
             let unit = text
                 .trim()
@@ -80,6 +95,29 @@ pub(in crate::plan) fn every(text: &str) -> Reading<Every> {
     })
 }
 
+/// "q8h", "qod": abbreviations that are often misread.
+fn latin(text: &str) -> Option<Problem> {
+    let plain = crate::plan::words::normalise(text).replace(['.', ' '], "");
+    let help = if matches!(plain.as_str(), "qod" | "eod") {
+        "days = \"every 2 days\" and at = \"08:00\"".to_owned()
+    } else {
+        let hours = plain.strip_prefix('q')?.strip_suffix(['h', 'd'])?;
+        let hours: u32 = hours
+            .parse()
+            .ok()
+            .filter(|hours| (1..=72).contains(hours))?;
+        if plain.ends_with('d') {
+            format!("days = \"every {hours} days\" and at = \"08:00\"")
+        } else if hours.is_multiple_of(24) {
+            format!("days = \"every {} days\" and at = \"08:00\"", hours / 24)
+        } else {
+            format!("\"{hours} hours\"")
+        }
+    };
+    let message = format!("`{}` is an abbreviation that is often misread", text.trim());
+    Some(Problem::new(message).help(help))
+}
+
 /// "off 2026-04-10, back on 2026-04-13", "2026-04-10停, 2026-04-13恢复": the first day left out
 /// and the first one taken again.
 pub(in crate::plan) fn pause(text: &str) -> Reading<(Date, Date)> {
@@ -92,7 +130,8 @@ pub(in crate::plan) fn pause(text: &str) -> Reading<(Date, Date)> {
     | [Date(off), Off, Date(back), Back, On]) = *words.kinds()
     else {
         let help = "\"off 2026-04-10, back on 2026-04-13\"";
-        return Err(Problem::not_understood("a pause", text, &words, help));
+        return Err(span::impossible_date(text, help)
+            .unwrap_or_else(|| Problem::not_understood("a pause", text, &words, help)));
     };
     if back <= off {
         return Err(Problem::new(
@@ -241,6 +280,8 @@ mod tests {
             ("every 8 hours", 480, false),
             ("8小时", 480, false),
             ("每8小时", 480, false),
+            ("每8小时一次", 480, false),
+            ("上一次服药后6小时", 360, true),
             ("每90分钟", 90, false),
             ("36 hours", 2160, false),
             ("6 hours after the last dose", 360, true),
@@ -265,6 +306,9 @@ mod tests {
             "hours",
             "1.5 hours",
             "day",
+            "q8h",
+            "q 48 h",
+            "每隔8小时",
             "",
         ] {
             assert!(every(text).unwrap_err().help.is_some(), "{text}");
@@ -292,6 +336,8 @@ mod tests {
             "off 2026-04-13, back on 2026-04-13",
             "off 2026-04-13",
             "2026-04-10 to 2026-04-13",
+            "off 2026-02-30, back on 2026-04-13",
+            "2026-04-10停，2026-04-31恢复",
             "",
         ] {
             assert!(pause(text).is_err(), "{text}");

@@ -78,6 +78,9 @@ const HELP: &str = "\"every day\", \"mon, thu\", \"weekdays\", \"every 3 days\",
 /// Reads `days`.
 pub(in crate::plan) fn days(text: &str) -> Reading<DaysWord> {
     let words = Words::of(text);
+    if let Some(problem) = misspelt_ordinal(&words, text) {
+        return Err(problem);
+    }
     if let Some(days) = every(&words, text).or_else(|| of_the_calendar(&words, text)) {
         return days;
     }
@@ -87,7 +90,7 @@ pub(in crate::plan) fn days(text: &str) -> Reading<DaysWord> {
 
 /// What is counted: every so many days, weeks or months, and cycles.
 fn every(words: &Words, text: &str) -> Option<Reading<DaysWord>> {
-    use Kind::{Comma, Day, Every, Month, N, Of, Off, On, Other, Week, Year};
+    use Kind::{Comma, Day, Every, Month, N, Of, Off, On, Once, Other, Week, Year};
     let in_range = |n: u32, max: u32, what: &str| {
         if (1..=max).contains(&n) {
             return Ok(n);
@@ -102,16 +105,24 @@ fn every(words: &Words, text: &str) -> Option<Reading<DaysWord>> {
     Some(match *words.kinds() {
         [Every, Day] | [Every, N(1), Day] => Ok(DaysWord::EVERY),
         [Every, N(n), Day] => in_range(n, 366, "days").map(DaysWord::EveryDays),
+        [N(n @ 2..), Day, Once] | [Every, N(n @ 2..), Day, Once] => {
+            in_range(n, 366, "days").map(DaysWord::EveryDays)
+        }
+        [N(n), Month, Once] | [Every, N(n), Month, Once] => {
+            in_range(n, 120, "months").map(DaysWord::Months)
+        }
         [Every, Other, Day] => Ok(DaysWord::EveryDays(2)),
         [Every, Week] => weeks(1, None),
         [Every, Other, Week] => weeks(2, None),
-        [Every, N(n), Week] => weeks(n, None),
+        [Every, N(n), Week] | [N(n @ 2..), Week, Once] | [Every, N(n @ 2..), Week, Once] => {
+            weeks(n, None)
+        }
         [Every, Week, On | Of, ref rest @ ..] => weeks(1, Some(rest)),
         [Every, Other, Week, On | Of, ref rest @ ..] => weeks(2, Some(rest)),
         [Every, N(n), Week, On | Of, ref rest @ ..] | [Every, N(n), Week, ref rest @ ..] => {
             weeks(n, Some(rest))
         }
-        [Every, Month] => Ok(DaysWord::Months(1)),
+        [Every, Month] | [Every, Month, Once] => Ok(DaysWord::Months(1)),
         [Every, Other, Month] => Ok(DaysWord::Months(2)),
         [Every, N(n), Month] => in_range(n, 120, "months").map(DaysWord::Months),
         [Every, Year] | [Every, N(1), Year] => Ok(DaysWord::Months(12)),
@@ -138,6 +149,7 @@ fn of_the_calendar(words: &Words, text: &str) -> Option<Reading<DaysWord>> {
     Some(match *kinds {
         [Every, Month, Last, N(1), Day]
         | [Last, Day, Of, The, Month]
+        | [The, Last, Day, Of, The, Month]
         | [Last, Day, Of, Every, Month]
         | [Every, Month, Of, Last, N(1), Day] => Ok(DaysWord::MonthDays(MonthDays::LAST)),
         [Every, Month, ref rest @ ..] if matches!(rest.first(), Some(N(_))) => {
@@ -158,24 +170,109 @@ fn of_the_calendar(words: &Words, text: &str) -> Option<Reading<DaysWord>> {
     })
 }
 
+/// 1st, 2nd, 3rd, 11th.
+fn ordinal(day: u32) -> String {
+    let ending = match (day % 10, day / 10 % 10) {
+        (1, tens) if tens != 1 => "st",
+        (2, tens) if tens != 1 => "nd",
+        (3, tens) if tens != 1 => "rd",
+        _ => "th",
+    };
+    format!("{day}{ending}")
+}
+
+/// "2st": was the 2nd or the 1st meant?
+fn misspelt_ordinal(words: &Words, text: &str) -> Option<Problem> {
+    let mut repaired = text.trim().to_lowercase();
+    let mut wrong = None;
+    for (index, kind) in words.kinds().iter().enumerate() {
+        if let Kind::Ordinal(day) = *kind {
+            let (written, right) = (words.text_of(index), ordinal(day));
+            if written != right && (1..=31).contains(&day) {
+                repaired = repaired.replacen(written, &right, 1);
+                wrong.get_or_insert(written);
+            }
+        }
+    }
+    let wrong = wrong?;
+    Some(Problem::new(format!("`{wrong}` is no number of a day")).help(format!("\"{repaired}\"")))
+}
+
 /// What is asked instead of days that are not said, or said so that they can be misread.
 fn how_often(words: &Words, text: &str) -> Option<Problem> {
-    use Kind::{A, Day, DayNumber, Every, EveryGap, N, Once, Ordinal, Thousandths, Times, Week};
+    use Kind::{
+        A, Day, DayNumber, Every, EveryGap, Month, N, Of, Once, Ordinal, The, Thousandths, Times,
+        Week, Weekday,
+    };
     let text = text.trim();
+    if matches!(text.to_lowercase().as_str(), "qod" | "eod" | "q.o.d.") {
+        let message = format!("`{text}` is an abbreviation that is often misread");
+        return Some(Problem::new(message).help("\"every 2 days\""));
+    }
     Some(match *words.kinds() {
+        [EveryGap, N(n), unit @ (Week | Month)] => {
+            let unit = if unit == Week { "周" } else { "个月" };
+            let cause = format!(
+                "每隔N{unit} is ambiguous: some count those between, some the next one of taking"
+            );
+            let help = format!("\"每{n}{unit}\" or \"每{}{unit}\"", n.saturating_add(1));
+            Problem::new(cause).help(help)
+        }
+        [EveryGap, N(1), Day] => {
+            let cause =
+                "每隔N天 is ambiguous: some count the days between, some the next day of taking";
+            Problem::new(cause).help("\"每天\" or \"隔天\"")
+        }
         [EveryGap, N(n), Day] => {
             let cause =
                 "每隔N天 is ambiguous: some count the days between, some the next day of taking";
             let help = format!("\"每{n}天\" or \"每{}天\"", n.saturating_add(1));
             Problem::new(cause).help(help)
         }
-        [Ordinal(_), ..] => {
+        [Ordinal(_), Weekday(_), ..] => Problem::new(format!(
+            "`{text}`: days of the month are dates, and days of the week come every week"
+        ))
+        .help("\"every 4 weeks on mon\" or \"1st of the month\""),
+        [The, Ordinal(day)] => Problem::new(format!("`{text}` of what?"))
+            .help(format!("\"{} of the month\"", ordinal(day))),
+        [Ordinal(_), ref rest @ ..]
+            if rest
+                .iter()
+                .all(|kind| matches!(kind, Ordinal(_) | Kind::Comma)) =>
+        {
             Problem::new(format!("`{text}` of what?")).help(format!("\"{text} of the month\""))
         }
-        [N(n), Times, A, Week] | [Every, Week, N(n), Times] => {
-            Problem::new(format!("{n} times a week: on which days?")).help("\"mon, wed, fri\"")
+        [N(_), ref rest @ .., Of, The | Every | A, Month]
+            if rest.iter().all(|kind| matches!(kind, N(_) | Kind::Comma)) =>
+        {
+            let days: Vec<String> = words
+                .kinds()
+                .iter()
+                .filter_map(|kind| match kind {
+                    N(day) => Some(ordinal(*day)),
+                    _ => None,
+                })
+                .collect();
+            Problem::new(format!(
+                "`{text}`: days of the month are written 1st, 2nd, 3rd"
+            ))
+            .help(format!("\"{} of the month\"", days.join(", ")))
         }
-        [Once, A, Week] | [Every, Week, Once] => {
+        // 每周三次 is three times, not on Wednesday.
+        [Every | N(1), Weekday(day), Times] => {
+            let n = day.to_monday_one_offset().unsigned_abs().into();
+            Problem::new(format!("{n} times a week: on which days?"))
+                .help(format!("\"{}\"", super::time::days_a_week(n)))
+        }
+        [N(n), Times, A, Week]
+        | [Every, Week, N(n), Times]
+        | [N(1), Week, N(n), Times]
+        | [N(n), Times, Every, Week] => Problem::new(format!("{n} times a week: on which days?"))
+            .help(format!("\"{}\"", super::time::days_a_week(n))),
+        [N(n)] if (1..=366).contains(&n) => {
+            Problem::new(format!("`{text}` of what?")).help(format!("\"every {n} days\""))
+        }
+        [Once, A, Week] | [Every, Week, Once] | [N(1), Week, Once] => {
             Problem::new("once a week: on which day?").help("\"mon\"")
         }
         [N(_), Times, A, Day] | [Once, A, Day] | [Every, Day, N(_) | Once, ..] => {
@@ -183,6 +280,10 @@ fn how_often(words: &Words, text: &str) -> Option<Problem> {
                 .help(format!("at = \"{text}\""))
         }
         [Every, Thousandths(_), ..] => Problem::new("days are counted in whole numbers").help(HELP),
+        [Every, N(n), DayNumber] => {
+            Problem::new(format!("`{text}`: so many days apart, or on that day?"))
+                .help(format!("\"每{n}天\" or \"每月{n}日\""))
+        }
         [N(_), DayNumber, ..] => {
             Problem::new(format!("`{text}` of which month?")).help(format!("\"每月{text}\""))
         }
@@ -226,7 +327,8 @@ fn weekdays(kinds: &[Kind], words: &Words, text: &str) -> Reading<Weekdays> {
             _ => return Err(Problem::not_understood("days", text, words, HELP)),
         };
         if !set.intersection(more).is_empty() {
-            return Err(Problem::new(format!("`{written}` stands here twice")).help(HELP));
+            return Err(Problem::new(format!("`{written}` stands here twice"))
+                .help("each day once: \"mon, wed, fri\""));
         }
         set = set.union(more);
         expect_day = false;
@@ -257,9 +359,15 @@ fn month_days(kinds: &[Kind]) -> Option<Reading<MonthDays>> {
 /// 1日, 15日
 fn month_days_chinese(kinds: &[Kind]) -> Option<Reading<MonthDays>> {
     let mut set = MonthDays::NONE;
-    for part in kinds.split(|kind| matches!(kind, Kind::Comma | Kind::And)) {
-        let [Kind::N(day), Kind::DayNumber] = *part else {
-            return None;
+    let mut parts = kinds
+        .split(|kind| matches!(kind, Kind::Comma | Kind::And))
+        .peekable();
+    while let Some(part) = parts.next() {
+        // The last one alone needs to say that it is a day: 每月1、15日.
+        let day = match *part {
+            [Kind::N(day), Kind::DayNumber] => day,
+            [Kind::N(day)] if parts.peek().is_some() => day,
+            _ => return None,
         };
         match with_month_day(set, day) {
             Ok(more) => set = more,
@@ -272,11 +380,12 @@ fn month_days_chinese(kinds: &[Kind]) -> Option<Reading<MonthDays>> {
 fn with_month_day(set: MonthDays, day: u32) -> Reading<MonthDays> {
     match u8::try_from(day) {
         Ok(day @ 1..=31) if !set.contains(day) => Ok(set.with(day)),
-        Ok(1..=31) => Err(Problem::new(format!(
-            "day {day} of the month stands here twice"
-        ))),
+        Ok(1..=31) => Err(
+            Problem::new(format!("day {day} of the month stands here twice"))
+                .help("each day once: \"1st, 15th of the month\""),
+        ),
         _ => Err(Problem::new(format!("a month has no day {day}"))
-            .help("1st to 31st, or \"last day of the month\"")),
+            .help("\"last day of the month\", or a day from \"1st\" to \"31st of the month\"")),
     }
 }
 
@@ -290,6 +399,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "tables of cases are long")]
     fn days_are_read_in_both_languages() {
         use DaysWord as D;
         let month_days = |days: &[u8]| {
@@ -317,6 +427,22 @@ mod tests {
             ("每3天", D::EveryDays(3)),
             ("每三天", D::EveryDays(3)),
             ("隔天", D::EveryDays(2)),
+            ("两天一次", D::EveryDays(2)),
+            ("每3天一次", D::EveryDays(3)),
+            ("每3个月一次", D::Months(3)),
+            ("每月一次", D::Months(1)),
+            ("each month", D::Months(1)),
+            ("alternate days", D::EveryDays(2)),
+            (
+                "fortnightly",
+                D::Weeks {
+                    every: 2,
+                    on: Weekdays::NONE,
+                },
+            ),
+            ("每月1、15日", month_days(&[1, 15])),
+            ("the last day of the month", month_days(&[31])),
+            ("服药21天，停药7天", D::Cycle { on: 21, off: 7 }),
             ("every other day", D::EveryDays(2)),
             (
                 "every 2 weeks",
@@ -399,6 +525,21 @@ mod tests {
             "32nd of the month",
             "0th of the month",
             "1st, 1st of the month",
+            "1th of the month",
+            "2st, 3nd of the month",
+            "the 15th",
+            "1, 15 of the month",
+            "1st mon of the month",
+            "3",
+            "每隔2周",
+            "每3日",
+            "一天一次",
+            "一周一次",
+            "qod",
+            "biweekly",
+            "2026-03-02",
+            "每隔一个月",
+            "一周三次",
             "5 times a week",
             "once a week",
             "每周一次",
@@ -410,7 +551,8 @@ mod tests {
             "every 2 weeks on",
             "every 2 weeks on the 1st",
         ] {
-            assert!(days(text).is_err(), "{text}");
+            let problem = days(text).unwrap_err();
+            assert!(problem.help.is_some(), "{text}");
         }
         assert!(
             days("每隔3天")

@@ -48,10 +48,30 @@ impl CalendarSpan {
     }
 }
 
+/// A date of ten characters in a text that no calendar has: "2026-02-30".
+pub(in crate::plan) fn impossible_date(text: &str, help: &str) -> Option<Problem> {
+    let form = |word: &str| {
+        word.len() == 10
+            && word.bytes().enumerate().all(|(index, byte)| match index {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            })
+    };
+    let plain = crate::plan::words::normalise(text);
+    let starts = (0..plain.len()).filter(|at| plain.is_char_boundary(*at));
+    let word = starts
+        .filter_map(|at| plain.get(at..at + 10))
+        .find(|word| form(word) && word.parse::<civil::Date>().is_err())?;
+    Some(Problem::new(format!("{word} is no day of the calendar")).help(help))
+}
+
 /// "7 days", "2 weeks", "1个月".
 pub(in crate::plan) fn calendar_span(text: &str) -> Reading<CalendarSpan> {
     let words = Words::of(text);
     let problem = match *words.kinds() {
+        [Kind::N(number), Kind::DayNumber] if CalendarSpan::of(number, Kind::Day).is_some() => {
+            return Ok(CalendarSpan::Days(number));
+        }
         [
             Kind::N(number),
             unit @ (Kind::Day | Kind::Week | Kind::Month),
@@ -67,9 +87,9 @@ pub(in crate::plan) fn calendar_span(text: &str) -> Reading<CalendarSpan> {
         },
         [Kind::N(number), Kind::Year] => Problem::new("a span is given in days, weeks or months")
             .help(format!("\"{} months\"", u64::from(number) * 12)),
-        [Kind::N(number), Kind::Hour | Kind::Minute] => {
+        [Kind::N(_), Kind::Hour | Kind::Minute] => {
             Problem::new("a span of treatment is given in days, weeks or months")
-                .help(format!("\"{number} days\""))
+                .help("\"1 day\", \"7 days\" or \"2 weeks\"")
         }
         [Kind::N(number)] => Problem::new(format!("`{number}` of what? A span needs its unit"))
             .help(format!(
@@ -126,10 +146,10 @@ pub fn duration(text: &str) -> Reading<SignedDuration> {
         }
     };
     if thousandths > 1000 * i64::from(DAYS_MAX) * 86_400 / seconds {
-        return Err(Problem::new(format!(
-            "`{}` is longer than 100 years",
-            text.trim()
-        )));
+        return Err(
+            Problem::new(format!("`{}` is longer than 100 years", text.trim()))
+                .help("\"48 hours\" or \"3 days\""),
+        );
     }
     Ok(SignedDuration::from_millis(thousandths * seconds))
 }
@@ -160,7 +180,12 @@ pub(in crate::plan) fn time_range(text: &str) -> Reading<(civil::Time, civil::Ti
             Kind::Clock(h1, m1),
             Kind::To,
             Kind::Clock(h2, m2),
-        ] => (super::time::clock(h1, m1)?, super::time::clock(h2, m2)?),
+        ] => {
+            let time = |hour, minute| {
+                super::time::clock(hour, minute).map_err(|problem| problem.help("\"21:30-07:00\""))
+            };
+            (time(h1, m1)?, time(h2, m2)?)
+        }
         _ => {
             let help = "\"21:30-07:00\"";
             return Err(Problem::not_understood(
@@ -230,6 +255,7 @@ mod tests {
         for (text, span) in [
             ("7 days", CalendarSpan::Days(7)),
             ("7天", CalendarSpan::Days(7)),
+            ("7日", CalendarSpan::Days(7)),
             ("2 weeks", CalendarSpan::Weeks(2)),
             ("2周", CalendarSpan::Weeks(2)),
             ("两个星期", CalendarSpan::Weeks(2)),

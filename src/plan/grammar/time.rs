@@ -17,7 +17,7 @@ pub(in crate::plan) type Minute = i32;
 pub(in crate::plan) fn clock(hour: u32, minute: u32) -> Reading<civil::Time> {
     if hour == 24 && minute == 0 {
         return Err(Problem::new("24:00 is ambiguous: it belongs to two days")
-            .help("\"00:00\" is the beginning of the day, \"23:59\" its end"));
+            .help("\"00:00\" (the beginning of that day) or \"23:59\" (its end)"));
     }
     i8::try_from(hour)
         .ok()
@@ -25,7 +25,7 @@ pub(in crate::plan) fn clock(hour: u32, minute: u32) -> Reading<civil::Time> {
         .and_then(|(hour, minute)| civil::Time::new(hour, minute, 0, 0).ok())
         .ok_or_else(|| {
             Problem::new(format!("{hour:02}:{minute:02} is no time of the day"))
-                .help("a time from \"00:00\" to \"23:59\"")
+                .help("\"08:00\", or another time from \"00:00\" to \"23:59\"")
         })
 }
 
@@ -55,7 +55,7 @@ pub(in crate::plan) fn times(text: &str, day: &Day) -> Reading<Vec<Minute>> {
         let part = &kinds[first..end];
         match time(part, day)? {
             Some(found) => all.extend(found),
-            None => return Err(explain(part, text, &words)),
+            None => return Err(explain_all(kinds, part, text, &words, day)),
         }
         first = end + 1;
     }
@@ -68,10 +68,16 @@ pub(in crate::plan) fn single(text: &str) -> Reading<civil::Time> {
         return Err(problem);
     }
     let words = Words::of(text);
-    match *words.kinds() {
-        [Kind::Clock(hour, minute)] => clock(hour, minute),
-        _ => Err(explain(words.kinds(), text, &words)),
+    if let [Kind::Clock(hour, minute)] = *words.kinds() {
+        return clock(hour, minute);
     }
+    let problem = explain(words.kinds(), text, &words);
+    let one = problem.help.as_deref().is_some_and(|help| help.len() == 7);
+    Err(if one {
+        problem
+    } else {
+        problem.help("\"08:00\"")
+    })
 }
 
 /// Half an hour and its like as minutes.
@@ -95,28 +101,38 @@ fn times_a_day(kinds: &[Kind], day: &Day) -> Reading<Option<Vec<Minute>>> {
         [Kind::N(n), Kind::Times, Kind::A, Kind::Day]
         | [Kind::N(n), Kind::Times, Kind::Every, Kind::Day]
         | [Kind::Every, Kind::Day, Kind::N(n), Kind::Times]
-        | [Kind::N(1), Kind::Day, Kind::N(n), Kind::Times] => n,
+        | [
+            Kind::N(1),
+            Kind::Day | Kind::DayNumber,
+            Kind::N(n),
+            Kind::Times,
+        ] => n,
         [Kind::Once, Kind::A, Kind::Day]
         | [Kind::Once, Kind::Every, Kind::Day]
         | [Kind::Every, Kind::Day, Kind::Once]
-        | [Kind::N(1), Kind::Day, Kind::Once] => 1,
+        | [Kind::N(1), Kind::Day | Kind::DayNumber, Kind::Once] => 1,
         [Kind::N(n), Kind::Times, Kind::A, Kind::Week]
         | [Kind::Every, Kind::Week, Kind::N(n), Kind::Times]
         | [Kind::N(1), Kind::Week, Kind::N(n), Kind::Times] => {
             return Err(on_which_days(n));
         }
-        [Kind::Once, Kind::A, Kind::Week] | [Kind::Every, Kind::Weekday(_), Kind::Times] => {
-            return Err(on_which_days(1));
+        // 每周三次 is three times, not on Wednesday.
+        [Kind::Every | Kind::N(1), Kind::Weekday(day), Kind::Times] => {
+            return Err(on_which_days(
+                day.to_monday_one_offset().unsigned_abs().into(),
+            ));
         }
+        [Kind::Once, Kind::A, Kind::Week] => return Err(on_which_days(1)),
         _ => return Ok(None),
     };
     if number == 0 {
-        return Err(Problem::new("0 times a day is never"));
+        return Err(Problem::new("0 times a day is never").help("\"1 times a day\""));
     }
     if number > A_DAY_MAX {
-        return Err(Problem::new(format!(
-            "{number} times a day is more than {A_DAY_MAX}"
-        )));
+        return Err(
+            Problem::new(format!("{number} times a day is more than {A_DAY_MAX}"))
+                .help("\"4 times a day\""),
+        );
     }
     let Some(times) = day.times(number) else {
         return Err(Problem::new(format!("nobody has said at what times `{number} times a day` is"))
@@ -128,10 +144,22 @@ fn times_a_day(kinds: &[Kind], day: &Day) -> Reading<Option<Vec<Minute>>> {
 }
 
 fn on_which_days(times: u32) -> Problem {
-    let days = ["mon", "mon, thu", "mon, wed, fri", "mon, tue, thu, sat"];
-    let days = days.get(times.clamp(1, 4) as usize - 1).unwrap_or(&"mon");
+    let days = days_a_week(times);
     Problem::new(format!("{times} times a week: on which days?"))
         .help(format!("days = \"{days}\" and at = \"08:00\""))
+}
+
+/// Days on which so many times a week could be.
+pub(in crate::plan) fn days_a_week(times: u32) -> &'static str {
+    match times {
+        0 | 1 => "mon",
+        2 => "mon, thu",
+        3 => "mon, wed, fri",
+        4 => "mon, tue, thu, sat",
+        5 => "mon, tue, wed, thu, fri",
+        6 => "mon, tue, wed, thu, fri, sat",
+        _ => "every day",
+    }
 }
 
 /// One time; "meals" are three.
@@ -177,6 +205,35 @@ fn time(kinds: &[Kind], day: &Day) -> Reading<Option<Vec<Minute>>> {
     }))
 }
 
+/// [`explain`] of one time of several: where each of the others is a time, or can be repaired
+/// like this one, the help is the whole text repaired.
+fn explain_all(kinds: &[Kind], part: &[Kind], text: &str, words: &Words, day: &Day) -> Problem {
+    let problem = explain(part, text, words);
+    if part.len() == kinds.len() {
+        return problem;
+    }
+    let repaired: Option<Vec<String>> = kinds
+        .split(|kind| matches!(kind, Kind::Comma | Kind::And))
+        .map(|part| {
+            if let Ok(Some(found)) = time(part, day) {
+                let whole = found.iter().all(|minute| (0..24 * 60).contains(minute));
+                let times: Vec<String> = found
+                    .iter()
+                    .map(|minute| format!("{:02}:{:02}", minute / 60, minute % 60))
+                    .collect();
+                return whole.then(|| times.join(", "));
+            }
+            let help = explain(part, text, words).help?;
+            let time = help.strip_prefix('"')?.strip_suffix('"')?;
+            (time.len() == 5 && time.contains(':')).then(|| time.to_owned())
+        })
+        .collect();
+    match repaired {
+        Some(times) => problem.help(format!("\"{}\"", times.join(", "))),
+        None => problem,
+    }
+}
+
 /// Why a text that is no time is none, with what is most likely meant.
 fn explain(kinds: &[Kind], text: &str, words: &Words) -> Problem {
     use Kind::{
@@ -195,14 +252,19 @@ fn explain(kinds: &[Kind], text: &str, words: &Words) -> Problem {
         (0..=11, _) => format!("\"{hour:02}:{minute:02}\""),
         _ => "\"08:00\"".to_owned(),
     };
+    if let [Part(word), time @ ..] = kinds
+        && let Some((hour, minute)) = spoken(time)
+    {
+        let late = !matches!(word, DayWord::Waking | DayWord::Morning | DayWord::Night);
+        return wrong(with_half(hour, minute, if late { Pm } else { Am }));
+    }
+    if let ([N(_), OClock, _, ..], Some((hour, minute))) = (kinds, spoken(kinds)) {
+        return wrong(format!("\"{hour:02}:{minute:02}\""));
+    }
     match *kinds {
         [] => Problem::new("a time is missing").help("\"08:00\" or \"08:00, 20:00\""),
         [N(hour), half @ (Am | Pm)] => wrong(with_half(hour, 0, half)),
         [Clock(hour, minute), half @ (Am | Pm)] => wrong(with_half(hour, minute, half)),
-        [Part(word), N(hour) | Clock(hour, _), ..] => {
-            let late = !matches!(word, DayWord::Waking | DayWord::Morning | DayWord::Night);
-            wrong(with_half(hour, 0, if late { Pm } else { Am }))
-        }
         [N(hour)] | [N(hour), OClock] if hour < 24 => wrong(format!("\"{hour:02}:00\"")),
         [N(number)] if number <= 2359 && number % 100 < 60 => {
             wrong(format!("\"{:02}:{:02}\"", number / 100, number % 100))
@@ -235,11 +297,27 @@ fn explain(kinds: &[Kind], text: &str, words: &Words) -> Problem {
     }
 }
 
+/// "8点", "8点半", "8点15分", "8:15": the hour and the minute.
+fn spoken(kinds: &[Kind]) -> Option<(u32, u32)> {
+    use Kind::{Clock, Minute, N, OClock, Thousandths};
+    let (hour, minute) = match *kinds {
+        [N(hour)] | [N(hour), OClock] => (hour, 0),
+        [N(hour), OClock, Thousandths(500)] => (hour, 30),
+        [N(hour), OClock, N(minute)]
+        | [N(hour), OClock, N(minute), Minute]
+        | [Clock(hour, minute)] => (hour, minute),
+        _ => return None,
+    };
+    (hour < 24 && minute < 60).then_some((hour, minute))
+}
+
 /// Notations of other worlds: cron, the Latin of prescriptions, 1-0-1.
 fn other_notation(text: &str) -> Option<Problem> {
     let plain = normalise(text);
     let fields: Vec<&str> = plain.split(['-', ' ']).collect();
-    let is_scheme = (3..=4).contains(&fields.len())
+    // 2026-03-02 is a date.
+    let is_scheme = fields[0].len() < 4
+        && (3..=4).contains(&fields.len())
         && plain.contains('-')
         && fields
             .iter()
@@ -328,6 +406,11 @@ mod tests {
             ("饭前", "07:00 12:00 18:00"),
             ("随餐", "07:30 12:30 18:30"),
             ("早饭前半小时", "07:00"),
+            ("每餐后", "08:00 13:00 19:00"),
+            ("一日三次", "08:00 14:00 20:00"),
+            ("一日一次", "08:00"),
+            ("1 time a day", "08:00"),
+            ("正午，傍晚，临睡", "12:00 18:00 22:00"),
             ("0.5 hours before dinner", "18:00"),
             ("08:00 and 20:00", "08:00 20:00"),
             ("早上和晚上", "08:00 18:00"),

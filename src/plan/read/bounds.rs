@@ -66,7 +66,7 @@ impl Reader<'_> {
         first: Option<civil::DateTime>,
     ) -> Option<Bounds> {
         let given = table.get("start");
-        let start = given.as_ref().and_then(local_date);
+        let start = given.as_ref().and_then(|value| self.existing_date(value));
         if given.is_some() && start.is_none() {
             // Without it nothing that follows can be judged.
             let _ = table.get("end").map(|value| local_date(&value));
@@ -102,14 +102,18 @@ impl Reader<'_> {
                 first.key(),
                 second.key()
             );
-            second.error_with_help(
-                message,
-                format!("keep `{}` or `{}`, not both", first.key(), second.key()),
+            let help = format!(
+                "write: {} = {}, or {} = {}, not both",
+                first.key(),
+                first.written(),
+                second.key(),
+                second.written()
             );
+            second.error_with_help(message, help);
             return None;
         };
         let end = match value.key() {
-            "end" => match local_date(value)? {
+            "end" => match self.existing_date(value)? {
                 LocalDate::Date(date) => End::Day(date),
                 LocalDate::DateTime(at) => End::At(at),
             },
@@ -134,7 +138,7 @@ impl Reader<'_> {
         if early {
             value.error_with_help(
                 "it ends before it starts",
-                format!("write an `end` from {} on", date_of(start)),
+                format!("write: end = {}, or a later day", date_of(start)),
             );
             return None;
         }
@@ -147,18 +151,24 @@ impl Reader<'_> {
         };
         let entries = value.one_or_many();
         if entries.len() > PAUSES_MAX {
-            value.error(format!("there are more than {PAUSES_MAX} pauses"));
+            value.error_with_help(
+                format!("there are more than {PAUSES_MAX} pauses"),
+                "leave out those that are over",
+            );
             return None;
         }
         let mut pauses: Vec<Pause> = Vec::new();
         for entry in entries {
             let (off, back) = parsed(&entry, course::pause)?;
             let pause = Pause::new(off.into(), back.into(), &self.zone);
-            let overlaps = |other: &Pause| {
+            let overlaps = |other: &&Pause| {
                 pause.from_day < other.until_day && other.from_day < pause.until_day
             };
-            if pauses.iter().any(overlaps) {
-                entry.error_with_help("two pauses overlap", "write them as one");
+            if let Some(other) = pauses.iter().find(overlaps) {
+                let off = pause.from_day.min(other.from_day).date();
+                let back = pause.until_day.max(other.until_day).date();
+                let help = format!("write: \"off {off}, back on {back}\" in place of the two");
+                entry.error_with_help("two pauses overlap", help);
                 return None;
             }
             pauses.push(pause);

@@ -33,7 +33,10 @@ impl Reader<'_> {
             for entry in value.one_or_many() {
                 if let Some(condition) = parsed(&entry, |text| answer::alert_if(text, answer)) {
                     if alert_if.contains(&condition) {
-                        entry.error(format!("{} stands here twice", entry.written()));
+                        entry.error_with_help(
+                            format!("{} stands here twice", entry.written()),
+                            "leave this one out",
+                        );
                     }
                     alert_if.push(condition);
                 }

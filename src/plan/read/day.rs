@@ -51,6 +51,9 @@ impl Day {
 
 /// A distance from a meal; zero is allowed.
 fn minutes(value: &Value<'_>) -> Option<i32> {
+    if super::without_quotes(value, span::duration) {
+        return None;
+    }
     let text = value.text()?;
     let length = span::duration(text.get_ref())
         .map_err(|problem| refuse(value, problem))
@@ -93,7 +96,7 @@ fn read_times(entry: &Value<'_>, day: &mut Day) {
         for part in text.get_ref().split([',', '，', '、']) {
             match time::single(part) {
                 Ok(time) if times.contains(&time) => {
-                    value.error(format!("{} stands here twice", part.trim()));
+                    value.error_with_help(format!("{} stands here twice", part.trim()), example(n));
                     return;
                 }
                 Ok(time) => times.push(time),
@@ -104,9 +107,19 @@ fn read_times(entry: &Value<'_>, day: &mut Day) {
     if times.len() == n as usize {
         day.set_times(n, times);
     } else {
-        entry.error(format!(
-            "{n} times a day need {n} times, not {}",
-            times.len()
-        ));
+        entry.error_with_help(
+            format!("{n} times a day need {n} times, not {}", times.len()),
+            example(n),
+        );
     }
+}
+
+/// An entry of `[day.times]` that is right: hours from six in the morning on.
+fn example(n: u32) -> String {
+    let step = (16 * 60 / n.max(1)).min(8 * 60);
+    let times: Vec<String> = (0..n)
+        .map(|index| 6 * 60 + index * step)
+        .map(|minute| format!("\"{:02}:{:02}\"", minute / 60, minute % 60))
+        .collect();
+    format!("write: {n} = [{}]", times.join(", "))
 }

@@ -110,17 +110,23 @@ impl Reader<'_> {
     fn nudge(value: &Value<'_>, window: Option<SignedDuration>) -> Option<Vec<SignedDuration>> {
         let entries = value.one_or_many();
         if entries.len() > NUDGES_MAX {
-            value.error(format!(
-                "a dose is nudged at most {NUDGES_MAX} times, not {}",
-                entries.len()
-            ));
+            value.error_with_help(
+                format!(
+                    "a dose is nudged at most {NUDGES_MAX} times, not {}",
+                    entries.len()
+                ),
+                "write: nudge = [\"15 min\", \"1 hour\"]",
+            );
             return None;
         }
         let mut nudges = Vec::new();
         for entry in &entries {
             let after = parsed(entry, span::positive_duration)?;
             if nudges.contains(&after) {
-                entry.error(format!("{} stands here twice", entry.written()));
+                entry.error_with_help(
+                    format!("{} stands here twice", entry.written()),
+                    "leave this one out",
+                );
                 return None;
             }
             if window.is_some_and(|window| after >= window) {
@@ -129,7 +135,7 @@ impl Reader<'_> {
                         "{} is past the window, in which alone a nudge can be",
                         entry.written()
                     ),
-                    "write a longer `window` or an earlier nudge",
+                    "write: nudge = [\"15 min\"], or a longer `window`",
                 );
                 return None;
             }

@@ -115,6 +115,52 @@ impl Reader<'_> {
     fn start_help(&self) -> String {
         format!("write: start = {}", self.today())
     }
+
+    /// A local date-time that the clocks skip is refused: nobody means a time that is not there.
+    /// False where one was refused.
+    fn exists(&self, value: &Value<'_>, at: civil::DateTime) -> bool {
+        // What a trip skips is no slip of the pen: it moves like the times of every day.
+        let day = crate::recurrence::Day::from(at.date());
+        let trips = self.zone.trips();
+        let trip = trips
+            .iter()
+            .find(|trip| trip.from <= day && day <= trip.until);
+        let name = trip.map_or(self.zone.name(), |trip| &trip.zone);
+        let Ok(zone) = Zone::get(name) else {
+            return true;
+        };
+        let shown = zone.local(zone.instant(at));
+        if shown == at {
+            return true;
+        }
+        let message = format!(
+            "there is no {} on {}: the clocks of {} skip it",
+            at.strftime("%H:%M"),
+            at.date(),
+            zone.name()
+        );
+        let instead = shown.strftime("%Y-%m-%dT%H:%M:%S");
+        let help = if value.is_list_entry() {
+            format!("write: {instead}")
+        } else {
+            format!("write: {} = {instead}", value.key())
+        };
+        value.error_with_help(message, help);
+        false
+    }
+
+    /// [`local_date_time`] that exists.
+    fn existing_date_time(&self, value: &Value<'_>) -> Option<civil::DateTime> {
+        local_date_time(value).filter(|at| self.exists(value, *at))
+    }
+
+    /// [`local_date`] whose time, if any, exists.
+    fn existing_date(&self, value: &Value<'_>) -> Option<LocalDate> {
+        local_date(value).filter(|found| match found {
+            LocalDate::Date(_) => true,
+            LocalDate::DateTime(at) => self.exists(value, *at),
+        })
+    }
 }
 
 /// Notes what is wrong with a value.
@@ -122,7 +168,8 @@ fn refuse(value: &Value<'_>, problem: Problem) {
     match problem.help {
         // The help is a value to copy.
         Some(help) if help.starts_with('"') && !value.is_list_entry() => {
-            value.error_with_help(problem.message, format!("write: {} = {help}", value.key()));
+            let key = value.key_written();
+            value.error_with_help(problem.message, format!("write: {key} = {help}"));
         }
         Some(help) => value.error_with_help(problem.message, format!("write: {help}")),
         None => value.error(problem.message),
@@ -130,7 +177,10 @@ fn refuse(value: &Value<'_>, problem: Problem) {
 }
 
 /// A text, read by a grammar.
-fn parsed<T>(value: &Value<'_>, parse: impl FnOnce(&str) -> Reading<T>) -> Option<T> {
+fn parsed<T>(value: &Value<'_>, parse: impl Fn(&str) -> Reading<T>) -> Option<T> {
+    if without_quotes(value, &parse) {
+        return None;
+    }
     let text = value.text()?;
     parse(text.get_ref())
         .map_err(|problem| refuse(value, problem))
@@ -138,11 +188,34 @@ fn parsed<T>(value: &Value<'_>, parse: impl FnOnce(&str) -> Reading<T>) -> Optio
 }
 
 /// A text or a bare local time, read by a grammar.
-fn parsed_time<T>(value: &Value<'_>, parse: impl FnOnce(&str) -> Reading<T>) -> Option<T> {
+fn parsed_time<T>(value: &Value<'_>, parse: impl Fn(&str) -> Reading<T>) -> Option<T> {
+    if value.kind() != "a time" && without_quotes(value, &parse) {
+        return None;
+    }
     let text = value.text_or_time()?;
     parse(text.get_ref())
         .map_err(|problem| refuse(value, problem))
         .ok()
+}
+
+/// Refuses a number or the like which quotes alone would not make right, with what would be
+/// right: `for = 7` wants days or weeks. False where it is none.
+fn without_quotes<T>(value: &Value<'_>, parse: impl Fn(&str) -> Reading<T>) -> bool {
+    let Some(Err(Problem {
+        help: Some(help), ..
+    })) = value.bare().map(parse)
+    else {
+        return false;
+    };
+    let each = if value.is_list_entry() {
+        "each entry of "
+    } else {
+        ""
+    };
+    let (key, kind) = (value.key(), value.kind());
+    let message = format!("{each}`{key}` must be a text in quotes, not {kind}");
+    refuse(value, Problem::new(message).help(help));
+    true
 }
 
 /// Most characters of a name, an id or a question.
@@ -176,7 +249,17 @@ fn free_text(value: &Value<'_>, max: usize, lines: bool) -> Option<String> {
     } else {
         return Some(text.to_owned());
     };
-    value.error(problem);
+    let example = match value.key() {
+        "name" => "Amoxicillin 500 mg",
+        "as_needed" => "headache",
+        "ask" => "How are you today?",
+        "what" => "Blood test",
+        "unit" => "tablet",
+        "relation" => "son",
+        "id" | "short" => "amoxicillin",
+        _ => "a few words",
+    };
+    value.error_with_help(problem, format!("write: {} = \"{example}\"", value.key()));
     None
 }
 
@@ -201,17 +284,27 @@ fn required_words(table: &Table<'_>, key: &str, example: &str) -> Option<String>
 
 /// A local date or date-time within what calendars of patients need, on a whole second.
 fn local_date(value: &Value<'_>) -> Option<LocalDate> {
-    let found = value.local_date()?;
+    sensible(value, value.local_date()?)
+}
+
+fn sensible(value: &Value<'_>, found: LocalDate) -> Option<LocalDate> {
     let (date, whole) = match found {
         LocalDate::Date(date) => (date, true),
         LocalDate::DateTime(at) => (at.date(), at.subsec_nanosecond() == 0),
     };
     if !whole {
-        value.error(format!("`{}` must be on a whole second", value.key()));
+        let whole = value.written().split('.').next().unwrap_or_default();
+        value.error_with_help(
+            format!("`{}` must be on a whole second", value.key()),
+            format!("write: {} = {whole}", value.key()),
+        );
         return None;
     }
     if !(1900..=2200).contains(&date.year()) {
-        value.error(format!("the year {} is not from 1900 to 2200", date.year()));
+        value.error_with_help(
+            format!("the year {} is not from 1900 to 2200", date.year()),
+            format!("write: {} = 2026-03-02", value.key()),
+        );
         return None;
     }
     Some(found)
@@ -219,7 +312,7 @@ fn local_date(value: &Value<'_>) -> Option<LocalDate> {
 
 /// A local date-time, with the limits of [`local_date`].
 fn local_date_time(value: &Value<'_>) -> Option<civil::DateTime> {
-    match local_date(value)? {
+    match sensible(value, value.local_date_like("2026-03-02T08:00:00")?)? {
         LocalDate::DateTime(at) => Some(at),
         LocalDate::Date(date) => {
             value.expected("a date with a time", Some(&format!("{date}T08:00:00")));

@@ -1,8 +1,6 @@
 //! Caregivers, appointments and trips.
 
-use super::{
-    Reader, local_date_time, note, optional_words, parsed, plain_date, required, required_words,
-};
+use super::{Reader, note, optional_words, parsed, plain_date, required, required_words};
 use crate::plan::{
     Appointment, Caregiver, Tell,
     grammar::course::{self, BeforeAppointment},
@@ -45,7 +43,7 @@ impl Reader<'_> {
         let what = required_words(table, "what", "what = \"Blood test\"");
         let doctors_note = table.get("note").and_then(|value| note(&value));
         let example = format!("at = {}T09:00:00", self.today());
-        let at = required(table, "at", &example).and_then(|value| local_date_time(&value));
+        let at = required(table, "at", &example).and_then(|value| self.existing_date_time(&value));
         let remind = match table.get("remind") {
             Some(value) => at.and_then(|at| self.reminders(&value, at)),
             None => at.map(|at| {
@@ -86,16 +84,20 @@ impl Reader<'_> {
     fn reminders(&self, value: &Value<'_>, at: civil::DateTime) -> Option<Vec<Timestamp>> {
         let entries = value.one_or_many();
         if entries.len() > REMINDERS_MAX {
-            value.error(format!(
-                "an appointment has at most {REMINDERS_MAX} reminders"
-            ));
+            value.error_with_help(
+                format!("an appointment has at most {REMINDERS_MAX} reminders"),
+                "write: remind = [\"1 day before\", \"2 hours before\"]",
+            );
             return None;
         }
         let mut reminders = Vec::new();
         for entry in entries {
             let reminder = self.before(parsed(&entry, course::remind)?, at);
             if reminders.contains(&reminder) {
-                entry.error(format!("{} is the same time as another", entry.written()));
+                entry.error_with_help(
+                    format!("{} is the same time as another", entry.written()),
+                    "leave this one out",
+                );
                 return None;
             }
             reminders.push(reminder);
@@ -137,10 +139,10 @@ fn trip(table: &Table<'_>) -> Option<Trip> {
         let value = required(table, key, &format!("{key} = 2026-04-10"))?;
         let date = plain_date(&value)?;
         if !TRIP_YEARS.contains(&date.year()) {
-            value.error(format!(
-                "the year {} is too far away for a trip",
-                date.year()
-            ));
+            value.error_with_help(
+                format!("the year {} is too far away for a trip", date.year()),
+                format!("write: {key} = 2026-04-10"),
+            );
             return None;
         }
         Some(date)
@@ -153,7 +155,7 @@ fn trip(table: &Table<'_>) -> Option<Trip> {
         let value = table.get("until")?;
         value.error_with_help(
             "the trip ends before it begins",
-            format!("write an `until` from {from} on"),
+            format!("write: until = {from}, or a later day"),
         );
         return None;
     }

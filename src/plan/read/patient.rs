@@ -138,9 +138,10 @@ fn warn_of_unheard(tables: &[Table<'_>]) {
 fn tables<'a>(table: &Table<'a>, key: &str, keys: &Keys) -> Vec<Table<'a>> {
     let mut tables = table.tables(key, keys);
     if tables.len() > ITEMS_MAX {
-        table.findings().error(
+        table.findings().error_with_help(
             table.span(),
             format!("there are more than {ITEMS_MAX} of `{key}`"),
+            "leave out those that are over",
         );
         tables.truncate(ITEMS_MAX);
     }
@@ -176,6 +177,10 @@ fn refuse_doubles(what: &str, tables: &[Table<'_>], name: &str) {
 
 /// An IANA zone by its name.
 pub(super) fn zone(value: &Value<'_>) -> Option<Zone> {
+    let shanghai = || Problem::new("").help("\"Asia/Shanghai\"");
+    if super::without_quotes(value, |text| Zone::get(text).map_err(|_| shanghai())) {
+        return None;
+    }
     let text = value.text()?.into_inner().trim();
     if let Ok(zone) = Zone::get(text) {
         return Some(zone);
@@ -192,6 +197,7 @@ pub(super) fn zone(value: &Value<'_>) -> Option<Zone> {
             .is_some_and(|city| city.eq_ignore_ascii_case(&text.replace(' ', "_")))
     });
     let known = match text.to_lowercase().as_str() {
+        "" => None,
         "beijing" | "北京" | "china" | "utc+8" | "gmt+8" | "+08:00" | "cst" | "asia/beijing" => {
             Some("Asia/Shanghai")
         }

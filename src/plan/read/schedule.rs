@@ -5,11 +5,11 @@ mod single;
 mod varying;
 
 use super::bounds::{Bounds, End, date_of};
-use super::{Reader, parsed, parsed_time, refuse};
+use super::{Reader, parsed, parsed_time};
 use crate::plan::AsNeeded;
+use crate::plan::grammar::amount;
 use crate::plan::grammar::days::{self, DaysWord};
 use crate::plan::grammar::time::{self, A_DAY_MAX, Minute};
-use crate::plan::grammar::{Problem, amount};
 use crate::plan::reader::{LocalDate, Table, Value};
 use crate::recurrence::{Clock, Days, Part, Pattern, Schedule, Slot, Weekdays};
 use jiff::civil;
@@ -96,12 +96,29 @@ impl Reader<'_> {
             };
             fits = false;
             let message = format!("`{key}` does not go with `{form}`");
+            let written = table.get(form).map_or("", |value| value.written());
             let help = match (*form, *key) {
-                ("every", "at" | "days") => {
-                    "`at` and `days` are by the clock on the wall, `every` is by a distance: keep one of them".to_owned()
+                ("every", "at") => format!(
+                    "write: every = {written}, a distance, or at = {}, by the clock on the wall, not both",
+                    value.written()
+                ),
+                ("scheme" | "steps", "take") => {
+                    format!("`{form}` already says how much: leave `take` out")
                 }
-                ("scheme" | "steps", "take") => format!("`{form}` already says how much: leave `take` out"),
-                _ => format!("with `{form}` stand: {}", allowed.join(", ")),
+                ("at", "between") => format!(
+                    "write: every = \"3 hours\" and between = {}, without `at`",
+                    value.written()
+                ),
+                ("at", "first") => format!("write: start = {}", value.written()),
+                ("at", "at_most" | "apart") => format!(
+                    "write: as_needed = \"pain\" and {key} = {}, without `at`",
+                    value.written()
+                ),
+                ("at", "unit") => "write the unit with the number: take = \"1 tablet\"".to_owned(),
+                _ => format!(
+                    "leave `{key}` out; with `{form}` stand: {}",
+                    allowed.join(", ")
+                ),
             };
             value
                 .findings()
@@ -270,21 +287,36 @@ fn add_slots(slots: &mut Vec<Slot>, minutes: &[Minute], amount: u16, value: &Val
     for &minute in minutes {
         if slots.iter().any(|slot| slot.minute == minute) {
             let time = minute.rem_euclid(24 * 60);
-            refuse(
-                value,
-                Problem::new(format!(
-                    "{:02}:{:02} stands here twice",
-                    time / 60,
-                    time % 60
-                ))
-                .help("each time once; two amounts at one time are two medications"),
+            // What would be right: all of the times, each once.
+            let mut all: Vec<Minute> = slots.iter().map(|slot| slot.minute).collect();
+            all.extend(minutes);
+            all.sort_unstable();
+            all.dedup();
+            let at: Vec<String> = all
+                .iter()
+                .map(|minute| minute.rem_euclid(24 * 60))
+                .map(|minute| format!("{:02}:{:02}", minute / 60, minute % 60))
+                .collect();
+            let at_key =
+                value.key() == "at" && all.iter().all(|minute| (0..24 * 60).contains(minute));
+            let help = if at_key {
+                format!("write: at = \"{}\"", at.join(", "))
+            } else {
+                "each time once; two amounts at one time are two medications".to_owned()
+            };
+            value.error_with_help(
+                format!("{:02}:{:02} stands here twice", time / 60, time % 60),
+                help,
             );
             return false;
         }
         slots.push(Slot { minute, amount });
     }
     if slots.len() > A_DAY_MAX as usize {
-        value.error(format!("these are more than {A_DAY_MAX} times a day"));
+        value.error_with_help(
+            format!("these are more than {A_DAY_MAX} times a day"),
+            "write: at = \"4 times a day\"",
+        );
         return false;
     }
     true

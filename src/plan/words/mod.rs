@@ -118,6 +118,24 @@ impl Words {
             .map_or("", |place| &self.text[place.clone()])
     }
 
+    /// The text from one part on, as it was written, and what stands before it; `None` where the
+    /// two cannot be told apart.
+    pub(in crate::plan) fn split_at<'t>(
+        &self,
+        index: usize,
+        written: &'t str,
+    ) -> Option<(&'t str, &'t str)> {
+        let written = written.trim();
+        let place = self.places.get(index)?.start;
+        // Letters and their normal forms are one to one, but for a few capitals.
+        if written.chars().count() != self.text.chars().count() {
+            return None;
+        }
+        let before = self.text[..place].chars().count();
+        let cut = written.char_indices().nth(before).map(|(at, _)| at)?;
+        Some(written.split_at(cut))
+    }
+
     /// The first part that no table knows, with the known word that is most like it.
     pub(in crate::plan) fn unknown(&self) -> Option<(String, Option<&'static str>)> {
         let index = self.kinds.iter().position(|kind| *kind == Kind::Unknown)?;

@@ -79,6 +79,7 @@ async fn beside_a_writer_the_tables_are_checked_on_a_snapshot() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn each_thing_that_does_not_hold_is_found_in_its_table() {
     type Spoil = fn(&WriteTransaction, &[OutboxRef]);
     let cases: &[(&str, &str, Spoil)] = &[

@@ -175,6 +175,24 @@ fn what_is_no_store_is_refused() {
 }
 
 #[test]
+fn a_disk_that_fails_is_told_from_a_file_that_is_no_store() {
+    // A directory in place of the file: the operating system refuses, whoever asks.
+    let directory = tempfile::tempdir().unwrap();
+    let options = options(&directory);
+    std::fs::create_dir(&options.path).unwrap();
+    let error = Store::open(&options, telemetry()).err().unwrap();
+    assert!(matches!(error, OpenError::Disk { .. }), "{error:?}");
+    // A file where its directory should be: it cannot be made.
+    let options = Options {
+        path: directory.path().join("file/dosed.redb"),
+        ..options
+    };
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    let error = Store::open(&options, telemetry()).err().unwrap();
+    assert!(matches!(error, OpenError::Disk { .. }), "{error:?}");
+}
+
+#[test]
 #[ignore = "the child process of after_a_kill_a_reader_repairs_and_sees_what_was_committed"]
 fn writes_in_a_child() {
     let Some(options) = childs_options() else {

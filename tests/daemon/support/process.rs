@@ -64,6 +64,11 @@ impl Daemon {
         Self::spawn(world, |_| {}).wait().await
     }
 
+    /// Starts one and does not wait.
+    pub fn begin(world: &World) -> Self {
+        Self::spawn(world, |_| {})
+    }
+
     fn spawn(world: &World, change: impl FnOnce(&mut Command)) -> Self {
         let run = world.next_run();
         let notify = NotifySocket::bind(&world.path(&format!("notify-{run}")));

@@ -88,6 +88,8 @@ enum Happening {
     /// One of the messages that may leave is settled.
     Settle(prop::sample::Index, u8),
     Enrol(bool),
+    /// Somebody says something of one of the doses that have come up, open or closed.
+    Answer(prop::sample::Index, u8),
     /// The clock is set back.
     Back(SignedDuration),
 }
@@ -112,6 +114,8 @@ fn happening(clock_steps: bool) -> impl Strategy<Value = Happening> {
         8 => (any::<prop::sample::Index>(), 0_u8..8)
             .prop_map(|(which, how)| Happening::Settle(which, how)),
         1 => any::<bool>().prop_map(Happening::Enrol),
+        3 => (any::<prop::sample::Index>(), 0_u8..5)
+            .prop_map(|(which, what)| Happening::Answer(which, what)),
         u32::from(clock_steps) * 3 => span().prop_map(Happening::Back),
     ]
 }
@@ -125,6 +129,8 @@ struct Life {
     edits: Vec<Timestamp>,
     since: Timestamp,
     latest: Timestamp,
+    /// What was said last of each dose, where that closes it.
+    said: BTreeMap<Named, Option<&'static str>>,
 }
 
 impl Life {
@@ -137,6 +143,7 @@ impl Life {
             edits: Vec::new(),
             since: now,
             latest: now,
+            said: BTreeMap::new(),
         }
     }
 
@@ -195,9 +202,55 @@ impl Life {
                 }
             }
             Happening::Enrol(enrolled) => self.shell.enrolled = *enrolled,
+            Happening::Answer(which, what) => self.answer(*which, *what),
             Happening::Back(span) => self.shell.now = now - *span,
         }
         self.latest = self.latest.max(self.shell.now);
+    }
+
+    fn answer(&mut self, which: prop::sample::Index, what: u8) {
+        let now = self.shell.now;
+        if !self.shell.answers || self.shell.plan.is_none() {
+            return;
+        }
+        self.shell.catch_up(now);
+        let state = &self.shell.state;
+        let open = state.doses.iter().filter(|dose| dose.due <= now);
+        let recent = state
+            .recent
+            .iter()
+            .filter(|it| it.state != DoseState::Cancelled);
+        let doses: Vec<Named> = open
+            .chain(recent.map(|it| &it.dose))
+            .map(|dose| (dose.medication.clone(), dose.due))
+            .collect();
+        if doses.is_empty() {
+            return;
+        }
+        let named = which.get(&doses).clone();
+        let (report, said) = match what {
+            0 | 1 => (DoseReport::Taken { at: None }, Some("taken")),
+            2 => (DoseReport::Skipped { reason: None }, Some("skipped")),
+            3 => (DoseReport::NotTaken, None),
+            _ => (DoseReport::Later { minutes: None }, None),
+        };
+        let replies = self.shell.answer(&named.0, named.1, report, now).replies;
+        assert_eq!(replies.len(), 1, "every answer is confirmed");
+        let too_late = matches!(replies[0], Reply::TooLate { .. });
+        if said.is_some() {
+            // G4: nothing about it leaves any more that was not claimed.
+            let waits = |message: &&Message| super::shell::named(message).contains(&named);
+            let waiting = self.shell.outbox.values().filter(waits);
+            for message in waiting {
+                assert!(
+                    self.shell.claimed.contains(&message.key.id),
+                    "{named:?} still waits"
+                );
+            }
+        }
+        if !too_late {
+            self.said.insert(named, said);
+        }
     }
 
     fn run(&mut self, until: Timestamp) {
@@ -315,6 +368,40 @@ proptest! {
                 closings.contains_key(named) || life.may_be_served(named.1),
                 "{:?} is lost", named
             );
+        }
+    }
+
+    /// G1, G4: whatever is said, and corrected, and said late, each dose has a closing state in
+    /// the end, and the last one is what was said last, where that says how it ended.
+    #[test]
+    fn every_dose_ends_as_was_said_of_it_last(
+        zone in prop::sample::select(&ZONES[..]),
+        first in draft(),
+        happenings in prop::collection::vec(happening(false), 1..60),
+    ) {
+        let mut life = Life::new(zone);
+        life.shell.answers = true;
+        life.happens(&Happening::Apply(first));
+        for happening in &happenings {
+            life.happens(happening);
+        }
+        life.end();
+        let closings = life.closings();
+        for named in &life.fallen() {
+            prop_assert!(
+                closings.contains_key(named) || life.may_be_served(named.1),
+                "{:?} is lost", named
+            );
+        }
+        for (named, how) in &closings {
+            let last = how.last().map_or("", String::as_str);
+            match life.said.get(named) {
+                None => prop_assert_eq!(how.len(), 1, "{:?} is closed as {:?}", named, how),
+                Some(Some(said)) => prop_assert_eq!(last, *said, "{:?}: {:?}", named, how),
+                Some(None) => {
+                    prop_assert!(last != "taken" && last != "skipped", "{:?}: {:?}", named, how);
+                }
+            }
         }
     }
 

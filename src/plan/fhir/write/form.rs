@@ -201,7 +201,7 @@ fn moved(date: civil::Date, days: i64) -> Option<civil::Date> {
     date.checked_add(Span::new().try_days(days).ok()?).ok()
 }
 
-fn weekday_words(set: Weekdays, shift: i32) -> String {
+pub(super) fn weekday_words(set: Weekdays, shift: i32) -> String {
     let name = |day: civil::Weekday| {
         let day = day.wrapping_add(i64::from(shift));
         match day {

@@ -1,7 +1,7 @@
 //! By a distance: elapsed time, after the last dose, or within hours of the day.
 
 use super::super::bounds::Bounds;
-use super::super::{Reader, local_date_time, parsed};
+use super::super::{Reader, parsed};
 use super::{Regimen, clock, part};
 use crate::plan::grammar::time::A_DAY_MAX;
 use crate::plan::grammar::{course, span, time};
@@ -17,7 +17,7 @@ impl Reader<'_> {
         let first = table.get("first");
         let first_at = first
             .as_ref()
-            .map(|first| local_date_time(first).map(|at| (at, first.span())));
+            .map(|first| self.existing_date_time(first).map(|at| (at, first.span())));
         if matches!(first_at, Some(None)) {
             return None;
         }
@@ -29,7 +29,10 @@ impl Reader<'_> {
                 first.findings().error_with_help(
                     first.key_span(),
                     "`first` does not go with `between`: each day begins where the span begins",
-                    "leave `first` out",
+                    format!(
+                        "write: between = {}, and leave `first` out",
+                        between.written()
+                    ),
                 );
                 return None;
             }
@@ -38,7 +41,7 @@ impl Reader<'_> {
         if every.minutes < 60 * 24 / A_DAY_MAX {
             value.error_with_help(
                 format!("{} is more than {A_DAY_MAX} times a day", value.written()),
-                "write a longer distance, or the hours of the day: between = \"07:00-22:00\"",
+                "write: every = \"1 hour\", or with the hours of the day: between = \"07:00-22:00\"",
             );
             return None;
         }
@@ -49,11 +52,15 @@ impl Reader<'_> {
                     LocalDate::DateTime(start) => at < start,
                 };
                 if early {
-                    self.findings.error_with_help(
-                        place,
-                        "`first` is before `start`",
-                        "leave `start` out",
+                    let help = format!(
+                        "write: first = {}, or leave `start` out",
+                        match start {
+                            LocalDate::Date(date) => date.to_datetime(at.time()),
+                            LocalDate::DateTime(start) => start,
+                        }
                     );
+                    self.findings
+                        .error_with_help(place, "`first` is before `start`", help);
                     return None;
                 }
                 Some(at)
@@ -95,7 +102,9 @@ impl Reader<'_> {
         take: String,
         bounds: &Bounds,
     ) -> Option<Regimen> {
-        let (from, until) = parsed(value, span::time_range)?;
+        let (from, until) = parsed(value, |text| {
+            span::time_range(text).map_err(|problem| problem.help("\"07:00-22:00\""))
+        })?;
         if every.after_last {
             value.error_with_help(
                 "`between` does not go with a distance after the last dose",
@@ -116,10 +125,10 @@ impl Reader<'_> {
             .map(|minute| Slot { minute, amount: 0 })
             .collect();
         if slots.len() > A_DAY_MAX as usize {
-            value.error(format!(
-                "these are {} a day, more than {A_DAY_MAX}",
-                slots.len()
-            ));
+            value.error_with_help(
+                format!("these are {} a day, more than {A_DAY_MAX}", slots.len()),
+                "write: every = \"1 hour\", or fewer hours of the day",
+            );
             return None;
         }
         Some(self.regimen_of(

@@ -1,6 +1,6 @@
 //! Single instants, and what is taken when needed.
 
-use super::super::{Reader, local_date_time, parsed, words};
+use super::super::{Reader, parsed, words};
 use super::{Regimen, part};
 use crate::plan::AsNeeded;
 use crate::plan::grammar::course;
@@ -17,13 +17,16 @@ impl Reader<'_> {
         let mut seconds: Vec<i64> = Vec::new();
         let mut complete = true;
         for entry in value.one_or_many() {
-            let Some(at) = local_date_time(&entry) else {
+            let Some(at) = self.existing_date_time(&entry) else {
                 complete = false;
                 continue;
             };
             let second = self.zone.instant(at).as_second();
             if seconds.contains(&second) {
-                entry.error(format!("{} stands here twice", entry.written()));
+                entry.error_with_help(
+                    format!("{} stands here twice", entry.written()),
+                    "leave this one out",
+                );
                 complete = false;
             }
             seconds.push(second);

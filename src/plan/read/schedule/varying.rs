@@ -25,6 +25,12 @@ impl Reader<'_> {
         let mut slots = Vec::new();
         for (entry, index) in entries.iter().zip(0_u16..) {
             let at_key = |message: String, help: &str| {
+                // The key is what is to be written, not the value under it.
+                let help = if help.starts_with('"') {
+                    format!("write: {help}")
+                } else {
+                    help.to_owned()
+                };
                 entry
                     .findings()
                     .error_with_help(entry.key_span(), message, help);
@@ -65,10 +71,19 @@ impl Reader<'_> {
                     .flat_map(|other| other.intersection(set).iter())
                     .next()
                 {
-                    at_key(
-                        format!("{} has two amounts", weekday_name(day)),
-                        "write each day once",
-                    );
+                    let taken = sets.iter().fold(Weekdays::NONE, |all, set| all.union(*set));
+                    let left: Vec<&str> = set
+                        .iter()
+                        .filter(|day| !taken.contains(*day))
+                        .map(|day| &weekday_name(day)[..3])
+                        .collect();
+                    let help = if left.is_empty() {
+                        "leave it out: each day has one amount".to_owned()
+                    } else {
+                        let left = left.join(", ").to_lowercase();
+                        format!("write: \"{left}\" = {}", entry.written())
+                    };
+                    at_key(format!("{} has two amounts", weekday_name(day)), &help);
                     return None;
                 }
                 sets.push(set);

@@ -1,4 +1,4 @@
-//! No text makes the reader panic, and what it accepts can be stored, explained and previewed.
+//! No text makes the reader panic; what it refuses it helps to write, and what it accepts can be stored, explained and previewed.
 
 use super::super::*;
 use super::defaults;
@@ -220,8 +220,15 @@ fn all_examples_together_are_one_plan() {
 
 /// Reads a text; what is accepted must hold together.
 fn accept(text: &str) {
-    let Ok(read) = read(&Source::new("p.toml", text), &defaults()) else {
-        return;
+    let read = match read(&Source::new("p.toml", text), &defaults()) {
+        Ok(read) => read,
+        Err(found) => {
+            for found in found.iter().filter(|found| found.is_error()) {
+                let counted = found.message().ends_with("more findings are not shown");
+                assert!(found.help().is_some() || counted, "{text}\n{found}");
+            }
+            return;
+        }
     };
     let bytes = postcard::to_stdvec(&read.plan).unwrap();
     assert_eq!(

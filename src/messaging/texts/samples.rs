@@ -1,0 +1,145 @@
+//! Made-up replies and news, for trying texts out when they are loaded.
+
+use crate::engine::{Choice, ChoiceItem, DoseAnswer, DoseName, News, Reply, Value};
+use jiff::Timestamp;
+
+/// Doses of two instants.
+pub(super) fn doses() -> Vec<DoseName> {
+    let at = |hours: i64| Timestamp::from_second(hours * 3600).unwrap_or_default();
+    let dose = |label: &str, due| DoseName {
+        label: label.to_owned(),
+        amount: "1片".to_owned(),
+        due,
+    };
+    vec![
+        dose("二甲双胍", at(8)),
+        dose("氨氯地平", at(8)),
+        dose("钙片", at(12)),
+    ]
+}
+
+/// A reply of each kind, and of each branch of a text.
+pub(super) fn replies() -> Vec<Reply> {
+    let at = Timestamp::from_second(9 * 3600).unwrap_or_default();
+    let later = |until, clamped| Reply::Later {
+        doses: doses(),
+        until,
+        clamped,
+        window_ends: at,
+    };
+    let not_taken = |advice: &[(&str, &str)], open_until| Reply::NotTaken {
+        doses: doses(),
+        advice: advice
+            .iter()
+            .map(|(name, words)| ((*name).to_owned(), (*words).to_owned()))
+            .collect(),
+        open_until,
+    };
+    let too_soon = |allowed_from, after_this| Reply::AsNeededTooSoon {
+        label: "布洛芬".to_owned(),
+        allowed_from,
+        after_this,
+    };
+    let noted = |value, alert| Reply::Noted {
+        ask: "血压？".to_owned(),
+        value,
+        alert,
+    };
+    let bound = |caregiver| Reply::Bound {
+        patient: "王秀兰".to_owned(),
+        caregiver,
+    };
+    vec![
+        Reply::Taken {
+            doses: doses(),
+            taken_at: None,
+        },
+        Reply::Taken {
+            doses: doses(),
+            taken_at: Some(at),
+        },
+        later(Some(at), false),
+        later(Some(at), true),
+        later(None, true),
+        Reply::Skipped { doses: doses() },
+        not_taken(&[], Some(at)),
+        not_taken(&[], None),
+        not_taken(&[("华法林", "不要补服")], None),
+        Reply::TooLate { doses: doses() },
+        Reply::Which {
+            asked: Some(DoseAnswer::Taken),
+            choices: vec![
+                Choice {
+                    number: 1,
+                    patient: None,
+                    item: ChoiceItem::Doses(doses()),
+                },
+                Choice {
+                    number: 2,
+                    patient: Some("王小明".to_owned()),
+                    item: ChoiceItem::CheckIn {
+                        ask: "体温？".to_owned(),
+                        due: at,
+                    },
+                },
+            ],
+        },
+        noted(
+            Value::BloodPressure {
+                upper: 165,
+                lower: 95,
+            },
+            true,
+        ),
+        noted(Value::Bool(false), false),
+        Reply::Unreadable {
+            ask: "血压？".to_owned(),
+            answer: crate::plan::AnswerType::BloodPressure,
+        },
+        Reply::AsNeeded {
+            label: "布洛芬".to_owned(),
+        },
+        too_soon(Some(at), Some(at)),
+        too_soon(None, None),
+        Reply::Stopped,
+        Reply::Started,
+        Reply::RedFlag,
+        Reply::PassedOn,
+        Reply::OutOfHours,
+        Reply::Welcome,
+        Reply::CodeExpired,
+        bound(false),
+        bound(true),
+        Reply::ConsentAsked,
+        Reply::ConsentGiven,
+    ]
+}
+
+/// News of each kind.
+pub(super) fn news() -> Vec<News> {
+    let ask = || "血压？".to_owned();
+    let text = || "胸痛".to_owned();
+    vec![
+        News::Missed {
+            doses: doses(),
+            critical: true,
+        },
+        News::MissedInARow { count: 3 },
+        News::Due { doses: doses() },
+        News::CheckIn {
+            ask: ask(),
+            value: "165/95".to_owned(),
+        },
+        News::NoAnswer { ask: ask() },
+        News::RedFlag { text: text() },
+        News::Message { text: text() },
+        News::TooSoon {
+            label: "布洛芬".to_owned(),
+        },
+        News::Unreachable,
+        News::InDoubt { doses: doses() },
+        News::Stopped,
+        News::Started,
+        News::TooMany,
+    ]
+}

@@ -1,0 +1,296 @@
+//! The simulated messaging API: takes messages, refuses them in every way that the channel knows,
+//! hangs, drops answers, and forgets after ten minutes which ids it has seen.
+
+use super::clock::SimClock;
+use super::dice::Dice;
+use dosed::engine::{Body, MessageId};
+use dosed::messaging::{Carrier, Detail, Outcome, Outgoing, Sending, Verdict};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The API answers a second message of the same id as it answered the first for so long.
+const REMEMBERS_MS: i64 = 600_000;
+
+/// The time limit of a request.
+const TIMEOUT_MS: i64 = 10_000;
+
+/// How the API is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weather {
+    Fair,
+    /// So many of a thousand requests fail, in all ways.
+    Gusty(u64),
+    /// No connection.
+    Down,
+    /// Connections, and no answers; half of the messages are taken.
+    Silent,
+    Throttled,
+    BadToken,
+    Misconfigured,
+}
+
+/// One message as it came to the API.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// True time.
+    pub steady: i64,
+    /// What the daemon's clock showed.
+    pub wall: i64,
+    /// Whom it is for, by the name in its text.
+    pub name: String,
+    pub id: MessageId,
+    /// Medication, amount, instant.
+    pub doses: Vec<(String, String, i64)>,
+    /// It reached the patient.
+    pub delivered: bool,
+    pub outcome: Outcome,
+    /// How long it waited for a token, ms.
+    pub waited: i64,
+}
+
+#[derive(Clone)]
+pub struct Api {
+    state: Arc<Mutex<State>>,
+    clock: SimClock,
+}
+
+struct State {
+    dice: Dice,
+    weather: Weather,
+    /// When an address was sent an id first, in true time.
+    seen: BTreeMap<(String, MessageId), i64>,
+    unfollowed: BTreeSet<String>,
+    sent: Vec<Sent>,
+    under_way: usize,
+    dies_at: Option<usize>,
+    died: bool,
+}
+
+impl Api {
+    pub fn new(clock: SimClock, dice: Dice) -> Self {
+        let state = State {
+            dice,
+            weather: Weather::Fair,
+            seen: BTreeMap::new(),
+            unfollowed: BTreeSet::new(),
+            sent: Vec::new(),
+            under_way: 0,
+            dies_at: None,
+            died: false,
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            clock,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn set_weather(&self, weather: Weather) {
+        self.state().weather = weather;
+    }
+
+    pub fn weather(&self) -> Weather {
+        self.state().weather
+    }
+
+    /// A patient follows the account, or does not.
+    pub fn follow(&self, address: &str, follows: bool) {
+        let mut state = self.state();
+        if follows {
+            state.unfollowed.remove(address);
+        } else {
+            state.unfollowed.insert(address.to_owned());
+        }
+    }
+
+    /// The process dies while the message after so many is under way.
+    pub fn die_after(&self, messages: usize) {
+        let mut state = self.state();
+        state.dies_at = Some(state.sent.len() + messages);
+    }
+
+    pub fn has_died(&self) -> bool {
+        self.state().died
+    }
+
+    /// The process is gone, and what it had under way.
+    pub fn kill(&self) {
+        let mut state = self.state();
+        (state.died, state.dies_at, state.under_way) = (false, None, 0);
+    }
+
+    pub fn under_way(&self) -> usize {
+        self.state().under_way
+    }
+
+    pub fn sent(&self) -> usize {
+        self.state().sent.len()
+    }
+
+    /// What came in since the first `known`.
+    pub fn sent_since(&self, known: usize) -> Vec<Sent> {
+        self.state().sent[known..].to_vec()
+    }
+
+    /// Takes a request: what the answer is, and after how long it is read.
+    fn take(&self, message: &Outgoing<'_>, waited: i64) -> (i64, Verdict) {
+        let (steady, wall) = (self.clock.steady(), self.clock.wall());
+        let mut state = self.state();
+        let (latency, taken, verdict) = state.answer(message);
+        let key = (message.address.to_owned(), message.id);
+        let known = state
+            .seen
+            .get(&key)
+            .is_some_and(|first| steady - first < REMEMBERS_MS);
+        let delivered = taken && !known;
+        if delivered {
+            state.seen.insert(key, steady);
+        }
+        let doses = match message.body {
+            Body::Dose(lines) => lines
+                .iter()
+                .map(|line| {
+                    let due = line.due.as_millisecond();
+                    (line.medication.clone(), line.amount.clone(), due)
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        state.sent.push(Sent {
+            steady,
+            wall,
+            name: message.addressee.name.clone(),
+            id: message.id,
+            doses,
+            delivered,
+            outcome: verdict.outcome,
+            waited,
+        });
+        if state.dies_at.is_some_and(|at| state.sent.len() >= at) {
+            state.died = true;
+        }
+        (latency, verdict)
+    }
+}
+
+impl State {
+    /// Latency, whether the message is taken, and what the daemon is told.
+    fn answer(&mut self, message: &Outgoing<'_>) -> (i64, bool, Verdict) {
+        let quick = self.dice.range(20, 400);
+        let refused = |outcome, detail| (quick, false, Verdict::new(outcome, detail));
+        let later = |seconds| {
+            let span = SignedDuration::from_secs(seconds);
+            message.now.saturating_add(span).unwrap_or(Timestamp::MAX)
+        };
+        let weather = match self.weather {
+            Weather::Gusty(per_mille) if !self.dice.chance(per_mille) => Weather::Fair,
+            weather => weather,
+        };
+        match weather {
+            Weather::Fair if self.unfollowed.contains(message.address) => {
+                refused(Outcome::Recipient, Detail::Errcode(43_004))
+            }
+            Weather::Fair => (quick, true, Verdict::new(Outcome::Accepted, Detail::Taken)),
+            Weather::Down if self.dice.chance(700) => {
+                refused(Outcome::RetrySoon, Detail::NoConnection)
+            }
+            Weather::Down => {
+                let verdict = Verdict::new(Outcome::Unknown, Detail::Timeout);
+                (TIMEOUT_MS, false, verdict)
+            }
+            Weather::Silent => {
+                let verdict = Verdict::new(Outcome::Unknown, Detail::Timeout);
+                (TIMEOUT_MS, self.dice.chance(500), verdict)
+            }
+            Weather::Throttled => {
+                let at = later(self.dice.range(1, 120));
+                refused(Outcome::Throttled(at), Detail::Errcode(45_009))
+            }
+            Weather::BadToken => refused(Outcome::BadToken, Detail::TokenRefused),
+            Weather::Misconfigured => refused(Outcome::Configuration, Detail::Errcode(40_164)),
+            Weather::Gusty(_) => match self.dice.below(12) {
+                0 | 1 => {
+                    // The answer is lost after the message was taken.
+                    let verdict = Verdict::new(Outcome::Unknown, Detail::Dropped);
+                    (quick, true, verdict)
+                }
+                2 | 3 => refused(Outcome::Unknown, Detail::Dropped),
+                4 => {
+                    let taken = self.dice.chance(500);
+                    let verdict = Verdict::new(Outcome::Unknown, Detail::Timeout);
+                    (TIMEOUT_MS, taken, verdict)
+                }
+                5 => refused(Outcome::RetrySoon, Detail::NoConnection),
+                6 => {
+                    let at = later(self.dice.range(1, 900));
+                    refused(Outcome::RetryAt(at), Detail::Errcode(45_011))
+                }
+                7 => {
+                    let verdict = Verdict {
+                        tries_max: Some(3),
+                        ..Verdict::new(Outcome::RetryAt(later(60)), Detail::Errcode(47_003))
+                    };
+                    (quick, false, verdict)
+                }
+                8 => {
+                    let at = later(self.dice.range(1, 60));
+                    refused(Outcome::Throttled(at), Detail::Errcode(45_009))
+                }
+                9 => refused(Outcome::BadToken, Detail::TokenRefused),
+                10 => refused(Outcome::Message, Detail::Errcode(47_001)),
+                _ => refused(Outcome::Configuration, Detail::Errcode(40_164)),
+            },
+        }
+    }
+}
+
+impl Carrier for Api {
+    fn send<'a>(&'a self, message: Outgoing<'a>) -> Sending<'a> {
+        Box::pin(async move {
+            let waits = {
+                let mut state = self.state();
+                state.under_way += 1;
+                // For a token or a connection.
+                if state.dice.chance(20) {
+                    state.dice.range(1, 90_000)
+                } else {
+                    0
+                }
+            };
+            if waits > 0 {
+                self.clock.after(waits).await;
+            }
+            if !message.permit.holds() {
+                self.state().under_way -= 1;
+                return Verdict::new(Outcome::NotSent, Detail::NotPermitted);
+            }
+            let (latency, verdict) = self.take(&message, waits);
+            self.clock.after(latency).await;
+            let mut state = self.state();
+            state.under_way = state.under_way.saturating_sub(1);
+            drop(state);
+            verdict
+        })
+    }
+
+    fn ask(&self, now: Timestamp) -> Outcome {
+        match self.weather() {
+            Weather::Fair | Weather::Gusty(_) => Outcome::Accepted,
+            Weather::Down | Weather::Silent => Outcome::RetrySoon,
+            Weather::Throttled => {
+                let span = SignedDuration::from_mins(1);
+                Outcome::Throttled(now.saturating_add(span).unwrap_or(Timestamp::MAX))
+            }
+            Weather::BadToken => Outcome::BadToken,
+            Weather::Misconfigured => Outcome::Configuration,
+        }
+    }
+
+    fn resend_within(&self) -> Option<SignedDuration> {
+        Some(SignedDuration::from_mins(8))
+    }
+}

@@ -1,0 +1,622 @@
+//! A simulated clinic: the daemon's own engine, store and tasks on a machine, a network, a clock
+//! and people that are made up, on one thread and in no real time. The same scenario gives the
+//! same run, byte for byte.
+
+mod api;
+mod calendar;
+mod chart;
+mod clock;
+mod dice;
+mod disk;
+mod executor;
+mod oracle;
+mod process;
+mod scenario;
+mod shrink;
+
+pub use oracle::Numbers;
+pub use scenario::{Fault, Scenario};
+pub use shrink::{replay, shrink};
+
+use api::{Api, Weather};
+use chart::Chart;
+use clock::SimClock;
+use dice::Dice;
+use disk::Disk;
+use dosed::messaging::Limits;
+use jiff::Timestamp;
+use oracle::{Facts, Trouble};
+use process::{Folder, Process, Site};
+use scenario::Event;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+const SECOND: i64 = 1_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// After the last fault the clinic runs on for so long.
+const CONVALESCENCE: i64 = 3 * HOUR;
+
+/// A task that is polled so often at one instant spins.
+const POLLS_MAX: u64 = 2_000_000;
+
+/// What a run gives.
+pub struct Outcome {
+    /// What was found to be wrong first.
+    pub failure: Option<String>,
+    /// A hash over all that happened.
+    pub trace: u64,
+    /// All that happened, if it was asked for.
+    pub lines: String,
+    /// Messages that came to the API.
+    pub sent: usize,
+    pub restarts: u64,
+    pub numbers: Numbers,
+}
+
+/// Runs a scenario to its end, or to the first thing that is wrong.
+pub fn run(scenario: &Scenario, tell: bool) -> Outcome {
+    let mut world = World::new(scenario, tell);
+    let failure = world.live().err();
+    if let Some(failure) = &failure {
+        world.note(failure);
+    }
+    Outcome {
+        failure,
+        trace: world.trace,
+        lines: world.lines,
+        sent: world.site.api.sent(),
+        restarts: world.restarts,
+        numbers: world.numbers,
+    }
+}
+
+struct World {
+    scenario: Scenario,
+    site: Site,
+    process: Option<Process>,
+    events: Vec<(i64, Event)>,
+    order: Dice,
+    chance: Dice,
+    people: Dice,
+    charts: Vec<Chart>,
+    /// Patients whose text in the folder is broken.
+    broken: BTreeSet<usize>,
+    gone: BTreeSet<usize>,
+    facts: Facts,
+    base_offset: i64,
+    end: i64,
+    starts_at: Option<i64>,
+    down_since: Option<i64>,
+    /// Since when the API has not been as it should.
+    foul_since: Option<i64>,
+    restarts: u64,
+    edits: u64,
+    /// What was seen to happen last, and how long nothing has.
+    activity: (usize, u64),
+    idle: i64,
+    told: usize,
+    numbers: Numbers,
+    trace: u64,
+    lines: String,
+    tell: bool,
+}
+
+impl World {
+    fn new(scenario: &Scenario, tell: bool) -> Self {
+        let seed = scenario.seed;
+        let mut people = Dice::new(seed, "people");
+        let begin: Timestamp = people
+            .pick(&[
+                "2026-03-05T09:00:00Z",
+                "2026-03-24T22:00:00Z",
+                "2026-10-20T01:00:00Z",
+                "2028-02-21T12:00:00Z",
+                "2027-12-20T05:00:00Z",
+                "2026-06-01T00:00:00Z",
+            ])
+            .parse()
+            .expect("these are instants");
+        let clock = SimClock::starting(begin);
+        let api = Api::new(clock.clone(), Dice::new(seed, "api"));
+        let mut dice = Dice::new(seed, "disk");
+        let disk = Disk::new(clock.clone(), &mut dice, scenario.deliberate);
+        let folder = Folder::default();
+        let config = process::config();
+        // With narrow fields some reminders are split, with none all are one.
+        let limits = if people.chance(500) {
+            config.limits()
+        } else {
+            Limits::Unlimited
+        };
+        let site = Site {
+            clock,
+            disk,
+            api,
+            folder,
+            config,
+            limits,
+        };
+        let end = scenario.days * DAY;
+        let mut world = Self {
+            events: scenario::timeline(scenario),
+            order: Dice::new(seed, "order"),
+            chance: Dice::new(seed, "chance"),
+            people,
+            charts: Vec::new(),
+            broken: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            facts: Facts {
+                patients: scenario.patients,
+                ..Facts::default()
+            },
+            base_offset: site.clock.offset(),
+            end,
+            starts_at: Some(0),
+            down_since: None,
+            foul_since: None,
+            restarts: 0,
+            edits: 0,
+            activity: (0, 0),
+            idle: 0,
+            told: 0,
+            numbers: Numbers::default(),
+            trace: 0xcbf2_9ce4_8422_2325,
+            lines: String::new(),
+            tell,
+            process: None,
+            scenario: scenario.clone(),
+            site,
+        };
+        for patient in 0..scenario.patients {
+            let today = world.today();
+            let zones = scenario.has(Fault::Zones);
+            let chart = Chart::new(&mut world.people, patient, today, zones);
+            world.charts.push(chart);
+            world.write(patient);
+        }
+        world
+    }
+
+    /// Notes what happened.
+    fn note(&mut self, what: &str) {
+        let at = self.site.clock.steady();
+        for byte in at.to_le_bytes().into_iter().chain(what.bytes()) {
+            self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        if self.tell {
+            let shown = self.show(self.site.clock.wall());
+            writeln!(self.lines, "{:>12} {shown} {what}", at).expect("a String takes any text");
+        }
+    }
+
+    fn show(&self, wall: i64) -> String {
+        Timestamp::from_millisecond(wall).map_or_else(|_| wall.to_string(), |at| at.to_string())
+    }
+
+    fn today(&self) -> jiff::civil::Date {
+        let wall = self.base_offset + self.site.clock.steady();
+        calendar::date(&jiff::tz::TimeZone::UTC, wall)
+    }
+
+    /// Puts a patient's present chart into the folder.
+    fn write(&mut self, patient: usize) {
+        let text = self.charts[patient].text();
+        let chart = self.charts[patient].clone();
+        self.facts.charts.insert(format!("# {}", chart.edit), chart);
+        self.broken.remove(&patient);
+        self.gone.remove(&patient);
+        self.site.folder.write(&slug(patient), text);
+    }
+
+    fn live(&mut self) -> Result<(), String> {
+        // The store is made under another name until it is whole.
+        drop(Process::start(&self.site).map_err(|error| error.to_string())?);
+        self.site.disk.kill();
+        let mut last = self.end + CONVALESCENCE;
+        let mut healed = false;
+        loop {
+            self.run_tasks()?;
+            let now = self.site.clock.steady();
+            if now >= self.end && !healed {
+                healed = true;
+                self.heal()?;
+                continue;
+            }
+            if now >= last {
+                // What falls in this moment is still under way.
+                let waits = self.process.as_ref().is_some_and(|it| it.outbox() > 0);
+                if waits && last < self.end + CONVALESCENCE + 10 * MINUTE {
+                    last += 20 * SECOND;
+                    continue;
+                }
+                return self.look(true);
+            }
+            let target = if healed { last } else { self.end };
+            let at = self.next_instant().min(target);
+            self.site.clock.advance(at);
+            while self
+                .events
+                .last()
+                .is_some_and(|(at, _)| *at <= self.site.clock.steady())
+                && !healed
+            {
+                if let Some((_, event)) = self.events.pop() {
+                    self.happen(&event)?;
+                }
+            }
+            if self
+                .starts_at
+                .is_some_and(|at| at <= self.site.clock.steady())
+            {
+                self.start();
+            }
+        }
+    }
+
+    /// Polls tasks until none is ready.
+    fn run_tasks(&mut self) -> Result<(), String> {
+        let mut polls = 0;
+        loop {
+            let Some(process) = &mut self.process else {
+                break;
+            };
+            let turned = process.turn(&mut self.order);
+            if self.site.disk.has_died() || self.site.api.has_died() {
+                self.note("the process dies in a call");
+                let cut = self.scenario.has(Fault::PowerCut) && self.chance.chance(400);
+                self.crash(cut)?;
+                break;
+            }
+            if !turned {
+                break;
+            }
+            polls += 1;
+            if polls > POLLS_MAX {
+                return Err("a task spins: time stands still".to_owned());
+            }
+        }
+        if let Some(process) = &self.process {
+            if process.is_stopping() && process.running() == 0 {
+                self.note("the daemon has ended in good order");
+                self.gone_down();
+            } else if process.has_lost_its_store() {
+                self.note("the daemon has lost its store and ends");
+                self.crash(false)?;
+            }
+        }
+        self.hear();
+        Ok(())
+    }
+
+    /// Notes what came to the API.
+    fn hear(&mut self) {
+        for sent in self.site.api.sent_since(self.told) {
+            self.told += 1;
+            let trouble = match sent.outcome {
+                dosed::messaging::Outcome::Accepted if sent.waited < SECOND => None,
+                dosed::messaging::Outcome::Recipient => Some(Trouble::Unfollowed),
+                _ => Some(Trouble::Api),
+            };
+            if let Some(kind) = trouble {
+                // What follows may wait behind it.
+                let since = sent.wall - sent.waited - 2 * MINUTE;
+                self.facts.trouble(kind, since, sent.wall + 12 * MINUTE);
+            }
+            let what = format!(
+                "{} to {} {:?} {}{}",
+                sent.id,
+                sent.name,
+                sent.doses,
+                sent.outcome.name(),
+                if sent.delivered { ", delivered" } else { "" }
+            );
+            self.note(&what);
+            self.facts.sent.push(sent);
+        }
+    }
+
+    /// When something happens next. Where nothing has happened for a while, time passes as if the
+    /// machine slept: the tasks look again when it is over.
+    fn next_instant(&mut self) -> i64 {
+        let now = self.site.clock.steady();
+        let event = self.events.last().map_or(i64::MAX, |(at, _)| *at);
+        let event = self.starts_at.map_or(event, |at| at.min(event));
+        let Some(process) = &self.process else {
+            return event;
+        };
+        let timer = self.site.clock.next_timer().unwrap_or(i64::MAX);
+        let outbox = process.outbox();
+        let activity = (self.site.api.sent(), outbox);
+        if activity != self.activity || self.site.api.under_way() > 0 {
+            self.activity = activity;
+            self.idle = 0;
+        } else {
+            let most = if outbox > 0 { 20 * SECOND } else { HOUR };
+            self.idle = (self.idle * 2).clamp(250, most);
+        }
+        let mut rest = now + self.idle;
+        if let Some(wake) = process.shared.vitals.signs().next_wake {
+            let wake = wake.as_millisecond() - self.site.clock.offset();
+            if wake > now {
+                rest = rest.min(wake);
+            } else {
+                rest = rest.min(now + 20 * SECOND);
+            }
+        } else {
+            // Nobody has looked yet.
+            rest = rest.min(now + 20 * SECOND);
+        }
+        event.min(timer.max(rest)).max(now)
+    }
+
+    fn start(&mut self) {
+        self.starts_at = None;
+        self.idle = 0;
+        if self.process.is_some() {
+            return;
+        }
+        match Process::start(&self.site) {
+            Ok(process) => {
+                self.note("the daemon starts");
+                self.process = Some(process);
+                self.restarts += 1;
+                let now = self.site.clock.wall();
+                if let Some(since) = self.down_since.take() {
+                    self.facts
+                        .trouble(Trouble::Down, since - 2 * MINUTE, now + 2 * MINUTE);
+                }
+            }
+            Err(error) => {
+                self.note(&format!("the daemon does not start: {error}"));
+                self.site.disk.kill();
+                self.starts_at = Some(self.site.clock.steady() + 5 * SECOND);
+            }
+        }
+    }
+
+    /// The process is no more.
+    fn gone_down(&mut self) {
+        self.process = None;
+        self.site.disk.kill();
+        self.site.api.kill();
+        self.down_since.get_or_insert(self.site.clock.wall());
+        let away = *self
+            .chance
+            .pick(&[SECOND, 5 * SECOND, 5 * SECOND, 2 * MINUTE, 20 * MINUTE]);
+        let away = if self.scenario.has(Fault::Downtime) && self.chance.chance(300) {
+            self.chance.range(HOUR, 14 * HOUR)
+        } else {
+            away
+        };
+        self.starts_at = Some(self.site.clock.steady() + away);
+    }
+
+    /// Kills the process, and with `cut` the machine; then looks at what is left.
+    fn crash(&mut self, cut: bool) -> Result<(), String> {
+        self.hear();
+        if let Some(process) = self.process.take() {
+            // Handles that are dropped after this write nothing.
+            self.site.disk.kill();
+            drop(process);
+        }
+        if cut {
+            self.note("the power is cut");
+            let mut dice = Dice::new(self.chance.next(), "cut");
+            self.site.disk.cut_power(&mut dice);
+            self.site.clock.boot();
+        }
+        self.gone_down();
+        self.look(false)
+    }
+
+    /// The oracle looks at the store.
+    fn look(&mut self, last: bool) -> Result<(), String> {
+        self.hear();
+        let database = self
+            .site
+            .disk
+            .copy()
+            .map_err(|error| format!("the store cannot be opened: {error}"))?;
+        let now = self.site.clock.wall();
+        // What is out of order now is not over.
+        let mut open = Vec::new();
+        if let Some(since) = self.down_since {
+            open.push((Trouble::Down, since - 2 * MINUTE, now));
+        }
+        if let Some(since) = self.foul_since {
+            open.push((Trouble::Api, since - MINUTE, now));
+        }
+        let count = self.facts.troubles.len();
+        self.facts.troubles.extend(open);
+        let numbers = oracle::examine(&database, &self.facts, now, last);
+        self.facts.troubles.truncate(count);
+        self.numbers = numbers?;
+        let numbers = format!("{:?}", self.numbers);
+        self.note(&numbers);
+        Ok(())
+    }
+
+    /// All is in order again, and stays so.
+    fn heal(&mut self) -> Result<(), String> {
+        self.note("all is in order again");
+        self.set_weather(Weather::Fair);
+        if self.site.clock.offset() != self.base_offset {
+            self.set_clock(self.base_offset);
+        }
+        for patient in 0..self.charts.len() {
+            for number in 0..3 {
+                self.site.api.follow(&chart::openid(patient, number), true);
+            }
+            if self.broken.contains(&patient) {
+                self.write(patient);
+            }
+        }
+        let now = self.site.clock.wall();
+        self.facts
+            .trouble(Trouble::Edit, now - MINUTE, now + MINUTE);
+        self.site.folder.set_readable(true);
+        self.site.folder.accept_removals();
+        if let Some(process) = &self.process {
+            process.reload();
+        } else {
+            self.starts_at = Some(self.site.clock.steady());
+        }
+        self.run_tasks()
+    }
+
+    fn set_weather(&mut self, weather: Weather) {
+        let wall = self.site.clock.wall();
+        if let Some(since) = self.foul_since.take() {
+            // It goes on until the gate has been probed again.
+            self.facts
+                .trouble(Trouble::Api, since - MINUTE, wall + 15 * MINUTE);
+        }
+        self.site.api.set_weather(weather);
+        if weather != Weather::Fair {
+            self.foul_since = Some(wall);
+        }
+    }
+
+    /// Sets the wall clock.
+    fn set_clock(&mut self, offset: i64) {
+        let before = self.site.clock.wall();
+        self.site.clock.set_offset(offset);
+        let after = self.site.clock.wall();
+        if after < before {
+            self.facts.set_back.push((after, before));
+        }
+        self.facts.trouble(
+            Trouble::Clock,
+            before.min(after) - 10 * MINUTE,
+            before.max(after) + 30 * MINUTE,
+        );
+        self.note(&format!(
+            "the clock is set by {} s",
+            (after - before) / SECOND
+        ));
+    }
+
+    fn happen(&mut self, event: &Event) -> Result<(), String> {
+        self.idle = 0;
+        let zones = self.scenario.has(Fault::Zones);
+        let wall = self.site.clock.wall();
+        match event {
+            Event::Edit => {
+                let patient = self.chance.below(self.charts.len() as u64) as usize;
+                if self.gone.contains(&patient) {
+                    return Ok(());
+                }
+                let today = self.today();
+                let what = self.charts[patient].edit(&mut self.people, patient, today, zones);
+                self.edits += 1;
+                self.charts[patient].edit = format!("p{patient} {}", self.edits);
+                self.write(patient);
+                self.note(&format!(
+                    "edit of p{patient}: {what}\n{}",
+                    self.charts[patient].text()
+                ));
+                self.edited();
+            }
+            Event::Break => {
+                let patient = self.chance.below(self.charts.len() as u64) as usize;
+                if self.gone.contains(&patient) {
+                    return Ok(());
+                }
+                let text = self.charts[patient].broken(&mut self.people);
+                self.broken.insert(patient);
+                self.site.folder.write(&slug(patient), text);
+                self.note(&format!("p{patient} is broken"));
+                self.edited();
+            }
+            Event::Mend => {
+                for patient in self.broken.clone() {
+                    self.write(patient);
+                    self.note(&format!("p{patient} is mended"));
+                }
+                self.edited();
+            }
+            Event::Remove => {
+                let patient = self.chance.below(self.charts.len() as u64) as usize;
+                self.site.folder.remove(&slug(patient));
+                self.gone.insert(patient);
+                self.note(&format!("p{patient} is gone"));
+                if self.chance.chance(300) {
+                    self.site.folder.accept_removals();
+                }
+                self.edited();
+            }
+            Event::Return => {
+                for patient in self.gone.clone() {
+                    self.write(patient);
+                    self.note(&format!("p{patient} is back"));
+                }
+                self.edited();
+            }
+            Event::Readable(readable) => {
+                self.site.folder.set_readable(*readable);
+                self.note(&format!("the folder can be read: {readable}"));
+                self.edited();
+            }
+            Event::Weather(weather) => {
+                self.note(&format!("weather: {weather:?}"));
+                self.set_weather(*weather);
+            }
+            Event::Follow(follows) => {
+                let patient = self.chance.below(self.charts.len() as u64) as usize;
+                if let Some(openid) = &self.charts[patient].openid {
+                    self.site.api.follow(openid, *follows);
+                    self.note(&format!("p{patient} follows: {follows}"));
+                }
+                self.facts.trouble(Trouble::Unfollowed, wall, wall);
+            }
+            Event::Kill => match self.chance.below(4) {
+                0 => self.site.api.die_after(self.chance.below(5) as usize + 1),
+                1 | 2 => self.site.disk.die_after(self.chance.below(400) + 1),
+                _ if self.process.is_some() => {
+                    self.note("kill");
+                    return self.crash(false);
+                }
+                _ => {}
+            },
+            Event::PowerCut => {
+                if self.chance.chance(700) {
+                    self.site.disk.die_after(self.chance.below(200) + 1);
+                } else if self.process.is_some() {
+                    return self.crash(true);
+                }
+            }
+            Event::DiskFails => {
+                self.site.disk.fail_after(self.chance.below(300) + 1);
+                self.facts
+                    .trouble(Trouble::Store, wall - MINUTE, wall + 10 * HOUR);
+            }
+            Event::Stop => {
+                if let Some(process) = &self.process {
+                    process.stop();
+                    self.note("the daemon is asked to end");
+                }
+            }
+            Event::SetClock(ahead) => self.set_clock(self.base_offset + ahead),
+            Event::Drift(gain) => self.site.clock.set_drift(*gain),
+            Event::Look => return self.look(false),
+        }
+        Ok(())
+    }
+
+    fn edited(&mut self) {
+        let wall = self.site.clock.wall();
+        self.facts
+            .trouble(Trouble::Edit, wall - MINUTE, wall + 2 * MINUTE);
+        if let Some(process) = &self.process {
+            process.reload();
+        }
+    }
+}
+
+/// A patient's id.
+fn slug(patient: usize) -> String {
+    format!("p{patient}")
+}

@@ -1,0 +1,655 @@
+//! What must be true, worked out from the texts of the plans, the clock and what the API saw,
+//! without any code of the engine. It reads the journal as a witness, not as a judge.
+
+use super::api::Sent;
+use super::calendar;
+use super::chart::{Chart, Medication, When};
+use dosed::engine::{DoseState, Entry, ExpiredReason};
+use dosed::messaging::Outcome;
+use dosed::store::{JournalRow, PlanText};
+use jiff::civil::Date;
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
+use std::collections::{BTreeMap, BTreeSet};
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+
+/// What was out of order at a time: what a dose may then expire of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    Down,
+    Api,
+    Clock,
+    Store,
+    Edit,
+    Unfollowed,
+}
+
+/// What the world knows and the daemon does not say.
+#[derive(Default)]
+pub struct Facts {
+    /// By the first line of a text: the plan that it means. A text that is not here is broken.
+    pub charts: BTreeMap<String, Chart>,
+    /// Wall-clock intervals.
+    pub troubles: Vec<(Trouble, i64, i64)>,
+    /// Where the wall clock was set back: what it showed after and before.
+    pub set_back: Vec<(i64, i64)>,
+    pub sent: Vec<Sent>,
+    pub patients: usize,
+}
+
+impl Facts {
+    /// Something was out of order from `from` to `until`, by the wall clock.
+    pub fn trouble(&mut self, kind: Trouble, from: i64, until: i64) {
+        self.troubles.push((kind, from.min(until), until.max(from)));
+    }
+
+    fn is_calm(&self, from: i64, until: i64) -> bool {
+        !self
+            .troubles
+            .iter()
+            .any(|(_, begin, end)| *begin <= until && from <= *end)
+    }
+
+    fn had(&self, kinds: &[Trouble], from: i64, until: i64) -> bool {
+        self.troubles
+            .iter()
+            .any(|(kind, begin, end)| kinds.contains(kind) && *begin <= until && from <= *end)
+    }
+
+    /// How far the clock had been ahead of `at` when it was set back to before it.
+    fn ahead_of(&self, at: i64) -> i64 {
+        self.set_back
+            .iter()
+            .filter(|(after, before)| *after <= at && at < *before)
+            .map(|(_, before)| *before)
+            .max()
+            .unwrap_or(at)
+    }
+}
+
+/// A dose: medication and instant.
+type Dose = (String, i64);
+
+/// What is expected of one patient's doses.
+#[derive(Default)]
+struct Book {
+    /// Those that fell, with the end of their window.
+    must: BTreeMap<Dose, i64>,
+    /// Those of which the design does not say whether they fall.
+    may: BTreeMap<Dose, i64>,
+    closed: BTreeMap<Dose, Vec<Closing>>,
+    accepted: BTreeSet<Dose>,
+    /// What the plans said, and from when on.
+    amounts: BTreeMap<Dose, Vec<(i64, &'static str)>>,
+    /// Doses of plans with an address.
+    enrolled: BTreeSet<Dose>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Closing {
+    state: DoseState,
+    reason: Option<ExpiredReason>,
+    in_doubt: bool,
+}
+
+/// A plan in force.
+#[derive(Clone)]
+struct Reign<'f> {
+    chart: &'f Chart,
+    from: i64,
+    /// Up to here what falls may have been decided before the edit, under a clock set back.
+    clear_from: i64,
+    /// By medication: earliest slots of a date that count as served (P15).
+    served: BTreeMap<String, Served>,
+}
+
+#[derive(Clone, Debug)]
+struct Served {
+    date: Date,
+    count: usize,
+    /// Slots count from here on.
+    since: i64,
+    /// The design does not say which.
+    unsure: bool,
+}
+
+/// Looks at a store between two transactions. `final_look` at the end of a run, when all is in
+/// order again; `now` is the wall clock.
+pub fn examine(
+    database: &Database,
+    facts: &Facts,
+    now: i64,
+    final_look: bool,
+) -> Result<Numbers, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("the store cannot be read: {error}");
+    let snapshot = database.begin_read().map_err(|error| failed(&error))?;
+    let mut numbers = Numbers::default();
+
+    let slugs: TableDefinition<u32, &str> = TableDefinition::new("patient_slugs");
+    let slugs = snapshot.open_table(slugs).map_err(|error| failed(&error))?;
+    let mut names = BTreeMap::new();
+    for row in slugs.iter().map_err(|error| failed(&error))? {
+        let (number, slug) = row.map_err(|error| failed(&error))?;
+        names.insert(number.value(), slug.value().to_owned());
+    }
+
+    let wakes: TableDefinition<(i64, u32), ()> = TableDefinition::new("wakes");
+    let wakes = snapshot.open_table(wakes).map_err(|error| failed(&error))?;
+    let mut woken = BTreeSet::new();
+    for row in wakes.iter().map_err(|error| failed(&error))? {
+        let (key, ()) = row
+            .map(|(key, value)| (key, value.value()))
+            .map_err(|error| failed(&error))?;
+        if !woken.insert(key.value().1) {
+            return Err("G9: a patient has two wakes".to_owned());
+        }
+    }
+
+    let outbox: TableDefinition<(u8, i64, &[u8; 16]), &[u8]> = TableDefinition::new("outbox");
+    let outbox = snapshot
+        .open_table(outbox)
+        .map_err(|error| failed(&error))?;
+    let later: TableDefinition<(i64, &[u8; 16]), &[u8]> = TableDefinition::new("outbox_later");
+    let later = snapshot.open_table(later).map_err(|error| failed(&error))?;
+    let attempts: TableDefinition<u64, &[u8]> = TableDefinition::new("attempts");
+    let attempts = snapshot
+        .open_table(attempts)
+        .map_err(|error| failed(&error))?;
+    let rows = |table: redb::Result<u64>| table.map_err(|error| failed(&error));
+    let (outbox, later, attempts) = (
+        rows(outbox.len())?,
+        rows(later.len())?,
+        rows(attempts.len())?,
+    );
+    // A patient has at most a message for each dose that is open.
+    let most = facts.patients as u64 * 64;
+    if outbox > most || later > outbox || attempts > outbox + 16 {
+        return Err(format!(
+            "G9: {outbox} messages in the outbox, {later} put off, {attempts} groups of claims"
+        ));
+    }
+    numbers.outbox = outbox;
+
+    let history: TableDefinition<(u32, u32), &[u8]> = TableDefinition::new("plan_history");
+    let history = snapshot
+        .open_table(history)
+        .map_err(|error| failed(&error))?;
+    let mut texts = BTreeMap::new();
+    for row in history.iter().map_err(|error| failed(&error))? {
+        let (key, record) = row.map_err(|error| failed(&error))?;
+        let text: PlanText = record_of(record.value())?;
+        texts.insert(key.value(), text.text);
+    }
+
+    let journal: TableDefinition<(u32, u32, u32), &[u8]> = TableDefinition::new("journal");
+    let journal = snapshot
+        .open_table(journal)
+        .map_err(|error| failed(&error))?;
+    let mut rows: BTreeMap<(u32, u32), JournalRow> = BTreeMap::new();
+    for row in journal.iter().map_err(|error| failed(&error))? {
+        let (key, record) = row.map_err(|error| failed(&error))?;
+        let (_, patient, seq) = key.value();
+        if rows
+            .insert((patient, seq), record_of(record.value())?)
+            .is_some()
+        {
+            return Err("the journal has two rows of one number".to_owned());
+        }
+    }
+    numbers.journal = rows.len();
+
+    let mut by_name: BTreeMap<&str, Vec<&Sent>> = BTreeMap::new();
+    for sent in &facts.sent {
+        by_name.entry(sent.name.as_str()).or_default().push(sent);
+    }
+    for (number, slug) in &names {
+        let mut ledger = Ledger::new(facts);
+        for ((_, _), row) in rows.range((*number, 0)..=(*number, u32::MAX)) {
+            ledger.row(row, *number, &texts)?;
+        }
+        let book = ledger.finish(now);
+        let index = slug.trim_start_matches('p');
+        let name = format!("Patient {index}");
+        let sent = by_name
+            .get(name.as_str())
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        book.check(facts, sent, now, final_look)
+            .map_err(|wrong| format!("{slug}: {wrong}"))?;
+        numbers.doses += book.must.len();
+        for closings in book.closed.values() {
+            for closing in closings {
+                *numbers.states.entry(closing.state.name()).or_default() += 1;
+            }
+        }
+    }
+    if final_look && outbox > 0 {
+        return Err(format!(
+            "{outbox} messages are left in the outbox when all is in order"
+        ));
+    }
+    Ok(numbers)
+}
+
+/// What a look counted.
+#[derive(Clone, Debug, Default)]
+pub struct Numbers {
+    pub doses: usize,
+    pub journal: usize,
+    pub outbox: u64,
+    pub states: BTreeMap<&'static str, u64>,
+}
+
+fn record_of<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let (_, record) = bytes.split_first().ok_or("a record is empty")?;
+    postcard::from_bytes(record).map_err(|error| format!("a record cannot be read: {error}"))
+}
+
+/// One patient's journal, read from its beginning.
+struct Ledger<'f> {
+    facts: &'f Facts,
+    book: Book,
+    reign: Option<Reign<'f>>,
+    /// When a medication was applied first, and when it was in force last.
+    known: BTreeMap<String, (i64, i64)>,
+    /// The chart before the present one.
+    last: Option<&'f Chart>,
+}
+
+impl<'f> Ledger<'f> {
+    fn new(facts: &'f Facts) -> Self {
+        Self {
+            facts,
+            book: Book::default(),
+            reign: None,
+            known: BTreeMap::new(),
+            last: None,
+        }
+    }
+
+    fn row(
+        &mut self,
+        row: &JournalRow,
+        patient: u32,
+        texts: &BTreeMap<(u32, u32), String>,
+    ) -> Result<(), String> {
+        for entry in &row.entries {
+            match entry {
+                Entry::PlanApplied { version } | Entry::PlanTextChanged { version } => {
+                    let text = texts
+                        .get(&(patient, *version))
+                        .ok_or("G6: a version of a plan has no text")?;
+                    let chart = self
+                        .facts
+                        .charts
+                        .get(text.lines().next().unwrap_or_default())
+                        .ok_or("G7: a broken plan came into force")?;
+                    if matches!(entry, Entry::PlanApplied { .. }) {
+                        self.begin(chart, row.at);
+                    } else if let Some(reign) = &mut self.reign {
+                        reign.chart = chart;
+                    }
+                }
+                Entry::PlanEnded => self.end(row.at),
+                Entry::DoseClosed(dose) => {
+                    let key = (dose.medication.clone(), dose.due.0.as_millisecond());
+                    self.book.closed.entry(key).or_default().push(Closing {
+                        state: dose.state,
+                        reason: dose.reason,
+                        in_doubt: dose.in_doubt,
+                    });
+                }
+                Entry::DosesExpired {
+                    medication,
+                    due,
+                    reason,
+                    ..
+                } => {
+                    for due in due {
+                        let key = (medication.clone(), due.0.as_millisecond());
+                        self.book.closed.entry(key).or_default().push(Closing {
+                            state: DoseState::Expired,
+                            reason: Some(*reason),
+                            in_doubt: false,
+                        });
+                    }
+                }
+                Entry::Accepted { about, .. } => {
+                    for about in about {
+                        let key = (about.id.clone(), about.due.0.as_millisecond());
+                        self.book.accepted.insert(key);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A plan comes into force at `at`.
+    fn begin(&mut self, chart: &'f Chart, at: i64) {
+        let old = self.reign.clone();
+        self.end(at);
+        let clear_from = self.facts.ahead_of(at);
+        let mut served = BTreeMap::new();
+        for medication in &chart.medications {
+            let before = self.known.get(&medication.id).copied();
+            let since = before.map_or(at, |(since, _)| since);
+            self.known.insert(medication.id.clone(), (since, at));
+            if matches!(medication.schedule.when, When::Every { .. }) || before.is_none() {
+                continue;
+            }
+            let in_old = old.as_ref().and_then(|old| {
+                let chart = old.chart;
+                let found = chart.medications.iter().find(|it| it.id == medication.id);
+                found.map(|found| (old, found))
+            });
+            let zone = calendar::zone(chart.zone);
+            let date = calendar::date(&zone, at);
+            let counted = |due: &i64| calendar::date(&zone, *due) == date;
+            let mut unsure = clear_from > at || self.facts.ahead_of(at - 26 * HOUR) > at;
+            if let Some((old, found)) = in_old {
+                if old.chart.zone == chart.zone && found.schedule == medication.schedule {
+                    if let Some(kept) = old.served.get(&medication.id) {
+                        served.insert(medication.id.clone(), kept.clone());
+                    }
+                    // Whether another amount on its own makes a difference is not to be seen.
+                    continue;
+                }
+                unsure |= old.chart.zone != chart.zone;
+            } else {
+                unsure = true;
+            }
+            let fell = self.book.must.keys().chain(self.book.may.keys());
+            let fell: BTreeSet<i64> = fell
+                .filter(|(id, due)| *id == medication.id && *due <= at && counted(due))
+                .map(|(_, due)| *due)
+                .collect();
+            unsure |= self
+                .book
+                .may
+                .keys()
+                .any(|(id, due)| *id == medication.id && counted(due));
+            let count = fell
+                .iter()
+                .filter(|due| {
+                    let closed = self.book.closed.get(&(medication.id.clone(), **due));
+                    let last = closed.and_then(|it| it.last());
+                    !last.is_some_and(|it| it.state == DoseState::Expired && !it.in_doubt)
+                })
+                .count();
+            let told = Served {
+                date,
+                count,
+                since,
+                unsure,
+            };
+            served.insert(medication.id.clone(), told);
+        }
+        self.reign = Some(Reign {
+            chart,
+            from: at,
+            clear_from,
+            served,
+        });
+    }
+
+    /// The plan in force ends at `at`, or is looked at then.
+    fn end(&mut self, at: i64) {
+        let Some(reign) = self.reign.take() else {
+            return;
+        };
+        self.last = Some(reign.chart);
+        let zone = calendar::zone(reign.chart.zone);
+        for medication in &reign.chart.medications {
+            if let Some(known) = self.known.get_mut(&medication.id) {
+                known.1 = at;
+            }
+            // A clock that was set back during the reign has seen what comes after `at` too.
+            let until = at.max(self.seen_in(reign.from, at));
+            for due in calendar::slots(medication, &zone, reign.from - 72 * HOUR, until) {
+                let told = self.book.amounts.entry((medication.id.clone(), due));
+                told.or_default().push((reign.from, medication.amount));
+            }
+            let (mut fall, mut unclear) = (Vec::new(), Vec::new());
+            for due in calendar::slots(medication, &zone, reign.from, until) {
+                if due > at || due <= reign.clear_from {
+                    unclear.push(due);
+                    continue;
+                }
+                match reign.served.get(&medication.id) {
+                    Some(served) if calendar::date(&zone, due) == served.date => {
+                        if served.unsure {
+                            unclear.push(due);
+                        } else if !is_served(medication, &zone, served, due) {
+                            fall.push(due);
+                        }
+                    }
+                    _ => fall.push(due),
+                }
+            }
+            for (list, is_sure) in [(fall, true), (unclear, false)] {
+                for due in list {
+                    let key = (medication.id.clone(), due);
+                    let end = calendar::window_end(medication, &zone, due);
+                    if reign.chart.openid.is_some() {
+                        self.book.enrolled.insert(key.clone());
+                    }
+                    let book = if is_sure {
+                        &mut self.book.must
+                    } else {
+                        &mut self.book.may
+                    };
+                    let known = book.entry(key).or_insert(end);
+                    *known = (*known).max(end);
+                }
+            }
+        }
+    }
+
+    /// The latest that the clock showed while a plan was in force from `from` to `until`.
+    fn seen_in(&self, from: i64, until: i64) -> i64 {
+        self.facts
+            .set_back
+            .iter()
+            .filter(|(after, before)| *after <= until && from <= *before)
+            .map(|(_, before)| *before)
+            .max()
+            .unwrap_or(until)
+    }
+
+    fn finish(mut self, now: i64) -> Book {
+        self.end(now);
+        self.book
+    }
+}
+
+/// True if the slot is one of the earliest of its date that count as served.
+fn is_served(
+    medication: &Medication,
+    zone: &jiff::tz::TimeZone,
+    served: &Served,
+    due: i64,
+) -> bool {
+    let midnight = calendar::instant(zone, served.date.at(0, 0, 0, 0));
+    let from = (midnight - 1).max(served.since);
+    let before = calendar::slots(medication, zone, from, due - 1);
+    let before = before
+        .iter()
+        .filter(|slot| calendar::date(zone, **slot) == served.date)
+        .count();
+    before < served.count
+}
+
+impl Book {
+    fn check(
+        &self,
+        facts: &Facts,
+        sent: &[&Sent],
+        now: i64,
+        final_look: bool,
+    ) -> Result<(), String> {
+        let show = |at: i64| {
+            jiff::Timestamp::from_millisecond(at)
+                .map_or_else(|_| at.to_string(), |at| at.to_string())
+        };
+        let expected = |dose: &Dose| self.must.get(dose).or_else(|| self.may.get(dose));
+        for (dose, closings) in &self.closed {
+            let (id, due) = (&dose.0, show(dose.1));
+            if expected(dose).is_none() {
+                return Err(format!(
+                    "G6: {id} of {due} was closed ({closings:?}) and never fell"
+                ));
+            }
+            if closings.len() > 1 {
+                return Err(format!("G1: {id} of {due} was closed twice: {closings:?}"));
+            }
+        }
+        let mut delivered: BTreeMap<&Dose, Vec<&Sent>> = BTreeMap::new();
+        let mut tried: BTreeMap<Dose, Vec<&Sent>> = BTreeMap::new();
+        let mut keys = BTreeSet::new();
+        let mut firsts = BTreeMap::new();
+        for sent in sent {
+            for (id, amount, due) in &sent.doses {
+                let dose = (id.clone(), *due);
+                let told = format!("{id} of {} at {}", show(*due), show(sent.wall));
+                let Some(end) = expected(&dose).copied() else {
+                    return Err(format!("G6: {told}: sent, and it never fell"));
+                };
+                if sent.wall < *due {
+                    return Err(format!("G2: {told}: sent before its instant"));
+                }
+                if sent.wall >= end {
+                    return Err(format!("G2: {told}: sent after its window, {}", show(end)));
+                }
+                let first = firsts.entry(sent.id).or_insert(sent.wall);
+                let amounts = self
+                    .amounts
+                    .get(&dose)
+                    .map(Vec::as_slice)
+                    .unwrap_or_default();
+                // A message that was on its way when the plan was edited stays what it was.
+                let before = |(from, _): &&(i64, &'static str)| from + 15_000 <= *first;
+                let valid = amounts.iter().rposition(|it| before(&it)).unwrap_or(0);
+                let said = amounts[valid..].iter().any(|(_, it)| it == amount);
+                if !said && facts.set_back.is_empty() {
+                    return Err(format!(
+                        "G6: {told}: {amount} was not prescribed then: {amounts:?}"
+                    ));
+                }
+                tried.entry(dose.clone()).or_default().push(sent);
+                keys.insert(dose);
+            }
+        }
+        for dose in &keys {
+            for sent in &tried[dose] {
+                if sent.delivered {
+                    delivered.entry(dose).or_default().push(sent);
+                }
+            }
+        }
+        for (dose, sent) in &delivered {
+            if sent.len() > 1 {
+                let times: Vec<String> = sent
+                    .iter()
+                    .map(|it| format!("{} as {}", show(it.wall), it.id))
+                    .collect();
+                return Err(format!(
+                    "G3: {} of {} reached the patient {} times: {times:?}",
+                    dose.0,
+                    show(dose.1),
+                    sent.len()
+                ));
+            }
+        }
+        for (dose, tries) in &tried {
+            for pair in tries.windows(2) {
+                let unknown = tries
+                    .iter()
+                    .find(|it| it.id == pair[1].id && it.outcome == Outcome::Unknown);
+                if let Some(first) = unknown
+                    && pair[1].steady - first.steady > 8 * MINUTE + 1_000
+                    && first.steady < pair[1].steady
+                {
+                    return Err(format!(
+                        "G3: {} of {} was sent again {} s after a try of unknown outcome",
+                        dose.0,
+                        show(dose.1),
+                        (pair[1].steady - first.steady) / 1_000
+                    ));
+                }
+            }
+        }
+        for (dose, closings) in &self.closed {
+            let reached = delivered.get(dose).is_some_and(|it| !it.is_empty());
+            let (id, due) = (&dose.0, show(dose.1));
+            let end = expected(dose).copied().unwrap_or(dose.1);
+            for closing in closings {
+                match closing.state {
+                    DoseState::Missed if !reached => {
+                        return Err(format!("G1: {id} of {due} is missed and reached nobody"));
+                    }
+                    DoseState::Expired if reached && !closing.in_doubt => {
+                        return Err(format!(
+                            "G1: {id} of {due} is expired and reached the patient"
+                        ));
+                    }
+                    DoseState::Expired => {
+                        let kinds: &[Trouble] = match closing.reason {
+                            Some(ExpiredReason::DaemonDown) => {
+                                &[Trouble::Down, Trouble::Store, Trouble::Clock]
+                            }
+                            Some(ExpiredReason::ApiDown) => {
+                                &[Trouble::Api, Trouble::Down, Trouble::Store, Trouble::Clock]
+                            }
+                            Some(ExpiredReason::Throttled) => {
+                                &[Trouble::Api, Trouble::Clock, Trouble::Store]
+                            }
+                            Some(ExpiredReason::Unreachable) => &[Trouble::Unfollowed],
+                            Some(ExpiredReason::Rejected) => &[Trouble::Api],
+                            Some(ExpiredReason::Clock) => &[Trouble::Clock],
+                            _ => continue,
+                        };
+                        if !facts.had(kinds, dose.1 - MINUTE, end + 15 * MINUTE) {
+                            return Err(format!(
+                                "G1: {id} of {due} expired as {:?} without a cause",
+                                closing.reason
+                            ));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        for (dose, end) in &self.must {
+            let (id, due) = (&dose.0, show(dose.1));
+            let closed = self.closed.get(dose).map_or(0, Vec::len);
+            if final_look && end + 20 * MINUTE < now && closed == 0 {
+                return Err(format!(
+                    "G1: {id} of {due} was lost: its window ended at {} and it is not closed",
+                    show(*end)
+                ));
+            }
+            if dose.1 + 5 * MINUTE < now && facts.is_calm(dose.1 - 5 * MINUTE, dose.1 + 5 * MINUTE)
+            {
+                let enrolled = self.enrolled.contains(dose);
+                let first = delivered.get(dose).and_then(|it| it.first());
+                match first {
+                    None if enrolled => {
+                        return Err(format!(
+                            "G1: {id} of {due} was not sent though all was well"
+                        ));
+                    }
+                    Some(sent) if enrolled && sent.wall > dose.1 + 30_000 => {
+                        return Err(format!(
+                            "G2: {id} of {due} was sent late though all was well"
+                        ));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,293 @@
+//! One process of the daemon: its own tasks on the simulated machine.
+
+use super::api::Api;
+use super::clock::SimClock;
+use super::dice::Dice;
+use super::disk::Disk;
+use super::executor::Executor;
+use dosed::daemon::clock::Clock;
+use dosed::daemon::config::{Config, Environment};
+use dosed::daemon::dispatcher::Dispatcher;
+use dosed::daemon::manners::Manners;
+use dosed::daemon::metrics::Metrics;
+use dosed::daemon::monitor::Monitor;
+use dosed::daemon::plan_files::{LoadedPlans, ScanError, Terms, read_bytes};
+use dosed::daemon::planner::Planner;
+use dosed::daemon::shared::{Outlet, Shared};
+use dosed::daemon::vitals::Vitals;
+use dosed::daemon::worker::Handoff;
+use dosed::daemon::{recorder, scheduler, timekeeper, worker};
+use dosed::messaging::{Channel, Limits};
+use dosed::plan::diagnostic::Source;
+use dosed::store::{self, OpenError, Store, Telemetry};
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+/// Tries of the API at once.
+const CONCURRENCY: usize = 4;
+
+/// What a process finds on the machine.
+#[derive(Clone)]
+pub struct Site {
+    pub clock: SimClock,
+    pub disk: Disk,
+    pub api: Api,
+    pub folder: Folder,
+    pub config: Config,
+    pub limits: Limits,
+}
+
+/// The plan directory.
+#[derive(Clone, Default)]
+pub struct Folder(Arc<Mutex<Shelf>>);
+
+#[derive(Default)]
+struct Shelf {
+    texts: BTreeMap<String, String>,
+    unreadable: bool,
+    /// A person accepts what is gone.
+    accepts: bool,
+}
+
+impl Folder {
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn write(&self, patient: &str, text: String) {
+        self.shelf().texts.insert(patient.to_owned(), text);
+    }
+
+    pub fn remove(&self, patient: &str) {
+        self.shelf().texts.remove(patient);
+    }
+
+    pub fn set_readable(&self, readable: bool) {
+        self.shelf().unreadable = !readable;
+    }
+
+    pub fn accept_removals(&self) {
+        self.shelf().accepts = true;
+    }
+
+    fn load(&self, terms: &Terms) -> (LoadedPlans, bool) {
+        let mut shelf = self.shelf();
+        let mut loaded = LoadedPlans::default();
+        let accepts = std::mem::take(&mut shelf.accepts);
+        if shelf.unreadable {
+            loaded.directory = Err(ScanError::Unreadable {
+                path: PathBuf::from("plans.d"),
+                error: std::io::Error::from_raw_os_error(5),
+            });
+            return (loaded, accepts);
+        }
+        for (patient, text) in &shelf.texts {
+            let path = Path::new("plans.d").join(format!("{patient}.toml"));
+            let plan = read_bytes(&path, text.clone().into_bytes(), terms);
+            let id = patient.parse().expect("the simulation's ids are ids");
+            loaded.plans.insert(id, plan);
+        }
+        (loaded, accepts)
+    }
+}
+
+/// The configuration of all simulated clinics.
+pub fn config() -> Config {
+    let text = r#"[clinic]
+name = "Clinic"
+timezone = "Asia/Shanghai"
+language = "en"
+plans = "plans.d"
+[store]
+path = "dosed.redb"
+[messaging]
+channel = "wechat"
+[wechat]
+appid = "wx0123456789abcdef"
+secret_file = "secret"
+[wechat.templates.dose]
+id = "dose-template"
+[wechat.templates.dose.data]
+thing1 = "{{ patient }}"
+thing2 = "{{ medications }}"
+time3 = "{{ at }}"
+"#;
+    let source = Source::new("/simulation/dosed.toml", text);
+    let environment = Environment::default();
+    Config::parse(&source, &environment).expect("the simulation's configuration is one")
+}
+
+pub struct Process {
+    executor: Executor,
+    /// What tasks spawn themselves.
+    runtime: Runtime,
+    pub shared: Arc<Shared>,
+    stop: CancellationToken,
+    reload: Arc<Notify>,
+}
+
+/// Reads what an earlier process saw of the clock. The store answers on this thread.
+fn begin(shared: &Shared) {
+    let mut beginning = pin!(timekeeper::begin(shared));
+    let mut context = Context::from_waker(Waker::noop());
+    while beginning.as_mut().poll(&mut context).is_pending() {}
+}
+
+impl Process {
+    /// Opens the store and starts the tasks, in the order in which the daemon does.
+    pub fn start(site: &Site) -> Result<Self, OpenError> {
+        let runtime = Builder::new_current_thread()
+            .build()
+            .expect("a runtime without I/O can be made");
+        let options = store::Options {
+            path: PathBuf::from("dosed.redb"),
+            cache_bytes: 4 << 20,
+        };
+        let telemetry = Arc::new(Telemetry::new(|_, _| {}));
+        let store = Store::open_inline(Arc::new(site.disk.clone()), &options, telemetry)?;
+        let clock: Arc<dyn Clock> = Arc::new(site.clock.clone());
+        let outlet = Outlet {
+            channel: Channel::Carrier(Arc::new(site.api.clone())),
+            limits: Arc::new(site.limits.clone()),
+            zone: site.config.clinic.defaults.zone.clone(),
+            rate: NonZeroU32::new(80),
+            hourly_max: None,
+            manners: Arc::new(Manners::default()),
+        };
+        let metrics = Arc::new(Metrics::new(0.0));
+        let vitals = Arc::new(Vitals::default());
+        let shared = Arc::new(Shared::new(clock, store, vitals, metrics, outlet));
+        begin(&shared);
+        let mut process = Self {
+            executor: Executor::default(),
+            runtime,
+            stop: CancellationToken::new(),
+            reload: Arc::new(Notify::new()),
+            shared,
+        };
+        process.spawn(site);
+        Ok(process)
+    }
+
+    fn spawn(&mut self, site: &Site) {
+        let (shared, stop) = (&self.shared, &self.stop);
+        let (to_dispatcher, notices) = mpsc::unbounded_channel();
+        let (to_recorder, ended) = mpsc::unbounded_channel();
+        let handoff = Arc::new(Handoff::default());
+        let bell = Arc::new(Notify::new());
+        let monitor = Arc::new(Monitor::new(Arc::clone(shared), &site.config));
+        let executor = &mut self.executor;
+        executor.spawn(recorder::run(
+            Arc::clone(shared),
+            ended,
+            Arc::clone(&handoff),
+            to_dispatcher.clone(),
+        ));
+        for _ in 0..CONCURRENCY {
+            executor.spawn(worker::run(
+                Arc::clone(shared),
+                Arc::clone(&handoff),
+                to_recorder.clone(),
+                stop.clone(),
+            ));
+        }
+        let dispatcher = Dispatcher::new(
+            Arc::clone(shared),
+            notices,
+            to_recorder,
+            handoff,
+            CONCURRENCY,
+        );
+        executor.spawn(dispatcher.run(stop.clone()));
+        let mut planner = Planner::new(
+            Arc::clone(shared),
+            site.config.clone(),
+            Environment::default(),
+            to_dispatcher.clone(),
+            Arc::clone(&bell),
+            monitor,
+        );
+        let (reload, stopped) = (Arc::clone(&self.reload), stop.clone());
+        let site = site.clone();
+        executor.spawn(async move {
+            loop {
+                let terms = Terms::of(&site.config, site.clock.now());
+                let (loaded, accepts) = site.folder.load(&terms);
+                if planner
+                    .bring_into_force(loaded, accepts, &stopped)
+                    .await
+                    .is_none()
+                {
+                    return;
+                }
+                let pause = planner.pause();
+                tokio::select! {
+                    biased;
+                    () = stopped.cancelled() => return,
+                    () = reload.notified() => {}
+                    () = site.clock.sleep(pause) => {}
+                }
+            }
+        });
+        let scheduler = scheduler::run(
+            Arc::clone(shared),
+            to_dispatcher,
+            bell,
+            Arc::new(Notify::new()),
+            stop.clone(),
+        );
+        executor.spawn(scheduler);
+        executor.spawn(timekeeper::run(Arc::clone(shared), stop.clone()));
+    }
+
+    /// Polls one task. False when none is ready.
+    pub fn turn(&mut self, dice: &mut Dice) -> bool {
+        let context = self.runtime.enter();
+        if self.executor.turn(dice) {
+            return true;
+        }
+        drop(context);
+        // What was spawned runs in between.
+        for _ in 0..4 {
+            self.runtime.block_on(tokio::task::yield_now());
+        }
+        let _context = self.runtime.enter();
+        self.executor.turn(dice)
+    }
+
+    /// How many tasks have not ended.
+    pub fn running(&self) -> usize {
+        self.executor.running()
+    }
+
+    /// The plan directory has changed.
+    pub fn reload(&self) {
+        self.reload.notify_one();
+    }
+
+    /// Asks all tasks to end in good order.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// True when the daemon would end itself because its store is lost.
+    pub fn has_lost_its_store(&self) -> bool {
+        self.shared.store.telemetry().lost()
+    }
+
+    /// Messages in the outbox.
+    pub fn outbox(&self) -> u64 {
+        self.shared.store.telemetry().outbox_depth().iter().sum()
+    }
+}
