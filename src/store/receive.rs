@@ -119,14 +119,12 @@ impl Store {
             for pushed in batch {
                 let known = seen(scope, &pushed.dedupe_key)?;
                 received.repeated.push(known.is_some());
-                let answer = match known {
-                    Some(known) => known.answer,
-                    None => {
-                        let answer =
-                            receive_one(scope, &mut received, &pushed, &talk, fits.as_ref())?;
-                        note_seen(scope, &pushed.dedupe_key, answer.as_deref())?;
-                        answer
-                    }
+                let answer = if let Some(known) = known {
+                    known.answer
+                } else {
+                    let answer = receive_one(scope, &mut received, &pushed, &talk, fits.as_ref())?;
+                    note_seen(scope, &pushed.dedupe_key, answer.as_deref())?;
+                    answer
                 };
                 received.answers.push(answer);
             }
@@ -171,7 +169,7 @@ fn receive_one(
             None => replies.push(Reply::CodeExpired),
         }
     }
-    let mut people = Vec::new();
+    let mut people: Vec<Known> = Vec::new();
     for (patient, role) in patients_of(scope, contact)? {
         if let Some((plan, record)) = load(scope, &tables, patient)? {
             people.push((patient, role, plan, record));
@@ -192,14 +190,7 @@ fn receive_one(
         consent_version: &talk.consent_version,
         is_open: talk.is_open,
     };
-    let under_way: Vec<Vec<MessageId>> = people
-        .iter()
-        .map(|(_, _, _, record)| {
-            let unsettled = record.state.unsettled.iter().map(|key| key.id);
-            let left = unsettled.filter(|id| scope.memory.may_have_left(id));
-            left.collect()
-        })
-        .collect();
+    let under_way = under_way(scope, &people);
     let persons: Vec<Person<'_>> = people
         .iter()
         .zip(&under_way)
@@ -233,54 +224,15 @@ fn receive_one(
         None => (talk.language, talk.zone.clone()),
     };
     let said: Vec<(u32, Said)> = first.into_iter().chain(said).collect();
-    for (number, role, plan, record) in people {
-        let mut about: Vec<&Said> = Vec::new();
-        about.extend(
-            said.iter()
-                .filter(|(it, _)| *it == number)
-                .map(|(_, said)| said),
-        );
-        let changes_reach = caregiver_changes(&role, &record, contact, &conversation);
-        if about.is_empty() && !changes_reach && pushed.what != What::Unfollowed {
-            continue;
-        }
-        let mut visit = Visit::new(scope, fits, number, record, plan.head.contact);
-        let effective = visit
-            .record
-            .contacts
-            .patients(plan.head.contact, &plan.plan);
-        for caregiver in &mut visit.record.contacts.caregivers {
-            if caregiver.contact == contact {
-                caregiver.barred = conversation.bars().is_some();
-            }
-        }
-        visit.record.contacts.barred = match effective {
-            Some(effective) => bars(scope, effective)?,
-            None => visit.record.contacts.barred,
-        };
-        for said in about {
-            let input = said.as_input(&role.role);
-            visit.step(
-                &mut tables,
-                &mut scope.effects,
-                &plan.plan,
-                input,
-                &mut received.tally,
-            )?;
-        }
-        replies.append(&mut visit.replies);
-        if pushed.what == What::Unfollowed && !role.attested {
-            // Bound by a scan: whoever comes back scans again.
-            let contacts = &mut visit.record.contacts;
-            if contacts.bound == Some(contact) {
-                contacts.bound = None;
-            }
-            contacts
-                .caregivers
-                .retain(|it| it.contact != contact || it.attested);
-            unbind(scope, contact, number)?;
-        }
-        visit.finish(&mut tables, &mut received.queued)?;
+    let outcome = Outcome {
+        contact,
+        conversation: &conversation,
+        has_left: pushed.what == What::Unfollowed,
+        said: &said,
+    };
+    for known in people {
+        let said_back = outcome.follow(scope, &mut tables, received, known, fits)?;
+        replies.extend(said_back);
     }
     if pushed.what == What::Unfollowed {
         if let Some(address) = address_of(&tables, contact)? {
@@ -293,6 +245,79 @@ fn receive_one(
         .map(|reply| (talk.words)(reply, language, &zone))
         .collect();
     Ok((!words.is_empty()).then(|| words.join("\n")))
+}
+
+/// A patient of the contact: its number, what the contact is to it, its plan and its record.
+type Known = (u32, ContactRole, PlanRecord, PatientRecord);
+
+/// Messages of each that may have left and of which no outcome is known yet.
+fn under_way(scope: &Scope<'_>, people: &[Known]) -> Vec<Vec<MessageId>> {
+    let of_one = |(_, _, _, record): &Known| {
+        let unsettled = record.state.unsettled.iter().map(|key| key.id);
+        let left = unsettled.filter(|id| scope.memory.may_have_left(id));
+        left.collect()
+    };
+    people.iter().map(of_one).collect()
+}
+
+/// What the talk with a contact has come to.
+struct Outcome<'a> {
+    contact: u32,
+    conversation: &'a Conversation,
+    /// The contact does not follow any more.
+    has_left: bool,
+    /// What was said of which patient, in order.
+    said: &'a [(u32, Said)],
+}
+
+impl Outcome<'_> {
+    /// Lets it happen to one of the contact's patients; what is said in return.
+    fn follow(
+        &self,
+        scope: &mut Scope<'_>,
+        tables: &mut Tables<'_>,
+        received: &mut Received,
+        (number, role, plan, record): Known,
+        fits: &dyn Fits,
+    ) -> Result<Vec<Reply>, StoreError> {
+        let contact = self.contact;
+        let of_this = self.said.iter().filter(|(it, _)| *it == number);
+        let about: Vec<&Said> = of_this.map(|(_, said)| said).collect();
+        let changes_reach = caregiver_changes(&role, &record, contact, self.conversation);
+        if about.is_empty() && !changes_reach && !self.has_left {
+            return Ok(Vec::new());
+        }
+        let mut visit = Visit::new(scope, fits, number, record, plan.head.contact);
+        let contacts = &mut visit.record.contacts;
+        let effective = contacts.patients(plan.head.contact, &plan.plan);
+        for caregiver in &mut contacts.caregivers {
+            if caregiver.contact == contact {
+                caregiver.barred = self.conversation.bars().is_some();
+            }
+        }
+        if let Some(effective) = effective {
+            contacts.barred = bars(scope, effective)?;
+        }
+        for said in about {
+            let input = said.as_input(&role.role);
+            let (effects, tally) = (&mut scope.effects, &mut received.tally);
+            visit.step(tables, effects, &plan.plan, input, tally)?;
+        }
+        let replies = std::mem::take(&mut visit.replies);
+        if self.has_left && !role.attested {
+            // Bound by a scan: whoever comes back scans again.
+            let contacts = &mut visit.record.contacts;
+            if contacts.bound == Some(contact) {
+                contacts.bound = None;
+            }
+            contacts
+                .caregivers
+                .retain(|it| it.contact != contact || it.attested);
+            unbind(scope, contact, number)?;
+        }
+        visit.finish(tables, &mut received.queued)?;
+        Ok(replies)
+    }
 }
 
 /// Whether it has changed that messages can go to a caregiver.

@@ -254,7 +254,7 @@ fn check(world: &World, text: &str) -> Result<(), TestCaseError> {
         &terms,
         world.now,
     );
-    let flagged = RED_FLAGS.iter().any(|flag| text == *flag);
+    let flagged = RED_FLAGS.contains(&text);
     if flagged {
         prop_assert_eq!(&conversed.replies[..], &[Reply::RedFlag]);
         let all = people.len();
