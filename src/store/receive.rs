@@ -157,11 +157,8 @@ fn receive_one(
         conversation.following = true;
         match redeem(scope, secret, contact)? {
             Some(code) => {
-                if let Some(bound) =
-                    enrolled(scope, &mut tables, &mut conversation, &code, contact)?
-                {
-                    replies.push(bound);
-                }
+                let bound = enrolled(scope, &mut tables, &mut conversation, &code, contact)?;
+                replies.extend(bound);
                 if code.role == Teller::Patient {
                     first.push((code.patient, Said::Reach(ReachChange::Enrolled)));
                 }
