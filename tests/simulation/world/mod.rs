@@ -39,6 +39,9 @@ const DAY: i64 = 24 * HOUR;
 /// After the last fault the clinic runs on for so long.
 const CONVALESCENCE: i64 = 3 * HOUR;
 
+/// The kernel's word about a clock in doubt is asked for at least so often.
+const WORD_WITHIN: i64 = 2 * MINUTE;
+
 /// A task that is polled so often at one instant spins.
 const POLLS_MAX: u64 = 2_000_000;
 
@@ -92,6 +95,12 @@ struct World {
     down_since: Option<i64>,
     /// Since when the API has not been as it should.
     foul_since: Option<i64>,
+    /// Since when the daemon has not believed the clock, by that clock.
+    held_since: Option<i64>,
+    /// When somebody at the clinic has come to look after a clock that is held.
+    looks_after_clock_at: Option<i64>,
+    /// Since when the clock has been right and a process has run, in true time.
+    could_know_since: i64,
     restarts: u64,
     edits: u64,
     /// What was seen to happen last, and how long nothing has.
@@ -120,6 +129,9 @@ impl World {
             .parse()
             .expect("these are instants");
         let clock = SimClock::starting(begin);
+        if Dice::new(seed, "time service").chance(600) {
+            clock.serve();
+        }
         let api = Api::new(clock.clone(), Dice::new(seed, "api"));
         let mut dice = Dice::new(seed, "disk");
         let disk = Disk::new(clock.clone(), &mut dice, scenario.deliberate);
@@ -157,6 +169,9 @@ impl World {
             starts_at: Some(0),
             down_since: None,
             foul_since: None,
+            held_since: None,
+            looks_after_clock_at: None,
+            could_know_since: 0,
             restarts: 0,
             edits: 0,
             activity: (0, 0),
@@ -288,7 +303,60 @@ impl World {
             }
         }
         self.hear();
+        self.watch_clock()
+    }
+
+    /// Whether the daemon believes the clock. Where a time service runs a right clock must be
+    /// believed soon; elsewhere somebody at the clinic comes after hours and says that it is right.
+    fn watch_clock(&mut self) -> Result<(), String> {
+        let Some(process) = &self.process else {
+            return Ok(());
+        };
+        let (wall, now) = (self.site.clock.wall(), self.site.clock.steady());
+        if process.shared.vitals.signs().clock_held.is_none() {
+            self.looks_after_clock_at = None;
+            if let Some(since) = self.held_since.take() {
+                let (from, until) = (since.min(wall), since.max(wall));
+                self.facts
+                    .trouble(Trouble::Clock, from - 2 * MINUTE, until + 10 * MINUTE);
+            }
+            return Ok(());
+        }
+        self.held_since.get_or_insert(wall);
+        if !self.site.clock.is_right() || process.is_stopping() {
+            self.could_know_since = now;
+            return Ok(());
+        }
+        if self.site.clock.has_service() {
+            if now - self.could_know_since > WORD_WITHIN {
+                return Err(
+                    "G8: sending is held though the kernel says that the clock is right".to_owned(),
+                );
+            }
+            return Ok(());
+        }
+        let comes_at = match self.looks_after_clock_at {
+            _ if now >= self.end => now,
+            Some(at) => at,
+            None => now + self.chance.range(10 * MINUTE, 20 * HOUR),
+        };
+        self.looks_after_clock_at = Some(comes_at);
+        if comes_at <= now {
+            self.accept_clock();
+        }
         Ok(())
+    }
+
+    /// Somebody at the clinic says that the clock is right.
+    fn accept_clock(&mut self) {
+        let accepted = self
+            .process
+            .as_ref()
+            .is_some_and(|it| it.shared.accept_clock("an operator"));
+        if accepted {
+            self.idle = 0;
+            self.note("somebody says that the clock is right");
+        }
     }
 
     /// Notes what came to the API.
@@ -334,7 +402,8 @@ impl World {
             self.activity = activity;
             self.idle = 0;
         } else {
-            let most = if outbox > 0 { 20 * SECOND } else { HOUR };
+            let is_waited_for = outbox > 0 || self.held_since.is_some();
+            let most = if is_waited_for { 20 * SECOND } else { HOUR };
             self.idle = (self.idle * 2).clamp(250, most);
         }
         let mut rest = now + self.idle;
@@ -363,6 +432,7 @@ impl World {
                 self.note("the daemon starts");
                 self.process = Some(process);
                 self.restarts += 1;
+                self.could_know_since = self.site.clock.steady();
                 let now = self.site.clock.wall();
                 if let Some(since) = self.down_since.take() {
                     self.facts
@@ -429,6 +499,9 @@ impl World {
         if let Some(since) = self.foul_since {
             open.push((Trouble::Api, since - MINUTE, now));
         }
+        if let Some(since) = self.held_since {
+            open.push((Trouble::Clock, since.min(now) - 2 * MINUTE, since.max(now)));
+        }
         let count = self.facts.troubles.len();
         self.facts.troubles.extend(open);
         let numbers = oracle::examine(&database, &self.facts, now, last);
@@ -446,6 +519,7 @@ impl World {
         if self.site.clock.offset() != self.base_offset {
             self.set_clock(self.base_offset);
         }
+        self.accept_clock();
         for patient in 0..self.charts.len() {
             for number in 0..3 {
                 self.site.api.follow(&chart::openid(patient, number), true);
@@ -484,6 +558,7 @@ impl World {
     fn set_clock(&mut self, offset: i64) {
         let before = self.site.clock.wall();
         self.site.clock.set_offset(offset);
+        self.could_know_since = self.site.clock.steady();
         let after = self.site.clock.wall();
         if after < before {
             self.facts.set_back.push((after, before));
