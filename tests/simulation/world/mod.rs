@@ -66,8 +66,9 @@ pub fn run(scenario: &Scenario, tell: bool) -> Outcome {
     if let Some(failure) = &failure {
         world.note(failure);
     }
+    let first_line = |it: String| it.lines().next().unwrap_or_default().to_owned();
     Outcome {
-        failure,
+        failure: failure.map(first_line),
         trace: world.trace,
         lines: world.lines,
         sent: world.site.api.sent(),

@@ -10,6 +10,7 @@ use dosed::store::{JournalRow, PlanText};
 use jiff::civil::Date;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -215,8 +216,14 @@ pub fn examine(
             .get(name.as_str())
             .map(Vec::as_slice)
             .unwrap_or_default();
-        book.check(facts, sent, now, final_look)
-            .map_err(|wrong| format!("{slug}: {wrong}"))?;
+        book.check(facts, sent, now, final_look).map_err(|wrong| {
+            // The first line says what is wrong, the others what the journal has.
+            let mut said = format!("{slug}: {wrong}");
+            for ((_, seq), row) in rows.range((*number, 0)..=(*number, u32::MAX)) {
+                let _ = write!(said, "\n{seq} at {}: {:?}", row.at, row.entries);
+            }
+            said
+        })?;
         numbers.doses += book.must.len();
         for closings in book.closed.values() {
             for closing in closings {
