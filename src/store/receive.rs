@@ -11,7 +11,7 @@ use super::records::{
     SeenRecord, StrangerRecord, decode, encode,
 };
 use super::writer::Scope;
-use super::{Store, StoreError};
+use super::{DeliberateFault, Store, StoreError};
 use crate::engine::{
     Consent, Conversation, Conversed, Fits, Heard, Person, ReachChange, Reply, Said, TalkTerms,
     Teller, converse,
@@ -117,7 +117,8 @@ impl Store {
             scope.effects.day = day;
             let mut received = Received::default();
             for pushed in batch {
-                let known = seen(scope, &pushed.dedupe_key)?;
+                let known = seen(scope, &pushed.dedupe_key)?
+                    .filter(|_| scope.memory.fault != Some(DeliberateFault::ForgetInbound));
                 received.repeated.push(known.is_some());
                 let answer = match known {
                     Some(known) => known.answer,

@@ -10,6 +10,7 @@ mod dice;
 mod disk;
 mod executor;
 mod oracle;
+mod people;
 mod process;
 mod scenario;
 mod shrink;
@@ -26,9 +27,10 @@ use disk::Disk;
 use dosed::messaging::Limits;
 use jiff::Timestamp;
 use oracle::{Facts, Trouble};
+use people::{PATIENCE, Platform, Words};
 use process::{Folder, Process, Site};
 use scenario::Event;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 const SECOND: i64 = 1_000;
@@ -85,6 +87,10 @@ struct World {
     order: Dice,
     chance: Dice,
     people: Dice,
+    answers: Dice,
+    platform: Platform,
+    /// Who has said that they unfollow, and since when; until it is known that they are back.
+    away: BTreeMap<usize, i64>,
     charts: Vec<Chart>,
     /// Patients whose text in the folder is broken.
     broken: BTreeSet<usize>,
@@ -137,7 +143,7 @@ impl World {
         let mut dice = Dice::new(seed, "disk");
         let disk = Disk::new(clock.clone(), &mut dice, scenario.deliberate);
         let folder = Folder::default();
-        let config = process::config();
+        let config = process::config(scenario.has(Fault::Answers));
         // With narrow fields some reminders are split, with none all are one.
         let limits = if people.chance(500) {
             config.limits()
@@ -158,11 +164,15 @@ impl World {
             order: Dice::new(seed, "order"),
             chance: Dice::new(seed, "chance"),
             people,
+            answers: Dice::new(seed, "answers"),
+            platform: Platform::default(),
+            away: BTreeMap::new(),
             charts: Vec::new(),
             broken: BTreeSet::new(),
             gone: BTreeSet::new(),
             facts: Facts {
                 patients: scenario.patients,
+                answers: scenario.has(Fault::Answers),
                 ..Facts::default()
             },
             base_offset: site.clock.offset(),
@@ -383,7 +393,92 @@ impl World {
                 if sent.delivered { ", delivered" } else { "" }
             );
             self.note(&what);
+            if sent.delivered && !sent.doses.is_empty() && self.facts.answers {
+                self.react(&sent.name);
+            }
             self.facts.sent.push(sent);
+        }
+    }
+
+    /// A patient has been reminded.
+    fn react(&mut self, name: &str) {
+        let name = |chart: &Chart| chart.name == name;
+        let Some(patient) = self.charts.iter().position(name) else {
+            return;
+        };
+        let now = self.site.clock.steady();
+        for (after, words) in people::reaction(&mut self.answers) {
+            self.schedule(now + after, Event::Says(patient, words));
+        }
+    }
+
+    fn schedule(&mut self, at: i64, event: Event) {
+        if at < self.end {
+            let place = self.events.partition_point(|(other, _)| *other > at);
+            self.events.insert(place, (at, event));
+        }
+    }
+
+    /// A patient says or does something.
+    fn say(&mut self, patient: usize, words: Words) {
+        let Some(openid) = self.charts[patient].openid.clone() else {
+            return;
+        };
+        let wall = self.site.clock.wall();
+        match words {
+            Words::Unfollows => {
+                self.site.api.follow(&openid, false);
+                self.away.entry(patient).or_insert(wall);
+            }
+            Words::Follows => self.site.api.follow(&openid, true),
+            _ => {
+                self.facts.speakers.insert(self.charts[patient].name.clone());
+            }
+        }
+        let now = Timestamp::from_millisecond(wall).unwrap_or(Timestamp::UNIX_EPOCH);
+        let number = self
+            .platform
+            .says(&mut self.answers, patient, &openid, words, now);
+        self.note(&format!("p{patient} says {words:?} ({number})"));
+        self.push(number);
+    }
+
+    /// The platform pushes what was said, unless it knows that it was taken.
+    fn push(&mut self, number: usize) {
+        let Some(inbound) = self.platform.next_try(number) else {
+            return;
+        };
+        let now = self.site.clock.steady();
+        self.schedule(now + PATIENCE, Event::Push(number));
+        // What is answered too late, or is lost on the way back, is pushed again.
+        let is_heard = self.answers.chance(850);
+        let receipt = self.platform.receipt(number);
+        if let Some(process) = &mut self.process {
+            process.receive(inbound, move || {
+                if is_heard {
+                    receipt();
+                }
+            });
+        }
+    }
+
+    /// What was taken of those that have come back.
+    fn hear_who_is_back(&mut self) {
+        let wall = self.site.clock.wall();
+        let back = self.platform.pushes.iter().enumerate();
+        let back: BTreeMap<usize, usize> = back
+            .filter(|(_, push)| matches!(push.words, Words::Follows | Words::Unfollows))
+            .map(|(number, push)| (push.patient, number))
+            .collect();
+        for (patient, number) in back {
+            let follows = self.platform.pushes[number].words == Words::Follows;
+            if follows
+                && self.platform.is_taken(number)
+                && let Some(since) = self.away.remove(&patient)
+            {
+                self.facts
+                    .trouble(Trouble::Unfollowed, since - MINUTE, wall + 15 * MINUTE);
+            }
         }
     }
 
@@ -486,6 +581,14 @@ impl World {
     /// The oracle looks at the store.
     fn look(&mut self, last: bool) -> Result<(), String> {
         self.hear();
+        self.hear_who_is_back();
+        self.facts.notes.clear();
+        for (number, push) in self.platform.pushes.iter().enumerate() {
+            if let Some(note) = &push.note {
+                let is_taken = self.platform.is_taken(number);
+                self.facts.notes.insert(note.clone(), is_taken);
+            }
+        }
         let database = self
             .site
             .disk
@@ -499,6 +602,9 @@ impl World {
         }
         if let Some(since) = self.foul_since {
             open.push((Trouble::Api, since - MINUTE, now));
+        }
+        for since in self.away.values() {
+            open.push((Trouble::Unfollowed, since - MINUTE, now));
         }
         if let Some(since) = self.held_since {
             open.push((Trouble::Clock, since.min(now) - 2 * MINUTE, since.max(now)));
@@ -516,6 +622,7 @@ impl World {
     /// All is in order again, and stays so.
     fn heal(&mut self) -> Result<(), String> {
         self.note("all is in order again");
+        self.events.clear();
         self.set_weather(Weather::Fair);
         if self.site.clock.offset() != self.base_offset {
             self.set_clock(self.base_offset);
@@ -677,6 +784,8 @@ impl World {
             }
             Event::SetClock(ahead) => self.set_clock(self.base_offset + ahead),
             Event::Drift(gain) => self.site.clock.set_drift(*gain),
+            Event::Says(patient, words) => self.say(*patient, *words),
+            Event::Push(number) => self.push(*number),
             Event::Look => return self.look(false),
         }
         Ok(())
