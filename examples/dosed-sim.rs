@@ -8,6 +8,9 @@ use clap::Parser;
 use dosed::store::DeliberateFault;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Instant;
 use world::{Fault, Outcome, Scenario, replay, run, shrink};
 
@@ -41,6 +44,31 @@ struct Arguments {
     /// Goes on after a seed that fails.
     #[arg(long)]
     keep_going: bool,
+    /// How many seeds run at once; by default as many as the machine has processors.
+    #[arg(long, default_value_t = processors())]
+    lanes: u64,
+}
+
+fn processors() -> u64 {
+    thread::available_parallelism().map_or(1, |count| count.get() as u64)
+}
+
+/// What all runs gave together.
+#[derive(Default)]
+struct Total {
+    runs: u64,
+    failed: u64,
+    sent: usize,
+    doses: usize,
+}
+
+impl Total {
+    fn add(&mut self, outcome: &Outcome) {
+        self.runs += 1;
+        self.failed += u64::from(outcome.failure.is_some());
+        self.sent += outcome.sent;
+        self.doses += outcome.numbers.doses;
+    }
 }
 
 fn seeds(text: &str) -> Result<(u64, u64), String> {
@@ -80,48 +108,82 @@ fn main() -> ExitCode {
         .seed
         .map_or(arguments.seeds, |seed| (seed, seed + 1));
     let began = Instant::now();
-    let (mut failed, mut sent, mut doses) = (0, 0, 0);
-    for seed in from..until {
-        let mut scenario = Scenario::new(seed, arguments.days, arguments.patients);
-        if let Some(chosen) = &chosen {
-            scenario.faults.clone_from(chosen);
+    let lanes = arguments.lanes.max(1).min(until - from);
+    let (next, stop) = (AtomicU64::new(from), AtomicBool::new(false));
+    let total = Mutex::new(Total::default());
+    thread::scope(|scope| {
+        for _ in 0..lanes {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= until {
+                        return;
+                    }
+                    let scenario = scenario(&arguments, seed, chosen.as_ref(), deliberate);
+                    let outcome = run(&scenario, arguments.trace);
+                    let has_failed = outcome.failure.is_some();
+                    let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
+                    total.add(&outcome);
+                    drop(total);
+                    tell(&arguments, &outcome);
+                    if has_failed {
+                        let as_it_is = arguments.no_shrink || arguments.trace;
+                        report(&scenario, outcome, as_it_is);
+                        if !arguments.keep_going {
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
         }
-        scenario.deliberate = deliberate;
-        if arguments.seed.is_none() {
-            scenario = scenario.drawn();
-        }
-        let outcome = run(&scenario, arguments.trace);
-        sent += outcome.sent;
-        doses += outcome.numbers.doses;
-        if arguments.trace {
-            print!("{}", outcome.lines);
-        }
-        if arguments.seed.is_some() {
-            println!("{:?}", outcome.numbers);
-            println!(
-                "{} restarts, {} messages, trace {:016x}",
-                outcome.restarts, outcome.sent, outcome.trace
-            );
-        }
-        if outcome.failure.is_some() {
-            failed += 1;
-            report(&scenario, outcome, arguments.no_shrink || arguments.trace);
-            if !arguments.keep_going {
-                return ExitCode::FAILURE;
-            }
-        }
-    }
-    let years = (until - from) as f64 * arguments.days as f64 * arguments.patients as f64 / 365.25;
+    });
+    let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Total {
+        runs,
+        failed,
+        sent,
+        doses,
+    } = total;
+    let years = runs as f64 * arguments.days as f64 * arguments.patients as f64 / 365.25;
     let seconds = began.elapsed().as_secs_f64();
     println!(
-        "{} seeds, {failed} failed: {doses} doses, {sent} messages, {years:.1} patient-years in {seconds:.1} s ({:.0} a minute)",
-        until - from,
+        "{runs} seeds, {failed} failed: {doses} doses, {sent} messages, {years:.1} patient-years in {seconds:.1} s on {lanes} threads ({:.0} a minute)",
         years / seconds * 60.0
     );
     if failed > 0 {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
+    }
+}
+
+fn scenario(
+    arguments: &Arguments,
+    seed: u64,
+    chosen: Option<&BTreeSet<Fault>>,
+    deliberate: Option<DeliberateFault>,
+) -> Scenario {
+    let mut scenario = Scenario::new(seed, arguments.days, arguments.patients);
+    if let Some(chosen) = chosen {
+        scenario.faults.clone_from(chosen);
+    }
+    scenario.deliberate = deliberate;
+    if arguments.seed.is_none() {
+        scenario = scenario.drawn();
+    }
+    scenario
+}
+
+fn tell(arguments: &Arguments, outcome: &Outcome) {
+    if arguments.trace {
+        print!("{}", outcome.lines);
+    }
+    if arguments.seed.is_some() {
+        println!("{:?}", outcome.numbers);
+        println!(
+            "{} restarts, {} messages, trace {:016x}",
+            outcome.restarts, outcome.sent, outcome.trace
+        );
     }
 }
 

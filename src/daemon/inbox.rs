@@ -110,7 +110,7 @@ impl Sorter {
                 stop.cancelled().await;
                 return;
             }
-            tokio::time::sleep(LINGER).await;
+            self.shared.clock.sleep(LINGER).await;
             while batch.len() < BATCH_MAX
                 && let Ok(one) = self.arrivals.try_recv()
             {
@@ -133,7 +133,8 @@ impl Sorter {
         bell: &Notify,
     ) -> bool {
         let shared = &self.shared;
-        let now = shared.clock.now();
+        // What was said is kept at once, also while the clock is in doubt: by the best one known.
+        let now = shared.now();
         let limits = Arc::clone(&shared.outlet().limits);
         let pushes = batch.iter().map(|it| it.pushed.clone()).collect();
         let received = shared

@@ -113,23 +113,15 @@ impl Plausibility {
             None => {
                 let seen = self.seen.unwrap_or(wall);
                 findings.set_back_from = (wall < seen).then_some(seen);
-                if let Some(marked) = self.marked {
-                    // However long nobody looked: a clock that shows less than it should was set
-                    // back meanwhile.
-                    let gone = steady.saturating_sub(marked.steady);
-                    let predicted = add(marked.wall, gone);
-                    if predicted.duration_since(wall) > STEP_MIN + look.blur {
-                        findings.set_back_from = Some(predicted.max(seen));
-                    }
+                // However long nobody looked: a clock that shows less than it should was set
+                // back meanwhile.
+                let predicted = self.predicted(steady);
+                if let Some(predicted) = predicted
+                    && predicted.duration_since(wall) > STEP_MIN + look.blur
+                {
+                    findings.set_back_from = Some(predicted.max(seen));
                 }
-                if !is_plausible(seen, wall, FORWARD_START_MAX) {
-                    let kind = if wall < seen {
-                        DoubtKind::Behind
-                    } else {
-                        DoubtKind::AheadAtStart
-                    };
-                    self.raise(kind, seen, steady, FORWARD_START_MAX);
-                }
+                self.doubt = doubt_at_start(seen, predicted, look.at);
             }
             Some(last) => {
                 let predicted = add(last.at.wall, steady.saturating_sub(last.at.steady));
@@ -201,6 +193,12 @@ impl Plausibility {
         Some(Moment { wall, steady })
     }
 
+    /// What the wall clock should show after a restart, where the steady clock has run on.
+    fn predicted(&self, steady: Duration) -> Option<Timestamp> {
+        let marked = self.marked?;
+        Some(add(marked.wall, steady.saturating_sub(marked.steady)))
+    }
+
     fn raise(
         &mut self,
         kind: DoubtKind,
@@ -214,6 +212,34 @@ impl Plausibility {
             since,
             forward_max,
         });
+    }
+}
+
+/// Why the clock is not to be believed at a start, `seen` being the last one that was believed.
+/// A restart makes no clock right: where the steady clock tells what the wall clock should show,
+/// what would be held while running is held here too.
+fn doubt_at_start(seen: Timestamp, predicted: Option<Timestamp>, at: Moment) -> Option<ClockDoubt> {
+    let Moment { wall, steady } = at;
+    let doubt = |kind, last_seen, forward_max| {
+        Some(ClockDoubt {
+            kind,
+            last_seen,
+            since: steady,
+            forward_max,
+        })
+    };
+    let expected = predicted.map_or(seen, |predicted| predicted.max(seen));
+    let forward_max = predicted.map_or(FORWARD_START_MAX, |_| FORWARD_RUNNING_MAX);
+    if let Some(predicted) = predicted
+        && wall.duration_since(predicted) > FORWARD_RUNNING_MAX
+    {
+        doubt(DoubtKind::SteppedAhead, predicted, forward_max)
+    } else if wall.duration_since(expected) < -BACKWARD_MAX {
+        doubt(DoubtKind::Behind, expected, forward_max)
+    } else if wall.duration_since(seen) > FORWARD_START_MAX {
+        doubt(DoubtKind::AheadAtStart, seen, FORWARD_START_MAX)
+    } else {
+        None
     }
 }
 
@@ -416,6 +442,65 @@ mod tests {
             let mut clock = Plausibility::after(Some(at(0)), Some(marked));
             let findings = clock.look(look(wall, 1_000 + HOUR));
             assert_eq!(findings.set_back_from, set_back_from.map(at), "{wall}");
+        }
+    }
+
+    #[test]
+    fn a_restart_of_the_daemon_makes_no_clock_right() {
+        use DoubtKind::{AheadAtStart, Behind, SteppedAhead};
+        // After a clock of 0 was seen at a steady 1,000: what both show at the start, and later.
+        type Case = (&'static str, (i64, i64), (i64, i64), [Option<DoubtKind>; 2]);
+        let cases: [Case; 7] = [
+            (
+                "stepped ahead by 10 days: not believed, though less than 30",
+                (10 * DAY, 60),
+                (120, 120),
+                [Some(SteppedAhead), None],
+            ),
+            (
+                "stepped ahead by 6 days",
+                (6 * DAY, 60),
+                (6 * DAY + 60, 120),
+                [None, None],
+            ),
+            (
+                "30 hours behind, and two days later past the last one seen",
+                (2 * DAY - 30 * HOUR, 2 * DAY),
+                (2 * DAY + 60, 2 * DAY + 60),
+                [Some(Behind), None],
+            ),
+            (
+                "behind by years, and right after more than 7 days",
+                (-400 * DAY, 60),
+                (12 * DAY, 12 * DAY),
+                [Some(Behind), None],
+            ),
+            (
+                "behind by years, and then more than 7 days ahead",
+                (-400 * DAY, 60),
+                (20 * DAY, 12 * DAY),
+                [Some(Behind), Some(Behind)],
+            ),
+            (
+                "stopped for 20 days",
+                (20 * DAY, 20 * DAY),
+                (20 * DAY + 1, 20 * DAY + 1),
+                [None, None],
+            ),
+            (
+                "stopped for more than 30",
+                (31 * DAY, 31 * DAY),
+                (31 * DAY + 1, 31 * DAY + 1),
+                [Some(AheadAtStart), Some(AheadAtStart)],
+            ),
+        ];
+        for (what, start, later, expected) in cases {
+            let mut clock = Plausibility::after(Some(at(0)), Some(look(0, 1_000).at));
+            let found = [start, later].map(|(wall, gone)| {
+                clock.look(look(wall, 1_000 + gone));
+                clock.doubt().map(|doubt| doubt.kind)
+            });
+            assert_eq!(found, expected, "{what}");
         }
     }
 

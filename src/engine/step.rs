@@ -29,8 +29,8 @@ pub const LOOK_AHEAD: SignedDuration = SignedDuration::from_secs(3);
 /// then the patient asks to be woken at once.
 pub const OCCURRENCES_PER_STEP: usize = 256;
 
-/// A dose whose message is still unsettled this long after the patient was first looked at
-/// behind the end of its window is closed all the same. The dispatcher settles each message soon
+/// A dose whose message is still unsettled this long after the patient was looked at last behind
+/// the end of its window is closed all the same. The dispatcher settles each message soon
 /// after its deadline, or after the start when that passed while nothing ran; this is the net
 /// below.
 const SETTLE_GRACE: SignedDuration = SignedDuration::from_mins(10);
@@ -512,7 +512,13 @@ impl<'a> Turn<'a> {
         if window_ends > self.now {
             window_ends
         } else {
-            closes_at(window_ends, sending, self.now, self.state.seen)
+            // The present look is the last one then.
+            closes_at(
+                window_ends,
+                sending,
+                self.now,
+                self.state.seen.max(self.now),
+            )
         }
     }
 
@@ -739,8 +745,9 @@ impl Sending {
 }
 
 /// When a dose or check-in is closed if nothing else happens: at the end of its window, but not
-/// before its message is settled, for which there is time from the first look behind the window
-/// on. `seen` is the latest look before `now`.
+/// before its message is settled, for which there is time from each look behind the window on.
+/// `seen` is the latest look before `now`: after a standstill a patient is looked at several
+/// times at once, and the dispatcher has not had its say at any of them.
 fn closes_at(
     window_ends: Timestamp,
     sending: &Sending,
@@ -750,12 +757,12 @@ fn closes_at(
     if sending.prompt.is_none() {
         return window_ends;
     }
-    let settled_since = if seen >= window_ends {
-        window_ends
+    let looked_at = if seen >= window_ends {
+        seen
     } else {
         now.max(window_ends)
     };
-    settled_since
+    looked_at
         .saturating_add(SETTLE_GRACE)
         .unwrap_or(Timestamp::MAX)
 }

@@ -14,15 +14,21 @@ pub enum DeliberateFault {
     IgnoreWindow,
     /// What is sent again after an unknown outcome has a new id.
     NewIdOnResend,
+    /// A push that comes again is taken again.
+    ForgetInbound,
+    /// What an answer withdraws leaves all the same.
+    KeepAnswered,
 }
 
 impl DeliberateFault {
     /// All of them.
-    pub const ALL: [DeliberateFault; 5] = [
+    pub const ALL: [DeliberateFault; 7] = [
         DeliberateFault::SettleBeforeSend,
         DeliberateFault::ForgetOutbox,
         DeliberateFault::RearmSent,
         DeliberateFault::IgnoreWindow,
         DeliberateFault::NewIdOnResend,
+        DeliberateFault::ForgetInbound,
+        DeliberateFault::KeepAnswered,
     ];
 }

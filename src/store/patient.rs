@@ -293,6 +293,8 @@ impl<'v> Visit<'v> {
             ids: self.ids,
             claimed: &claimed,
         };
+        let keeps = self.memory.fault == Some(DeliberateFault::KeepAnswered)
+            && matches!(input, Input::Answered { .. });
         let before = self.record.state.unreachable_since.is_some();
         let state = std::mem::replace(&mut self.record.state, PatientState::new(self.now));
         let decision = engine::step(&context, plan, state, input, self.now);
@@ -314,7 +316,7 @@ impl<'v> Visit<'v> {
             .calls
             .extend(calls.into_iter().map(|reason| (self.number, reason)));
         effects.counts.due += u64::from(doses_due);
-        for key in &withdraw {
+        for key in withdraw.iter().filter(|_| !keeps) {
             if tables.outbox.remove(outbox_key(key))?.is_some() {
                 effects.depth[key.class as usize] -= 1;
             }

@@ -11,7 +11,7 @@ use super::records::{
     SeenRecord, StrangerRecord, decode, encode,
 };
 use super::writer::Scope;
-use super::{Store, StoreError, advise, deliveries};
+use super::{DeliberateFault, Store, StoreError, advise, deliveries};
 use crate::engine::{
     Adviser, Consent, Conversation, Conversed, Delivery, Fits, Heard, MessageId, Person,
     ReachChange, Reply, Said, TalkTerms, Teller, converse,
@@ -124,7 +124,8 @@ impl Store {
             scope.effects.day = day;
             let mut received = Received::default();
             for pushed in batch {
-                let known = seen(scope, &pushed.dedupe_key)?;
+                let known = seen(scope, &pushed.dedupe_key)?
+                    .filter(|_| scope.memory.fault != Some(DeliberateFault::ForgetInbound));
                 received.repeated.push(known.is_some());
                 let answer = if let Some(known) = known {
                     known.answer

@@ -1,6 +1,6 @@
 //! The clocks of the simulated machine: one that is steady, one on the wall that is not.
 
-use dosed::daemon::clock::{Clock, Sleep};
+use dosed::daemon::clock::{Answer, Clock, Sleep};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -23,7 +23,14 @@ struct Clocks {
     timers: BTreeMap<(i64, u64), Waker>,
     timers_made: u64,
     boots: u32,
+    /// What `offset` is where the wall clock is right.
+    right: i64,
+    /// The kernel is told by a time service whether the wall clock is right.
+    has_service: bool,
 }
+
+/// A drifting clock is this near to the truth.
+const RIGHT_WITHIN: i64 = 5 * 60_000;
 
 impl SimClock {
     pub fn starting(wall: Timestamp) -> Self {
@@ -35,7 +42,24 @@ impl SimClock {
             timers: BTreeMap::new(),
             timers_made: 0,
             boots: 0,
+            right: wall.as_millisecond(),
+            has_service: false,
         })))
+    }
+
+    /// Lets a time service tell the kernel whether the wall clock is right.
+    pub fn serve(&self) {
+        self.clocks().has_service = true;
+    }
+
+    pub fn has_service(&self) -> bool {
+        self.clocks().has_service
+    }
+
+    /// Whether the wall clock is right.
+    pub fn is_right(&self) -> bool {
+        let clocks = self.clocks();
+        (clocks.wall() - clocks.steady - clocks.right).abs() < RIGHT_WITHIN
     }
 
     fn clocks(&self) -> MutexGuard<'_, Clocks> {
@@ -130,6 +154,11 @@ impl Clock for SimClock {
 
     fn run(&self) -> Option<String> {
         Some(format!("boot {}", self.clocks().boots))
+    }
+
+    fn is_synchronised(&self) -> Answer {
+        let answer = self.has_service() && self.is_right();
+        Box::pin(std::future::ready(answer))
     }
 
     fn sleep(&self, span: Duration) -> Sleep {

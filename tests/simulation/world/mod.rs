@@ -10,6 +10,7 @@ mod dice;
 mod disk;
 mod executor;
 mod oracle;
+mod people;
 mod process;
 mod scenario;
 mod shrink;
@@ -26,9 +27,10 @@ use disk::Disk;
 use dosed::messaging::Limits;
 use jiff::Timestamp;
 use oracle::{Facts, Trouble};
+use people::{PATIENCE, Platform, Words};
 use process::{Folder, Process, Site};
 use scenario::Event;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 const SECOND: i64 = 1_000;
@@ -38,6 +40,9 @@ const DAY: i64 = 24 * HOUR;
 
 /// After the last fault the clinic runs on for so long.
 const CONVALESCENCE: i64 = 3 * HOUR;
+
+/// The kernel's word about a clock in doubt is asked for at least so often.
+const WORD_WITHIN: i64 = 2 * MINUTE;
 
 /// A task that is polled so often at one instant spins.
 const POLLS_MAX: u64 = 2_000_000;
@@ -63,8 +68,9 @@ pub fn run(scenario: &Scenario, tell: bool) -> Outcome {
     if let Some(failure) = &failure {
         world.note(failure);
     }
+    let first_line = |it: String| it.lines().next().unwrap_or_default().to_owned();
     Outcome {
-        failure,
+        failure: failure.map(first_line),
         trace: world.trace,
         lines: world.lines,
         sent: world.site.api.sent(),
@@ -81,6 +87,10 @@ struct World {
     order: Dice,
     chance: Dice,
     people: Dice,
+    answers: Dice,
+    platform: Platform,
+    /// Who has said that they unfollow, and since when; until it is known that they are back.
+    away: BTreeMap<usize, i64>,
     charts: Vec<Chart>,
     /// Patients whose text in the folder is broken.
     broken: BTreeSet<usize>,
@@ -92,6 +102,12 @@ struct World {
     down_since: Option<i64>,
     /// Since when the API has not been as it should.
     foul_since: Option<i64>,
+    /// Since when the daemon has not believed the clock, by that clock.
+    held_since: Option<i64>,
+    /// When somebody at the clinic has come to look after a clock that is held.
+    looks_after_clock_at: Option<i64>,
+    /// Since when the clock has been right and a process has run, in true time.
+    could_know_since: i64,
     restarts: u64,
     edits: u64,
     /// What was seen to happen last, and how long nothing has.
@@ -120,11 +136,14 @@ impl World {
             .parse()
             .expect("these are instants");
         let clock = SimClock::starting(begin);
+        if Dice::new(seed, "time service").chance(600) {
+            clock.serve();
+        }
         let api = Api::new(clock.clone(), Dice::new(seed, "api"));
         let mut dice = Dice::new(seed, "disk");
         let disk = Disk::new(clock.clone(), &mut dice, scenario.deliberate);
         let folder = Folder::default();
-        let config = process::config();
+        let config = process::config(scenario.has(Fault::Answers));
         // With narrow fields some reminders are split, with none all are one.
         let limits = if people.chance(500) {
             config.limits()
@@ -145,11 +164,15 @@ impl World {
             order: Dice::new(seed, "order"),
             chance: Dice::new(seed, "chance"),
             people,
+            answers: Dice::new(seed, "answers"),
+            platform: Platform::default(),
+            away: BTreeMap::new(),
             charts: Vec::new(),
             broken: BTreeSet::new(),
             gone: BTreeSet::new(),
             facts: Facts {
                 patients: scenario.patients,
+                answers: scenario.has(Fault::Answers),
                 ..Facts::default()
             },
             base_offset: site.clock.offset(),
@@ -157,6 +180,9 @@ impl World {
             starts_at: Some(0),
             down_since: None,
             foul_since: None,
+            held_since: None,
+            looks_after_clock_at: None,
+            could_know_since: 0,
             restarts: 0,
             edits: 0,
             activity: (0, 0),
@@ -288,7 +314,60 @@ impl World {
             }
         }
         self.hear();
+        self.watch_clock()
+    }
+
+    /// Whether the daemon believes the clock. Where a time service runs a right clock must be
+    /// believed soon; elsewhere somebody at the clinic comes after hours and says that it is right.
+    fn watch_clock(&mut self) -> Result<(), String> {
+        let Some(process) = &self.process else {
+            return Ok(());
+        };
+        let (wall, now) = (self.site.clock.wall(), self.site.clock.steady());
+        if process.shared.vitals.signs().clock_held.is_none() {
+            self.looks_after_clock_at = None;
+            if let Some(since) = self.held_since.take() {
+                let (from, until) = (since.min(wall), since.max(wall));
+                self.facts
+                    .trouble(Trouble::Clock, from - 2 * MINUTE, until + 10 * MINUTE);
+            }
+            return Ok(());
+        }
+        self.held_since.get_or_insert(wall);
+        if !self.site.clock.is_right() || process.is_stopping() {
+            self.could_know_since = now;
+            return Ok(());
+        }
+        if self.site.clock.has_service() {
+            if now - self.could_know_since > WORD_WITHIN {
+                return Err(
+                    "G8: sending is held though the kernel says that the clock is right".to_owned(),
+                );
+            }
+            return Ok(());
+        }
+        let comes_at = match self.looks_after_clock_at {
+            _ if now >= self.end => now,
+            Some(at) => at,
+            None => now + self.chance.range(10 * MINUTE, 20 * HOUR),
+        };
+        self.looks_after_clock_at = Some(comes_at);
+        if comes_at <= now {
+            self.accept_clock();
+        }
         Ok(())
+    }
+
+    /// Somebody at the clinic says that the clock is right.
+    fn accept_clock(&mut self) {
+        let accepted = self
+            .process
+            .as_ref()
+            .is_some_and(|it| it.shared.accept_clock("an operator"));
+        if accepted {
+            self.idle = 0;
+            self.note("somebody says that the clock is right");
+        }
     }
 
     /// Notes what came to the API.
@@ -314,7 +393,94 @@ impl World {
                 if sent.delivered { ", delivered" } else { "" }
             );
             self.note(&what);
+            if sent.delivered && !sent.doses.is_empty() && self.facts.answers {
+                self.react(&sent.name);
+            }
             self.facts.sent.push(sent);
+        }
+    }
+
+    /// A patient has been reminded.
+    fn react(&mut self, name: &str) {
+        let name = |chart: &Chart| chart.name == name;
+        let Some(patient) = self.charts.iter().position(name) else {
+            return;
+        };
+        let now = self.site.clock.steady();
+        for (after, words) in people::reaction(&mut self.answers) {
+            self.schedule(now + after, Event::Says(patient, words));
+        }
+    }
+
+    fn schedule(&mut self, at: i64, event: Event) {
+        if at < self.end {
+            let place = self.events.partition_point(|(other, _)| *other > at);
+            self.events.insert(place, (at, event));
+        }
+    }
+
+    /// A patient says or does something.
+    fn say(&mut self, patient: usize, words: Words) {
+        let Some(openid) = self.charts[patient].openid.clone() else {
+            return;
+        };
+        let wall = self.site.clock.wall();
+        match words {
+            Words::Unfollows => {
+                self.site.api.follow(&openid, false);
+                self.away.entry(patient).or_insert(wall);
+            }
+            Words::Follows => self.site.api.follow(&openid, true),
+            _ => {
+                self.facts
+                    .speakers
+                    .insert(self.charts[patient].name.clone());
+            }
+        }
+        let now = Timestamp::from_millisecond(wall).unwrap_or(Timestamp::UNIX_EPOCH);
+        let number = self
+            .platform
+            .says(&mut self.answers, patient, &openid, words, now);
+        self.note(&format!("p{patient} says {words:?} ({number})"));
+        self.push(number);
+    }
+
+    /// The platform pushes what was said, unless it knows that it was taken.
+    fn push(&mut self, number: usize) {
+        let Some(inbound) = self.platform.next_try(number) else {
+            return;
+        };
+        let now = self.site.clock.steady();
+        self.schedule(now + PATIENCE, Event::Push(number));
+        // What is answered too late, or is lost on the way back, is pushed again.
+        let is_heard = self.answers.chance(850);
+        let receipt = self.platform.receipt(number);
+        if let Some(process) = &mut self.process {
+            process.receive(inbound, move || {
+                if is_heard {
+                    receipt();
+                }
+            });
+        }
+    }
+
+    /// What was taken of those that have come back.
+    fn hear_who_is_back(&mut self) {
+        let wall = self.site.clock.wall();
+        let back = self.platform.pushes.iter().enumerate();
+        let back: BTreeMap<usize, usize> = back
+            .filter(|(_, push)| matches!(push.words, Words::Follows | Words::Unfollows))
+            .map(|(number, push)| (push.patient, number))
+            .collect();
+        for (patient, number) in back {
+            let follows = self.platform.pushes[number].words == Words::Follows;
+            if follows
+                && self.platform.is_taken(number)
+                && let Some(since) = self.away.remove(&patient)
+            {
+                self.facts
+                    .trouble(Trouble::Unfollowed, since - MINUTE, wall + 15 * MINUTE);
+            }
         }
     }
 
@@ -334,7 +500,8 @@ impl World {
             self.activity = activity;
             self.idle = 0;
         } else {
-            let most = if outbox > 0 { 20 * SECOND } else { HOUR };
+            let is_waited_for = outbox > 0 || self.held_since.is_some();
+            let most = if is_waited_for { 20 * SECOND } else { HOUR };
             self.idle = (self.idle * 2).clamp(250, most);
         }
         let mut rest = now + self.idle;
@@ -363,6 +530,7 @@ impl World {
                 self.note("the daemon starts");
                 self.process = Some(process);
                 self.restarts += 1;
+                self.could_know_since = self.site.clock.steady();
                 let now = self.site.clock.wall();
                 if let Some(since) = self.down_since.take() {
                     self.facts
@@ -415,6 +583,14 @@ impl World {
     /// The oracle looks at the store.
     fn look(&mut self, last: bool) -> Result<(), String> {
         self.hear();
+        self.hear_who_is_back();
+        self.facts.notes.clear();
+        for (number, push) in self.platform.pushes.iter().enumerate() {
+            if let Some(note) = &push.note {
+                let is_taken = self.platform.is_taken(number);
+                self.facts.notes.insert(note.clone(), is_taken);
+            }
+        }
         let database = self
             .site
             .disk
@@ -429,6 +605,12 @@ impl World {
         if let Some(since) = self.foul_since {
             open.push((Trouble::Api, since - MINUTE, now));
         }
+        for since in self.away.values() {
+            open.push((Trouble::Unfollowed, since - MINUTE, now));
+        }
+        if let Some(since) = self.held_since {
+            open.push((Trouble::Clock, since.min(now) - 2 * MINUTE, since.max(now)));
+        }
         let count = self.facts.troubles.len();
         self.facts.troubles.extend(open);
         let numbers = oracle::examine(&database, &self.facts, now, last);
@@ -442,10 +624,12 @@ impl World {
     /// All is in order again, and stays so.
     fn heal(&mut self) -> Result<(), String> {
         self.note("all is in order again");
+        self.events.clear();
         self.set_weather(Weather::Fair);
         if self.site.clock.offset() != self.base_offset {
             self.set_clock(self.base_offset);
         }
+        self.accept_clock();
         for patient in 0..self.charts.len() {
             for number in 0..3 {
                 self.site.api.follow(&chart::openid(patient, number), true);
@@ -484,6 +668,7 @@ impl World {
     fn set_clock(&mut self, offset: i64) {
         let before = self.site.clock.wall();
         self.site.clock.set_offset(offset);
+        self.could_know_since = self.site.clock.steady();
         let after = self.site.clock.wall();
         if after < before {
             self.facts.set_back.push((after, before));
@@ -601,6 +786,8 @@ impl World {
             }
             Event::SetClock(ahead) => self.set_clock(self.base_offset + ahead),
             Event::Drift(gain) => self.site.clock.set_drift(*gain),
+            Event::Says(patient, words) => self.say(*patient, *words),
+            Event::Push(number) => self.push(*number),
             Event::Look => return self.look(false),
         }
         Ok(())

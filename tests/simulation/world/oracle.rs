@@ -4,12 +4,13 @@
 use super::api::Sent;
 use super::calendar;
 use super::chart::{Chart, Medication, When};
-use dosed::engine::{DoseState, Entry, ExpiredReason};
+use dosed::engine::{ClosedDose, DoseState, Entry, ExpiredReason, MessageId};
 use dosed::messaging::Outcome;
 use dosed::store::{JournalRow, PlanText};
 use jiff::civil::Date;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -36,6 +37,13 @@ pub struct Facts {
     pub set_back: Vec<(i64, i64)>,
     pub sent: Vec<Sent>,
     pub patients: usize,
+    /// Patients can answer.
+    pub answers: bool,
+    /// The names of those who have said something.
+    pub speakers: BTreeSet<String>,
+    /// Words that no reminder asks for, each different, and whether the platform was told that
+    /// they were taken.
+    pub notes: BTreeMap<String, bool>,
 }
 
 impl Facts {
@@ -84,6 +92,14 @@ struct Book {
     amounts: BTreeMap<Dose, Vec<(i64, &'static str)>>,
     /// Doses of plans with an address.
     enrolled: BTreeSet<Dose>,
+    /// From when until when, by the journal, a dose is answered: nothing about it leaves.
+    quiet: BTreeMap<Dose, Vec<(i64, i64)>>,
+    /// Reminders that the patient asked for besides those of the plan.
+    asked_for: BTreeMap<Dose, usize>,
+    /// What was written down of what was said.
+    notes: BTreeMap<String, usize>,
+    /// Why answers are wrong, as far as one row says it.
+    misheard: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +107,9 @@ struct Closing {
     state: DoseState,
     reason: Option<ExpiredReason>,
     in_doubt: bool,
+    answered: bool,
+    /// It had been closed, and an answer opened it again.
+    reopened: bool,
 }
 
 /// A plan in force.
@@ -203,6 +222,7 @@ pub fn examine(
     for sent in &facts.sent {
         by_name.entry(sent.name.as_str()).or_default().push(sent);
     }
+    let mut written = BTreeSet::new();
     for (number, slug) in &names {
         let mut ledger = Ledger::new(facts);
         for ((_, _), row) in rows.range((*number, 0)..=(*number, u32::MAX)) {
@@ -211,18 +231,46 @@ pub fn examine(
         let book = ledger.finish(now);
         let index = slug.trim_start_matches('p');
         let name = format!("Patient {index}");
+        book.check_answers(facts, &name)
+            .map_err(|wrong| format!("{slug}: {wrong}"))?;
+        for note in book.notes.keys() {
+            written.insert(note.clone());
+        }
         let sent = by_name
             .get(name.as_str())
             .map(Vec::as_slice)
             .unwrap_or_default();
-        book.check(facts, sent, now, final_look)
-            .map_err(|wrong| format!("{slug}: {wrong}"))?;
+        book.check(facts, sent, now, final_look).map_err(|wrong| {
+            // The first line says what is wrong, the others what the journal has.
+            let mut said = format!("{slug}: {wrong}");
+            for ((_, seq), row) in rows.range((*number, 0)..=(*number, u32::MAX)) {
+                let _ = write!(said, "\n{seq} at {}: {:?}", row.at, row.entries);
+            }
+            said
+        })?;
         numbers.doses += book.must.len();
         for closings in book.closed.values() {
             for closing in closings {
                 *numbers.states.entry(closing.state.name()).or_default() += 1;
             }
         }
+    }
+    let strangers: TableDefinition<(i64, u32), &[u8]> = TableDefinition::new("strangers");
+    if let Ok(strangers) = snapshot.open_table(strangers) {
+        for row in strangers.iter().map_err(|error| failed(&error))? {
+            let (_, record) = row.map_err(|error| failed(&error))?;
+            let (_, text): (u32, String) = record_of(record.value())?;
+            written.insert(text);
+        }
+    }
+    let lost = facts
+        .notes
+        .iter()
+        .find(|(note, is_taken)| **is_taken && !written.contains(*note));
+    if let Some((note, _)) = lost {
+        return Err(format!(
+            "what the platform was told is taken is not there: {note}"
+        ));
     }
     if final_look && outbox > 0 {
         return Err(format!(
@@ -274,6 +322,7 @@ impl<'f> Ledger<'f> {
         patient: u32,
         texts: &BTreeMap<(u32, u32), String>,
     ) -> Result<(), String> {
+        let mut together = None;
         for entry in &row.entries {
             match entry {
                 Entry::PlanApplied { version } | Entry::PlanTextChanged { version } => {
@@ -294,10 +343,19 @@ impl<'f> Ledger<'f> {
                 Entry::PlanEnded => self.end(row.at),
                 Entry::DoseClosed(dose) => {
                     let key = (dose.medication.clone(), dose.due.0.as_millisecond());
+                    let by_answer = matches!(dose.state, DoseState::Taken | DoseState::Skipped);
+                    self.book.not_quiet(&key, row.at);
+                    if by_answer {
+                        let quiet = self.book.quiet.entry(key.clone()).or_default();
+                        quiet.push((row.at, i64::MAX));
+                        self.book.hear(&mut together, dose);
+                    }
                     self.book.closed.entry(key).or_default().push(Closing {
                         state: dose.state,
                         reason: dose.reason,
                         in_doubt: dose.in_doubt,
+                        answered: dose.answer.is_some(),
+                        reopened: false,
                     });
                 }
                 Entry::DosesExpired {
@@ -312,6 +370,8 @@ impl<'f> Ledger<'f> {
                             state: DoseState::Expired,
                             reason: Some(*reason),
                             in_doubt: false,
+                            answered: false,
+                            reopened: false,
                         });
                     }
                 }
@@ -320,6 +380,24 @@ impl<'f> Ledger<'f> {
                         let key = (about.id.clone(), about.due.0.as_millisecond());
                         self.book.accepted.insert(key);
                     }
+                }
+                Entry::DoseReopened { about, .. } => {
+                    let key = (about.id.clone(), about.due.0.as_millisecond());
+                    self.book.not_quiet(&key, row.at);
+                    *self.book.asked_for.entry(key.clone()).or_default() += 1;
+                    if let Some(last) = self.book.closed.get_mut(&key).and_then(|it| it.last_mut())
+                    {
+                        last.reopened = true;
+                    }
+                }
+                Entry::Snoozed { about, .. } => {
+                    for about in about {
+                        let key = (about.id.clone(), about.due.0.as_millisecond());
+                        *self.book.asked_for.entry(key).or_default() += 1;
+                    }
+                }
+                Entry::Wrote { text, .. } => {
+                    *self.book.notes.entry(text.clone()).or_default() += 1;
                 }
                 _ => {}
             }
@@ -483,6 +561,44 @@ fn is_served(
 }
 
 impl Book {
+    /// Something about a dose may leave again.
+    fn not_quiet(&mut self, dose: &Dose, at: i64) {
+        if let Some(last) = self.quiet.get_mut(dose).and_then(|it| it.last_mut()) {
+            last.1 = last.1.min(at);
+        }
+    }
+
+    /// One answer closes doses of one message, or of one instant.
+    fn hear(&mut self, together: &mut Option<ClosedDose>, dose: &ClosedDose) {
+        let Some(before) = together.replace(dose.clone()) else {
+            return;
+        };
+        let shares = before.messages.iter().any(|id| dose.messages.contains(id));
+        if !shares && before.due != dose.due {
+            self.misheard = Some(format!(
+                "G5: one answer closed {} of {} and a dose of another message",
+                dose.medication, dose.due.0
+            ));
+        }
+    }
+
+    /// What was said was written down once, and what the platform was told of is there.
+    fn check_answers(&self, facts: &Facts, name: &str) -> Result<(), String> {
+        if let Some(misheard) = &self.misheard {
+            return Err(misheard.clone());
+        }
+        for (note, count) in &self.notes {
+            if *count > 1 && facts.notes.contains_key(note) {
+                return Err(format!("what was said once is there {count} times: {note}"));
+            }
+        }
+        let heard = self.closed.values().flatten().any(|it| it.answered);
+        if heard && !facts.speakers.contains(name) {
+            return Err("G5: an answer of somebody who said nothing".to_owned());
+        }
+        Ok(())
+    }
+
     fn check(
         &self,
         facts: &Facts,
@@ -502,7 +618,8 @@ impl Book {
                     "G6: {id} of {due} was closed ({closings:?}) and never fell"
                 ));
             }
-            if closings.len() > 1 {
+            let follows = |pair: &[Closing]| pair[0].reopened || pair[1].answered;
+            if !closings.windows(2).all(follows) {
                 return Err(format!("G1: {id} of {due} was closed twice: {closings:?}"));
             }
         }
@@ -550,7 +667,14 @@ impl Book {
             }
         }
         for (dose, sent) in &delivered {
-            if sent.len() > 1 {
+            let ids: BTreeSet<MessageId> = sent.iter().map(|it| it.id).collect();
+            let most = if facts.answers {
+                // A reminder, at most three nudges, and what the patient asked for.
+                4 + self.asked_for.get(*dose).copied().unwrap_or(0)
+            } else {
+                1
+            };
+            if sent.len() > ids.len() || ids.len() > most {
                 let times: Vec<String> = sent
                     .iter()
                     .map(|it| format!("{} as {}", show(it.wall), it.id))
@@ -564,6 +688,31 @@ impl Book {
             }
         }
         for (dose, tries) in &tried {
+            for (from, until) in self.quiet.get(dose).into_iter().flatten() {
+                let unknown_before = |it: &Sent| {
+                    let same = tries.iter().filter(|other| other.id == it.id);
+                    same.into_iter()
+                        .any(|other| other.steady < it.steady && other.outcome == Outcome::Unknown)
+                };
+                // What was claimed before may still be on its way.
+                let late = tries.iter().find(|it| {
+                    let left = it.wall - it.waited;
+                    left > from + 15_000
+                        && it.wall < *until
+                        && !unknown_before(it)
+                        && !facts.had(&[Trouble::Clock], *from, it.wall)
+                });
+                if let Some(late) = late {
+                    return Err(format!(
+                        "G4: {} of {} was answered at {} and {} left at {}",
+                        dose.0,
+                        show(dose.1),
+                        show(*from),
+                        late.id,
+                        show(late.wall)
+                    ));
+                }
+            }
             for pair in tries.windows(2) {
                 let unknown = tries
                     .iter()
@@ -587,6 +736,8 @@ impl Book {
             let end = expected(dose).copied().unwrap_or(dose.1);
             for closing in closings {
                 match closing.state {
+                    // What a patient says is not ours to judge.
+                    _ if closing.answered => {}
                     DoseState::Missed if !reached => {
                         return Err(format!("G1: {id} of {due} is missed and reached nobody"));
                     }

@@ -16,7 +16,8 @@ use dosed::daemon::planner::Planner;
 use dosed::daemon::shared::{Outlet, Shared};
 use dosed::daemon::vitals::Vitals;
 use dosed::daemon::worker::Handoff;
-use dosed::daemon::{recorder, scheduler, timekeeper, worker};
+use dosed::daemon::{inbox, recorder, scheduler, timekeeper, worker};
+use dosed::messaging::wechat::callback::{Inbound, Inbox as _};
 use dosed::messaging::{Channel, Limits};
 use dosed::plan::diagnostic::Source;
 use dosed::store::{self, OpenError, Store, Telemetry};
@@ -99,8 +100,8 @@ impl Folder {
 }
 
 /// The configuration of all simulated clinics.
-pub fn config() -> Config {
-    let text = r#"[clinic]
+pub fn config(answers: bool) -> Config {
+    let mut text = r#"[clinic]
 name = "Clinic"
 timezone = "Asia/Shanghai"
 language = "en"
@@ -118,7 +119,16 @@ id = "dose-template"
 thing1 = "{{ patient }}"
 thing2 = "{{ medications }}"
 time3 = "{{ at }}"
-"#;
+"#
+    .to_owned();
+    if answers {
+        // Where patients can answer they are reminded again.
+        text = text.replace(
+            "[wechat]\n",
+            "[wechat]\nmode = \"plain\"\ntoken_file = \"token\"\n",
+        );
+        text += "[http]\npublic = \"127.0.0.1:0\"\n";
+    }
     let source = Source::new("/simulation/dosed.toml", text);
     let environment = Environment::default();
     Config::parse(&source, &environment).expect("the simulation's configuration is one")
@@ -131,6 +141,7 @@ pub struct Process {
     pub shared: Arc<Shared>,
     stop: CancellationToken,
     reload: Arc<Notify>,
+    inbox: Arc<inbox::Inbox>,
 }
 
 /// Reads what an earlier process saw of the clock. The store answers on this thread.
@@ -165,18 +176,20 @@ impl Process {
         let vitals = Arc::new(Vitals::default());
         let shared = Arc::new(Shared::new(clock, store, vitals, metrics, outlet));
         begin(&shared);
+        let (inbox, sorter) = inbox::open(&shared);
         let mut process = Self {
+            inbox: Arc::new(inbox),
             executor: Executor::default(),
             runtime,
             stop: CancellationToken::new(),
             reload: Arc::new(Notify::new()),
             shared,
         };
-        process.spawn(site);
+        process.spawn(site, sorter);
         Ok(process)
     }
 
-    fn spawn(&mut self, site: &Site) {
+    fn spawn(&mut self, site: &Site, sorter: inbox::Sorter) {
         let (shared, stop) = (&self.shared, &self.stop);
         let (to_dispatcher, notices) = mpsc::unbounded_channel();
         let (to_recorder, ended) = mpsc::unbounded_channel();
@@ -236,6 +249,7 @@ impl Process {
                 }
             }
         });
+        executor.spawn(sorter.run(to_dispatcher.clone(), Arc::clone(&bell), stop.clone()));
         let scheduler = scheduler::run(
             Arc::clone(shared),
             to_dispatcher,
@@ -265,6 +279,16 @@ impl Process {
     /// How many tasks have not ended.
     pub fn running(&self) -> usize {
         self.executor.running()
+    }
+
+    /// The platform pushes something, and is told by `receipt` that it was taken.
+    pub fn receive(&mut self, inbound: Inbound, receipt: impl FnOnce() + Send + 'static) {
+        let inbox = Arc::clone(&self.inbox);
+        self.executor.spawn(async move {
+            if inbox.receive(inbound).await.is_ok() {
+                receipt();
+            }
+        });
     }
 
     /// The plan directory has changed.

@@ -2,6 +2,7 @@
 
 use super::api::Weather;
 use super::dice::Dice;
+use super::people::Words;
 use super::{DAY, HOUR, MINUTE};
 use dosed::store::DeliberateFault;
 use std::collections::BTreeSet;
@@ -25,10 +26,12 @@ pub enum Fault {
     ClockWrong,
     Drift,
     Zones,
+    /// Patients answer, and the platform pushes it.
+    Answers,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 16] = [
+    pub const ALL: [Fault; 17] = [
         Fault::Edits,
         Fault::BadPlans,
         Fault::Removals,
@@ -45,6 +48,7 @@ impl Fault {
         Fault::ClockWrong,
         Fault::Drift,
         Fault::Zones,
+        Fault::Answers,
     ];
 
     pub fn name(self) -> String {
@@ -110,6 +114,10 @@ pub enum Event {
     /// The wall clock is set ahead of the true one by so many ms.
     SetClock(i64),
     Drift(i64),
+    /// A patient says something.
+    Says(usize, Words),
+    /// The platform pushes what was said, for the first time or again.
+    Push(usize),
     Look,
 }
 
@@ -131,7 +139,7 @@ pub fn timeline(scenario: &Scenario) -> Vec<(i64, Event)> {
             Fault::PowerCut => 8,
             Fault::DiskErrors => 8,
             Fault::Stops => 6,
-            Fault::Downtime | Fault::Zones => 0,
+            Fault::Downtime | Fault::Zones | Fault::Answers => 0,
             Fault::ClockSteps => 4,
             Fault::ClockWrong => 2,
             Fault::Drift => 4,
@@ -231,6 +239,6 @@ fn happen(fault: Fault, dice: &mut Dice, at: i64, events: &mut Vec<(i64, Event)>
             events.push((at + span, Event::SetClock(0)));
         }
         Fault::Drift => events.push((at, Event::Drift(dice.range(-30, 30)))),
-        Fault::Downtime | Fault::Zones => {}
+        Fault::Downtime | Fault::Zones | Fault::Answers => {}
     }
 }

@@ -162,6 +162,28 @@ fn after_a_standstill_the_dispatcher_has_its_say_before_a_dose_is_closed() {
 }
 
 #[test]
+fn looks_that_follow_one_another_leave_the_dispatcher_its_say() {
+    let first = taken(&[("A", "08:00")]);
+    let edited = taken(&[("A", "08:00"), ("B", "20:00")]);
+    let mut shell = Shell::with(&first, at("02 00:00"));
+    shell.run(at("02 08:00"));
+    let key = shell.only().key;
+    shell.claim(key.id);
+    // After a standstill the patient is woken, and the plan edited: both before anything is
+    // known of the message that was under way.
+    shell.catch_up(at("02 17:00"));
+    shell.apply(&edited, at("02 17:00"));
+    shell.apply(&first, at("02 17:00:01"));
+    assert_eq!(shell.closed(), [""; 0]);
+    shell.settle(key, Settlement::InDoubt, at("02 17:00:02"));
+    assert_eq!(shell.closings().len(), 1);
+    let Some(Entry::DoseClosed(closed)) = shell.journal.last() else {
+        panic!("the dose is closed last");
+    };
+    assert!(closed.in_doubt, "{closed:?}");
+}
+
+#[test]
 fn without_a_contact_doses_expire_as_not_enrolled_and_enrolment_in_the_window_prompts() {
     let plan = taken(&[("A", "08:00"), ("B", "09:00")]);
     let mut shell = Shell::new(at("02 00:00"));
