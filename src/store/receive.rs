@@ -179,12 +179,7 @@ fn receive_one(
             replies.push(Reply::CodeExpired);
         }
     }
-    let mut people: Vec<Known> = Vec::new();
-    for (patient, role) in patients_of(scope, contact)? {
-        if let Some((plan, record)) = load(scope, &tables, patient)? {
-            people.push((patient, role, plan, record));
-        }
-    }
+    let people = people_of(scope, &tables, contact)?;
     if let (What::Words(text), Some(name), true) = (
         &pushed.what,
         scope.memory.desk.name(contact),
@@ -298,6 +293,21 @@ fn spoken(replies: &[Reply], talk: &Talk, (language, zone): (Language, &Zone)) -
 
 /// A patient of the contact: its number, what the contact is to it, its plan and its record.
 type Known = (u32, ContactRole, PlanRecord, PatientRecord);
+
+/// The patients of a contact that have a plan in force and can be read.
+fn people_of(
+    scope: &mut Scope<'_>,
+    tables: &Tables<'_>,
+    contact: u32,
+) -> Result<Vec<Known>, StoreError> {
+    let mut people = Vec::new();
+    for (patient, role) in patients_of(scope, contact)? {
+        if let Some((plan, record)) = load(scope, tables, patient)? {
+            people.push((patient, role, plan, record));
+        }
+    }
+    Ok(people)
+}
 
 /// Messages of each that may have left and of which no outcome is known yet.
 fn under_way(scope: &Scope<'_>, people: &[Known]) -> Vec<Vec<MessageId>> {

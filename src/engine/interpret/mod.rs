@@ -4,9 +4,9 @@
 //! known and none of them denies, doubts, asks, plans or counts; anything else goes to the doctor
 //! as it is. An answer goes to a dose only where it can mean no other; else the patient is asked.
 //!
-//! [`writing`] folds the many ways of writing the same, [`token`] takes the reply apart with the
-//! words of [`lexicon`], [`sentence`] finds what is said, [`doses`] finds of which dose, and
-//! [`value`] reads the answers to check-ins. The order is that of [`interpret`].
+//! `writing` folds the many ways of writing the same, `token` takes the reply apart with the
+//! words of `lexicon`, `sentence` finds what is said, `doses` finds of which dose, and
+//! `value` reads the answers to check-ins. The order is that of [`interpret`].
 
 #![allow(
     clippy::match_same_arms,
