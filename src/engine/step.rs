@@ -460,6 +460,7 @@ impl<'a> Turn<'a> {
             sending.settle(message, settlement, now);
         }
         let of_open = !about.is_empty();
+        about.extend(self.settle_recent(message, settlement));
         self.journal_outcome(message, settlement, about);
         match settlement {
             Settlement::Accepted(at) => {
@@ -491,6 +492,29 @@ impl<'a> Turn<'a> {
             self.call(CallReason::Unreachable);
             self.tell_staff(plan, &super::News::Unreachable, &[]);
         }
+    }
+
+    /// A dose that was answered while its message was under way learns the outcome, too: should
+    /// it wait again, nothing stands in the way of a reminder.
+    fn settle_recent(&mut self, message: MessageId, settlement: Settlement) -> Vec<About> {
+        let now = self.now;
+        let mut about = Vec::new();
+        let mut entries = Vec::new();
+        for recent in &mut self.state.recent {
+            if recent.dose.sending.prompt == Some(message) {
+                recent.dose.sending.settle(message, settlement, now);
+                about.push(About {
+                    id: recent.dose.medication.clone(),
+                    due: Millis(recent.dose.due),
+                });
+                if recent.answer.is_some() {
+                    // The last entry counts: that it was reminded of stands in it now.
+                    entries.push(Entry::DoseClosed(recent.to_entry()));
+                }
+            }
+        }
+        self.journal.extend(entries);
+        about
     }
 
     fn journal_outcome(&mut self, message: MessageId, settlement: Settlement, about: Vec<About>) {

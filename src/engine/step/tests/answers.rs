@@ -187,8 +187,22 @@ fn an_answer_races_the_settling_of_its_reminder_and_there_is_one_state() {
         at("02 08:00:02"),
     );
     shell.run_accepting(at("03 07:00"));
-    assert_eq!(shell.closed(), ["A 02 08:00 taken"]);
+    // The second entry is the same state, with the reminder in it.
+    assert_eq!(shell.closed(), ["A 02 08:00 taken", "A 02 08:00 taken"]);
     assert!(shell.outbox.is_empty());
+}
+
+#[test]
+fn a_dose_that_waits_again_is_nudged_though_its_reminder_was_under_way_when_it_was_answered() {
+    let mut shell = talking(&taken(&[("A", "08:00")]), at("02 00:00"));
+    shell.run(at("02 08:00"));
+    let reminder = shell.only();
+    shell.claim(reminder.key.id);
+    shell.answer("A", at("02 08:00"), taken_now(), at("02 08:00:01"));
+    let accepted = Settlement::Accepted(at("02 08:00"));
+    shell.settle(reminder.key, accepted, at("02 08:00:02"));
+    shell.answer("A", at("02 08:00"), DoseReport::NotTaken, at("02 08:01"));
+    assert_eq!(shell.run_accepting(at("02 12:00")).len(), 2);
 }
 
 #[test]
