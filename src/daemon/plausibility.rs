@@ -218,11 +218,7 @@ impl Plausibility {
 /// Why the clock is not to be believed at a start, `seen` being the last one that was believed.
 /// A restart makes no clock right: where the steady clock tells what the wall clock should show,
 /// what would be held while running is held here too.
-fn doubt_at_start(
-    seen: Timestamp,
-    predicted: Option<Timestamp>,
-    at: Moment,
-) -> Option<ClockDoubt> {
+fn doubt_at_start(seen: Timestamp, predicted: Option<Timestamp>, at: Moment) -> Option<ClockDoubt> {
     let Moment { wall, steady } = at;
     let doubt = |kind, last_seen, forward_max| {
         Some(ClockDoubt {
@@ -453,12 +449,7 @@ mod tests {
     fn a_restart_of_the_daemon_makes_no_clock_right() {
         use DoubtKind::{AheadAtStart, Behind, SteppedAhead};
         // After a clock of 0 was seen at a steady 1,000: what both show at the start, and later.
-        type Case = (
-            &'static str,
-            (i64, i64),
-            (i64, i64),
-            [Option<DoubtKind>; 2],
-        );
+        type Case = (&'static str, (i64, i64), (i64, i64), [Option<DoubtKind>; 2]);
         let cases: [Case; 7] = [
             (
                 "stepped ahead by 10 days: not believed, though less than 30",

@@ -482,7 +482,12 @@ impl<'a> Turn<'a> {
             window_ends
         } else {
             // The present look is the last one then.
-            closes_at(window_ends, sending, self.now, self.state.seen.max(self.now))
+            closes_at(
+                window_ends,
+                sending,
+                self.now,
+                self.state.seen.max(self.now),
+            )
         }
     }
 

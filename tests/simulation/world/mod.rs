@@ -432,7 +432,9 @@ impl World {
             }
             Words::Follows => self.site.api.follow(&openid, true),
             _ => {
-                self.facts.speakers.insert(self.charts[patient].name.clone());
+                self.facts
+                    .speakers
+                    .insert(self.charts[patient].name.clone());
             }
         }
         let now = Timestamp::from_millisecond(wall).unwrap_or(Timestamp::UNIX_EPOCH);

@@ -263,9 +263,14 @@ pub fn examine(
             written.insert(text);
         }
     }
-    let lost = facts.notes.iter().find(|(note, is_taken)| **is_taken && !written.contains(*note));
+    let lost = facts
+        .notes
+        .iter()
+        .find(|(note, is_taken)| **is_taken && !written.contains(*note));
     if let Some((note, _)) = lost {
-        return Err(format!("what the platform was told is taken is not there: {note}"));
+        return Err(format!(
+            "what the platform was told is taken is not there: {note}"
+        ));
     }
     if final_look && outbox > 0 {
         return Err(format!(
@@ -686,9 +691,8 @@ impl Book {
             for (from, until) in self.quiet.get(dose).into_iter().flatten() {
                 let unknown_before = |it: &Sent| {
                     let same = tries.iter().filter(|other| other.id == it.id);
-                    same.into_iter().any(|other| {
-                        other.steady < it.steady && other.outcome == Outcome::Unknown
-                    })
+                    same.into_iter()
+                        .any(|other| other.steady < it.steady && other.outcome == Outcome::Unknown)
                 };
                 // What was claimed before may still be on its way.
                 let late = tries.iter().find(|it| {

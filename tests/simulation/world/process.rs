@@ -123,7 +123,10 @@ time3 = "{{ at }}"
     .to_owned();
     if answers {
         // Where patients can answer they are reminded again.
-        text = text.replace("[wechat]\n", "[wechat]\nmode = \"plain\"\ntoken_file = \"token\"\n");
+        text = text.replace(
+            "[wechat]\n",
+            "[wechat]\nmode = \"plain\"\ntoken_file = \"token\"\n",
+        );
         text += "[http]\npublic = \"127.0.0.1:0\"\n";
     }
     let source = Source::new("/simulation/dosed.toml", text);

@@ -1,8 +1,8 @@
 //! What is simulated: a seed, a size, and the kinds of faults that are on.
 
 use super::api::Weather;
-use super::people::Words;
 use super::dice::Dice;
+use super::people::Words;
 use super::{DAY, HOUR, MINUTE};
 use dosed::store::DeliberateFault;
 use std::collections::BTreeSet;
