@@ -139,21 +139,30 @@ async fn remind(
         environment,
         clock: Arc::new(clock.clone()),
     };
-    let control = Control {
-        stop,
-        ..Control::default()
-    };
+    let control = Control::default();
+    let end = control.stop.clone();
     let ready = Arc::clone(&control.ready);
     let running = daemon::run(config, options, control);
     tokio::pin!(running);
-    let ended = tokio::select! {
-        ended = &mut running => ended,
+    tokio::select! {
+        ended = &mut running => return told(ended),
+        () = stop.cancelled() => {}
         () = ready.notified() => {
             sandbox.set_callback(Some(callback(files)?));
             clock.run();
-            running.await
+            tokio::select! {
+                ended = &mut running => return told(ended),
+                () = stop.cancelled() => {}
+            }
         }
-    };
+    }
+    // Nothing is pushed any more to a daemon that is about to end.
+    sandbox.set_callback(None);
+    end.cancel();
+    told(running.await)
+}
+
+fn told(ended: Result<(), daemon::DaemonError>) -> Result<(), Failure> {
     ended.map_err(|error| Failure::new(super::run::exit_of(&error), error.to_string()))
 }
 

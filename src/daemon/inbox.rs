@@ -103,7 +103,17 @@ impl Sorter {
             let many = self.arrivals.recv_many(&mut batch, BATCH_MAX);
             let came = tokio::select! {
                 came = many => came,
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => {
+                    // What has come in is taken; the platform sends later pushes again.
+                    self.arrivals.close();
+                    while let Ok(one) = self.arrivals.try_recv() {
+                        batch.push(one);
+                    }
+                    if !batch.is_empty() {
+                        self.commit(batch, &dispatcher, &bell).await;
+                    }
+                    return;
+                }
             };
             if came == 0 {
                 // No callback is served: nothing comes, and nothing is wrong.

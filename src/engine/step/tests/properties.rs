@@ -116,10 +116,12 @@ fn happening(clock_steps: bool) -> impl Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(Happening::Enrol),
         3 => (any::<prop::sample::Index>(), 0_u8..5)
             .prop_map(|(which, what)| Happening::Answer(which, what)),
-        3 => span().prop_map(move |span| if clock_steps {
-            Happening::Back(span)
-        } else {
-            Happening::Run(span)
+        3 => span().prop_map(move |span| {
+            if clock_steps {
+                Happening::Back(span)
+            } else {
+                Happening::Run(span)
+            }
         }),
     ]
 }
