@@ -255,6 +255,11 @@ impl Turn<'_> {
                 by: by.clone(),
             });
             recent.dose.snoozed_until = None;
+            let waits = |id| self.state.unsettled.iter().any(|key| key.id == id);
+            if !recent.dose.sending.prompt.is_some_and(waits) {
+                // The message was taken back with the answer.
+                recent.dose.sending.withdraw();
+            }
             self.state.doses.push(recent.dose);
         }
         self.state.doses.sort_by_key(|dose| dose.due);
