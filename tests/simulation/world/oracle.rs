@@ -650,7 +650,14 @@ impl Book {
                 let before = |(from, _): &&(i64, &'static str)| from + 15_000 <= *first;
                 let valid = amounts.iter().rposition(|it| before(&it)).unwrap_or(0);
                 let said = amounts[valid..].iter().any(|(_, it)| it == amount);
-                if !said && facts.set_back.is_empty() {
+                // What was told of once is repeated in the same words.
+                let told_before = tried.get(&dose).is_some_and(|before| {
+                    let lines = before.iter().flat_map(|it| &it.doses);
+                    lines
+                        .into_iter()
+                        .any(|(it, what, at)| (it, what, at) == (id, amount, due))
+                });
+                if !said && !told_before && facts.set_back.is_empty() {
                     return Err(format!(
                         "G6: {told}: {amount} was not prescribed then: {amounts:?}"
                     ));
@@ -669,8 +676,9 @@ impl Book {
         for (dose, sent) in &delivered {
             let ids: BTreeSet<MessageId> = sent.iter().map(|it| it.id).collect();
             let most = if facts.answers {
-                // A reminder, at most three nudges, and what the patient asked for.
-                4 + self.asked_for.get(*dose).copied().unwrap_or(0)
+                // A reminder, its nudges (an edit may make it time-critical or not: at 10, 15, 20,
+                // 30 and 60 minutes), and what the patient asked for.
+                6 + self.asked_for.get(*dose).copied().unwrap_or(0)
             } else {
                 1
             };
