@@ -2,6 +2,14 @@
 //! A seed that fails is made smaller, and the command that runs it again is printed.
 
 #[path = "../tests/simulation/world/mod.rs"]
+#[allow(
+    dead_code,
+    clippy::match_same_arms,
+    clippy::semicolon_if_nothing_returned,
+    clippy::similar_names,
+    clippy::too_many_lines,
+    reason = "the tests and the example each use a part; tables and one long look read better whole"
+)]
 mod world;
 
 use clap::Parser;
