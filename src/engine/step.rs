@@ -781,7 +781,9 @@ fn closes_at(
     if sending.prompt.is_none() {
         return window_ends;
     }
-    let looked_at = if seen >= window_ends {
+    // Nobody looked when it was time to: nothing ran, and the dispatcher has just begun.
+    let stood_still = now.duration_since(seen) > SETTLE_GRACE + SignedDuration::from_mins(1);
+    let looked_at = if seen >= window_ends && !stood_still {
         seen
     } else {
         now.max(window_ends)
