@@ -8,6 +8,8 @@
     clippy::semicolon_if_nothing_returned,
     clippy::similar_names,
     clippy::too_many_lines,
+    clippy::unused_self,
+    clippy::while_let_loop,
     reason = "the tests and the example each use a part; tables and one long look read better whole"
 )]
 mod world;

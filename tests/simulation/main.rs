@@ -1,13 +1,14 @@
 //! The simulation: what the guarantees say holds in clinics in which everything goes wrong.
 //! `docs/simulation.md` says how it works, and how a seed that fails is run again.
 
-#[allow(dead_code, reason = "dosed-sim uses the rest")]
 #[allow(
     dead_code,
     clippy::match_same_arms,
     clippy::semicolon_if_nothing_returned,
     clippy::similar_names,
     clippy::too_many_lines,
+    clippy::unused_self,
+    clippy::while_let_loop,
     reason = "the tests and the example each use a part; tables and one long look read better whole"
 )]
 mod world;

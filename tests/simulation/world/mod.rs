@@ -214,7 +214,7 @@ impl World {
         }
         if self.tell {
             let shown = self.show(self.site.clock.wall());
-            writeln!(self.lines, "{:>12} {shown} {what}", at).expect("a String takes any text");
+            writeln!(self.lines, "{at:>12} {shown} {what}").expect("a String takes any text");
         }
     }
 
