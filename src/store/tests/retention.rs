@@ -36,7 +36,10 @@ async fn old_days_of_the_journal_go_and_nothing_that_is_open() {
     .await;
     // Ten days, none of whose messages are sent: each dose expires.
     for hours in (8..240).step_by(12) {
-        while fire(&store, hour(hours)).await.stepped > 0 {}
+        // And a while later: a message that nobody settles is waited for so long.
+        for now in [hour(hours), hour(hours) + SignedDuration::from_mins(11)] {
+            while fire(&store, now).await.stepped > 0 {}
+        }
     }
     let before = rows(&store).await;
     let open = waiting(&store).await.len();
