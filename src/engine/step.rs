@@ -1,9 +1,9 @@
 //! The one function that decides: [`step`].
 
 use super::{
-    About, CallReason, ClosedDose, Context, Decision, DoseState, Entry, ExpiredReason, GivenAnswer,
-    Input, MedicationState, Message, MessageId, Millis, OpenDose, OpenPrompt, OutboxRef,
-    PatientState, PromptKind, RecentCheckIn, RecentDose, Reply, Sending, Settlement,
+    CallReason, ClosedDose, Context, Decision, DoseState, Entry, ExpiredReason, GivenAnswer, Input,
+    MedicationState, Message, MessageId, Millis, OpenDose, OpenPrompt, OutboxRef, PatientState,
+    PromptKind, RecentCheckIn, RecentDose, Reply, Sending, Settlement,
 };
 use crate::plan::{Medication, ResolvedPlan, ScheduledDose};
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +20,7 @@ mod news;
 mod prompt;
 mod reach;
 mod repeat;
+mod settle;
 
 /// How far ahead of the clock a patient is stepped: what is due within this span is put into the
 /// outbox with `not_before`, so that at the instant only the sending is left.
@@ -422,104 +423,6 @@ impl<'a> Turn<'a> {
                 states.len() - 1
             });
         &mut states[index]
-    }
-
-    /// It is known what became of a message: every dose and check-in that it names learns it, in
-    /// whatever state it is.
-    fn settle(&mut self, plan: &ResolvedPlan, message: MessageId, settlement: Settlement) {
-        self.state
-            .unsettled
-            .retain(|unsettled| unsettled.id != message);
-        if let Some(index) = self.state.alerts.iter().position(|it| it.id == message) {
-            // News for somebody else says nothing of the patient's own messages.
-            self.state.alerts.swap_remove(index);
-            self.journal_outcome(message, settlement, Vec::new());
-            return;
-        }
-        self.settle_advice(message, settlement);
-        let now = self.now;
-        let mut about = Vec::new();
-        let doses = self
-            .state
-            .doses
-            .iter_mut()
-            .map(|dose| (&dose.medication, dose.due, &mut dose.sending));
-        let prompts = self
-            .state
-            .prompts
-            .iter_mut()
-            .map(|prompt| (&prompt.id, prompt.due, &mut prompt.sending));
-        for (id, due, sending) in doses
-            .chain(prompts)
-            .filter(|(_, _, sending)| sending.prompt == Some(message))
-        {
-            about.push(About {
-                id: id.clone(),
-                due: Millis(due),
-            });
-            sending.settle(message, settlement, now);
-        }
-        let of_open = !about.is_empty();
-        about.extend(self.settle_recent(message, settlement));
-        self.journal_outcome(message, settlement, about);
-        match settlement {
-            Settlement::Accepted(at) => {
-                if !self.state.refused {
-                    self.state.unreachable_since = None;
-                }
-                // A reminder of an appointment waits for nothing.
-                self.state.prompts.retain(|prompt| {
-                    prompt.kind != PromptKind::Appointment || !prompt.sending.has_left()
-                });
-                self.await_answers(plan, at);
-            }
-            Settlement::InDoubt if of_open => self.call(CallReason::InDoubt),
-            Settlement::InDoubt => {}
-            Settlement::NotSent(_) => self.prompt_again(plan),
-            Settlement::Undeliverable(reason) => {
-                if reason == ExpiredReason::Unreachable {
-                    self.note_unreachable(plan);
-                }
-                self.close_undeliverable(reason);
-            }
-        }
-    }
-
-    /// Nothing reaches the patient any more: somebody is told, once.
-    fn note_unreachable(&mut self, plan: &ResolvedPlan) {
-        if self.state.unreachable_since.is_none() {
-            self.state.unreachable_since = Some(self.now);
-            self.call(CallReason::Unreachable);
-            self.tell_staff(plan, &super::News::Unreachable, &[]);
-        }
-    }
-
-    /// A dose that was answered while its message was under way learns the outcome, too: should
-    /// it wait again, nothing stands in the way of a reminder.
-    fn settle_recent(&mut self, message: MessageId, settlement: Settlement) -> Vec<About> {
-        let now = self.now;
-        let mut about = Vec::new();
-        let mut entries = Vec::new();
-        for recent in &mut self.state.recent {
-            if recent.dose.sending.prompt == Some(message) {
-                recent.dose.sending.settle(message, settlement, now);
-                about.push(About {
-                    id: recent.dose.medication.clone(),
-                    due: Millis(recent.dose.due),
-                });
-                if recent.answer.is_some() {
-                    // The last entry counts: that it was reminded of stands in it now.
-                    entries.push(Entry::DoseClosed(recent.to_entry()));
-                }
-            }
-        }
-        self.journal.extend(entries);
-        about
-    }
-
-    fn journal_outcome(&mut self, message: MessageId, settlement: Settlement, about: Vec<About>) {
-        self.journal
-            .push(Entry::of_settlement(message, settlement, about));
     }
 
     /// A person must ring the patient.
