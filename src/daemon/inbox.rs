@@ -90,8 +90,8 @@ impl wechat::Inbox for Inbox {
 }
 
 impl Sorter {
-    /// Takes what comes until `stop`. `bell` wakes the scheduler: an answer may bring a wake
-    /// forward.
+    /// Takes what comes until the door is gone, which is when the public listener has ended: who was
+    /// let in is answered. `bell` wakes the scheduler: an answer may bring a wake forward.
     pub async fn run(
         mut self,
         dispatcher: mpsc::UnboundedSender<Notice>,
@@ -100,23 +100,8 @@ impl Sorter {
     ) {
         let mut batch = Vec::new();
         loop {
-            let many = self.arrivals.recv_many(&mut batch, BATCH_MAX);
-            let came = tokio::select! {
-                came = many => came,
-                () = stop.cancelled() => {
-                    // What has come in is taken; the platform sends later pushes again.
-                    self.arrivals.close();
-                    while let Ok(one) = self.arrivals.try_recv() {
-                        batch.push(one);
-                    }
-                    if !batch.is_empty() {
-                        self.commit(batch, &dispatcher, &bell).await;
-                    }
-                    return;
-                }
-            };
-            if came == 0 {
-                // No callback is served: nothing comes, and nothing is wrong.
+            if self.arrivals.recv_many(&mut batch, BATCH_MAX).await == 0 {
+                // Where no callback is served the door is gone from the start, and nothing is wrong.
                 stop.cancelled().await;
                 return;
             }

@@ -23,10 +23,13 @@ const HEAD_READ_MAX: Duration = Duration::from_secs(3);
 /// The whole of a connection. It carries one request, and the platform itself waits no longer than
 /// five seconds.
 const CONNECTION_MAX: Duration = Duration::from_secs(8);
+/// What is left to requests under way at the end: the time of a commit, and as much again.
+const END_MAX: Duration = Duration::from_secs(2);
 /// What is waited when the system has no more files or memory for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Serves until `stop`; then lets requests under way come to their end.
+/// Serves until `stop`; then lets nobody in any more, and requests under way come to their end.
+/// Whoever has not said anything by then is cut off: the platform sends again.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
@@ -58,7 +61,10 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         }
     }
     drop(listener);
-    while connections.join_next().await.is_some() {}
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(END_MAX, ended).await.is_err() {
+        tracing::debug!("connections of the public listener are cut off at the end");
+    }
 }
 
 /// One connection with one request.

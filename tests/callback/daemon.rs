@@ -25,6 +25,11 @@ async fn sandbox() -> Sandbox {
 
 /// A configuration with a public listener, its secrets beside it.
 fn config(directory: &Path, api_base: &str) -> Config {
+    config_with(directory, api_base, "")
+}
+
+/// The same with further lines of `[wechat]`.
+pub fn config_with(directory: &Path, api_base: &str, lines: &str) -> Config {
     for (name, secret) in [("secret", "sandbox-secret"), ("token", TOKEN), ("key", KEY)] {
         let file = directory.join(name);
         std::fs::write(&file, secret).unwrap();
@@ -34,7 +39,7 @@ fn config(directory: &Path, api_base: &str) -> Config {
         "[clinic]\nname = \"郝医生诊所\"\ntimezone = \"Asia/Shanghai\"\n[http]\nprivate = \"127.0.0.1:0\"\n\
          public = \"127.0.0.1:0\"\n[messaging]\nchannel = \"wechat\"\n[wechat]\n\
          api_base = \"{api_base}\"\nappid = \"{APPID}\"\nsecret_file = \"secret\"\n\
-         callback_path = \"/push\"\ntoken_file = \"token\"\naes_key_file = \"key\"\n\
+         callback_path = \"/push\"\ntoken_file = \"token\"\naes_key_file = \"key\"\n{lines}\
          [wechat.templates.dose]\nid = \"T\"\ndata.thing1 = \"{{{{ medications }}}}\"\n"
     );
     let path = directory.join("dosed.toml");
@@ -42,7 +47,7 @@ fn config(directory: &Path, api_base: &str) -> Config {
     Config::load(&path, &Environment::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn options(directory: &Path) -> daemon::Options {
+pub fn options(directory: &Path) -> daemon::Options {
     daemon::Options {
         ready_file: Some(directory.join("ready")),
         environment: Environment::default(),

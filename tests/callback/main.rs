@@ -5,6 +5,7 @@ mod clock;
 mod conversation;
 mod daemon;
 mod desk;
+mod end;
 mod forms;
 mod hostile;
 mod pushes;
