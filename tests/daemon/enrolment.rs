@@ -5,12 +5,17 @@ use dosed::sandbox::{Callback, Content, Template};
 use serde_json::Value;
 use std::process::Output;
 
-const TOKEN: &str = "emulatortoken";
-const KEY: &str = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR";
+pub const TOKEN: &str = "emulatortoken";
+pub const KEY: &str = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR";
 
 /// A clinic to which the sandbox pushes; noon, so that nothing is due.
 async fn clinic() -> (World, Daemon) {
-    let world = World::with_sandbox("2026-03-24T12:00:00+08:00", |options| {
+    opened(world("2026-03-24T12:00:00+08:00").await).await
+}
+
+/// Its files, before its daemon is started.
+pub async fn world(shown: &str) -> World {
+    let world = World::with_sandbox(shown, |options| {
         let fields = [("thing1", "患者"), ("thing2", "内容")];
         options
             .templates
@@ -41,6 +46,11 @@ async fn clinic() -> (World, Daemon) {
     };
     world.write_plan("wang-xiulan", plan("王秀兰", "二甲双胍"));
     world.write_plan("zhao", plan("赵一", "阿司匹林"));
+    world
+}
+
+/// The daemon, and the sandbox pushes to it.
+pub async fn opened(world: World) -> (World, Daemon) {
     let daemon = world.start().await;
     let public = endpoint(&world, "public");
     let callback = Callback::new(public.parse().unwrap(), "/push", TOKEN, KEY, "wxsandbox");
@@ -48,7 +58,7 @@ async fn clinic() -> (World, Daemon) {
     (world, daemon)
 }
 
-fn endpoint(world: &World, name: &str) -> String {
+pub fn endpoint(world: &World, name: &str) -> String {
     let ready: Value = serde_json::from_str(&world.read("ready-0.json")).unwrap();
     ready[name].as_str().unwrap().to_owned()
 }
@@ -60,7 +70,7 @@ fn text(output: &Output) -> (Option<i32>, String, String) {
 }
 
 /// What is said to somebody in free words or at once, last.
-async fn said(world: &World, openid: &str, part: &str) {
+pub async fn said(world: &World, openid: &str, part: &str) {
     let found = world.sandbox.wait_for(
         |all| {
             let mut to = all.iter().filter(|it| &*it.touser == openid);
@@ -73,7 +83,7 @@ async fn said(world: &World, openid: &str, part: &str) {
 }
 
 /// Enrols a patient on a phone, with consent.
-async fn enrolled(world: &World, patient: &str, openid: &str) {
+pub async fn enrolled(world: &World, patient: &str, openid: &str) {
     let output = world.cli(&["enrol", patient]).await;
     assert_eq!(text(&output).0, Some(0), "{:?}", text(&output));
     let ticket = world.sandbox.codes()[0].ticket.clone();

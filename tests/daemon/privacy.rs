@@ -1,8 +1,11 @@
 //! What a log, a metric and a health report tell of patients: nothing.
 
+use crate::enrolment::{KEY, TOKEN, endpoint, enrolled, opened, said, world};
 use crate::support::{Daemon, World, eventually, metric};
-use dosed::sandbox::{Fault, Faults};
+use dosed::sandbox::{Fault, Faults, Push};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -101,6 +104,109 @@ async fn nothing_of_a_patient_is_in_the_log_at_info_nor_in_health_nor_in_metrics
         tells_nothing(&format!("the {format} log"), &ended.log);
         tells_nothing("standard output", &output);
         drop(world);
+    }
+}
+
+/// A talk in which everything is said that can be, some of it by whoever is not WeChat.
+async fn talked(world: &World, daemon: &Daemon) {
+    enrolled(world, "wang-xiulan", "o-wang").await;
+    let card = world.sandbox.wait_for(
+        |all| all.iter().any(|it| it.client_msg_id.is_some()),
+        MINUTE,
+    );
+    assert!(card.await, "the reminder of a dose");
+    let say = async |words: &str, answer: &str| {
+        world.sandbox.write("o-wang", words);
+        said(world, "o-wang", answer).await;
+    };
+    say("吃了", "已服用").await;
+    say("血糖七点八行不行呀", "医生").await;
+    say("胸痛得厉害", "120").await;
+    let advised = world.cli(&["say", "wang-xiulan", "改成饭后再服"]).await;
+    assert_eq!(advised.status.code(), Some(0), "{advised:?}");
+    said(world, "o-wang", "改成饭后再服").await;
+    let refused = world.cli(&["enrol", "shangguan-yu"]).await;
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    say("停止", "不再给您发消息").await;
+    say("开始", "会提醒您").await;
+    world.sandbox.write("o-stranger", "陌生人的话");
+    let pushes = [Push::Image, Push::Voice, Push::Location, Push::Link];
+    let before = world.sandbox.pushes().len();
+    for push in pushes {
+        world.sandbox.push("o-wang", push);
+    }
+    world.sandbox.unfollow("o-wang");
+    let all = world
+        .sandbox
+        .wait_for_pushes(|pushes| pushes.len() >= before + 5, MINUTE);
+    assert!(all.await);
+    let body = "<xml><FromUserName>o-forged</FromUserName><Content>伪造的话</Content></xml>";
+    for method in ["GET", "POST"] {
+        let request = format!(
+            "{method} /push?signature=0&timestamp=1774310400&nonce=1&openid=o-forged&echostr=forged \
+             HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(endpoint(world, "public")).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    }
+    daemon.signal(rustix::process::Signal::USR1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_of_what_is_said_over_the_callback_and_the_socket_is_in_the_log_at_info() {
+    for format in ["human", "json", "journald"] {
+        let world = world("2026-03-24T07:59:57+08:00").await;
+        world.reconfigure("format = \"human\"", &format!("format = \"{format}\""));
+        let (world, daemon) = opened(world).await;
+        talked(&world, &daemon).await;
+        let codes = world.sandbox.codes();
+        assert!(!codes.is_empty());
+        let health = daemon.get("/health").await.body;
+        let metrics = daemon.metrics().await;
+        let log = daemon.stop().await.log;
+        // What was refused is said, so that there is a line in which it could have stood.
+        assert!(log.contains("callback address is refused"), "{log}");
+        let mut words = vec![
+            "o-wang",
+            "o-stranger",
+            "o-forged",
+            "forged",
+            "王秀兰",
+            "wang-xiulan",
+            "赵一",
+            "李雷",
+            "二甲双胍",
+            "阿司匹林",
+            "吃了",
+            "七点八",
+            "胸痛",
+            "饭后",
+            "停止",
+            "开始",
+            "同意",
+            "陌生人",
+            "伪造",
+            "shangguan",
+            "sandbox-image",
+            "sandbox-voice",
+            TOKEN,
+            KEY,
+            "sandbox-secret",
+        ];
+        for code in &codes {
+            words.extend([code.scene.as_str(), code.ticket.as_str()]);
+        }
+        for word in words {
+            let escaped: String = word.chars().flat_map(char::escape_default).collect();
+            for (what, text) in [("log", &log), ("health", &health), ("metrics", &metrics)] {
+                assert!(!text.contains(word), "the {what} tells {word}:\n{text}");
+                assert!(!text.contains(&escaped), "the {what} tells {word}:\n{text}");
+            }
+        }
     }
 }
 
