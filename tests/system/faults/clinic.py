@@ -26,6 +26,7 @@ timezone = "{zone}"
 language = "zh-CN"
 plans = "plans.d"
 watch = false
+{manners}
 
 [store]
 path = "{store}"
@@ -33,6 +34,7 @@ path = "{store}"
 [http]
 private = "127.0.0.1:0"
 admin = "{admin}"
+{public}
 
 [messaging]
 channel = "wechat"
@@ -48,6 +50,7 @@ format = "human"
 api_base = "http://127.0.0.1:{port}"
 appid = "{appid}"
 secret_file = "wechat-secret"
+{callback}
 
 [wechat.templates.dose]
 id = "DOSE"
@@ -64,6 +67,7 @@ thing1 = "{{{{ patient }}}}"
 thing2 = "{{{{ question }}}}"
 thing3 = "{{{{ answer }}}}"
 time4 = "{{{{ at }}}}"
+{more}
 """
 
 
@@ -113,7 +117,7 @@ class Daemon:
             self.process = subprocess.Popen(
                 [*command, "--ready-file", str(self.ready_file)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory, env=environment)
-        self.address = None
+        self.address = self.public = None
 
     def ready(self, seconds=60):
         """Waits for the ready file; gives the seconds since the start."""
@@ -124,7 +128,8 @@ class Daemon:
             return self.ready_file.exists()
         wait_for("the daemon is ready", look, seconds, every=0.005)
         took = time.monotonic() - self.began
-        self.address = json.loads(self.ready_file.read_text())["private"]
+        written = json.loads(self.ready_file.read_text())
+        self.address, self.public = written["private"], written.get("public")
         return took
 
     def log(self):
@@ -286,13 +291,24 @@ class Clinic:
         self.store = Path(store or self.directory / "dosed.redb")
         self.settings = dict(
             zone=zone, store=self.store, port=self.port, appid=APPID, concurrency=concurrency,
-            rate=rate, timeout=timeout, admin=self.directory / "dosed.sock")
+            rate=rate, timeout=timeout, admin=self.directory / "dosed.sock",
+            public="", manners="", callback="", more="")
         self.configure()
         self.expected = {}  # (patient, medication, due in s) -> end of the window in s
 
     def configure(self, **changes):
         self.settings.update(changes)
         (self.directory / "dosed.toml").write_text(CONFIG.format(**self.settings))
+
+    def open_callback(self, token, key, mode="secure", lines=""):
+        """The account's callback is served, with these secrets."""
+        for name, secret in (("wechat-token", token), ("wechat-aes-key", key)):
+            file = self.directory / name
+            file.write_text(secret + "\n")
+            file.chmod(0o600)
+        self.configure(public='public = "127.0.0.1:0"', callback=(
+            f'token_file = "wechat-token"\naes_key_file = "wechat-aes-key"\nmode = "{mode}"\n'
+            f'{lines}'))
 
     # --- Plans
 

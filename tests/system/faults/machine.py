@@ -4,13 +4,15 @@ A scenario that needs root runs in namespaces of its own for mounts, network and
 mounts, drops and starts is gone when it ends, however it ends."""
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
-# Command -> Debian package.
+# Command, or `python3:` and a module -> Debian package.
 PACKAGES = {
+    "python3:cryptography": "python3-cryptography",
     "faketime": "faketime",
     "fiu-run": "fiu-utils",
     "ip": "iproute2",
@@ -34,11 +36,14 @@ def as_root(*command):
 
 
 def find(command):
+    tool, _, module = command.partition(":")
+    if tool == "python3" and module:
+        return importlib.util.find_spec(module)
     return shutil.which(command, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 
 def install(commands):
-    """Installs the packages of commands that are missing."""
+    """Installs the packages of commands and modules that are missing."""
     missing = sorted({PACKAGES[it] for it in commands if not find(it)})
     if missing:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

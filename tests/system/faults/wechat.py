@@ -2,7 +2,7 @@
 
 It shares no code with the daemon's own sandbox: what both sides of a test were written by the same
 hand proves little. It knows the stable token, template messages with validation of their keywords,
-the ten minutes of `client_msg_id` per openid, the day's quota, a limit a second, and scripted
+custom messages with their allowances, temporary codes, the ten minutes of `client_msg_id` per openid, the day's quota, a limit a second, and scripted
 faults. Every call is a line of JSON in its log, with what was answered and whether the message was
 delivered; scenarios judge by that log and not by what the daemon says of itself.
 
@@ -32,7 +32,11 @@ TOKEN_SECONDS = 7200
 TEMPLATES = {
     "DOSE": ["thing1", "thing2", "time3", "thing4", "phrase5"],
     "ASK": ["thing1", "thing2", "thing3", "time4"],
+    "ALERT": ["thing1", "thing2", "time3"],
 }
+
+# Free words: how many, and for how many seconds, after what a contact did.
+ALLOWANCE = {"wrote": (5, 48 * 3600), "acted": (3, 60)}
 
 ERRMSG = {
     -1: "system error",
@@ -41,12 +45,17 @@ ERRMSG = {
     40013: "invalid appid",
     40125: "invalid appsecret",
     40037: "invalid template_id",
+    40053: "invalid action info",
     41001: "access_token missing",
     42001: "access_token expired",
     43004: "require subscribe",
     44002: "empty post data",
+    44004: "empty content",
     45009: "reach max api daily quota limit",
+    45002: "content size out of limit",
     45011: "api minute-quota reach limit",
+    45015: "response out of time limit or subscription is canceled",
+    45047: "out of response count limit",
     47001: "data format error",
     48001: "api unauthorized",
 }
@@ -100,6 +109,7 @@ class Api:
         self.forced = -1e9
         self.known = {}  # (openid, client_msg_id) -> (shown second, msgid)
         self.gone = set()  # openids that do not follow
+        self.allowed = {}  # openid -> (messages left, until which shown second)
         self.faults = []
         self.limit = None  # messages a shown second
         self.second = (None, 0)
@@ -120,6 +130,8 @@ class Api:
         name = {
             "/cgi-bin/stable_token": "token",
             "/cgi-bin/message/template/send": "send",
+            "/cgi-bin/message/custom/send": "words",
+            "/cgi-bin/qrcode/create": "code",
             "/cgi-bin/openapi/quota/get": "quota",
         }.get(path)
         if name is None:
@@ -140,6 +152,10 @@ class Api:
             return refuse(access)
         if name == "quota":
             return await self.under_fault(name, request, self.quota)
+        if name == "words":
+            return await self.under_fault(name, request, lambda: self.words(request))
+        if name == "code":
+            return await self.under_fault(name, request, lambda: self.code(request))
         return await self.under_fault(name, request, lambda: self.send(request))
 
     def access(self, token):
@@ -172,6 +188,35 @@ class Api:
         remain = max(0, self.daily_limit - self.used)
         quota = {"daily_limit": self.daily_limit, "used": self.used, "remain": remain}
         return answer({"errcode": 0, "errmsg": "ok", "quota": quota})
+
+    def words(self, request):
+        """A custom message: free words, while the contact's doings allow them."""
+        openid, text = request.get("touser"), (request.get("text") or {}).get("content")
+        if not isinstance(openid, str) or not openid.startswith("o-"):
+            return refuse(40003)
+        if request.get("msgtype") != "text" or not isinstance(text, str) or not text:
+            return refuse(44004)
+        if len(text.encode()) > 2048:
+            return refuse(45002)
+        left, until = self.allowed.get(openid, (0, 0))
+        if openid in self.gone or self.clock.now() > until:
+            return refuse(45015)
+        if not left:
+            return refuse(45047)
+        self.allowed[openid] = (left - 1, until)
+        return answer({"errcode": 0, "errmsg": "ok"})
+
+    def code(self, request):
+        """A temporary code with a text."""
+        scene = ((request.get("action_info") or {}).get("scene") or {}).get("scene_str")
+        if request.get("action_name") != "QR_STR_SCENE" or not isinstance(scene, str):
+            return refuse(40053)
+        if not 1 <= len(scene) <= 64:
+            return refuse(40053)
+        ticket = secrets.token_urlsafe(48)
+        seconds = request.get("expire_seconds", 60)
+        return answer({"ticket": ticket, "expire_seconds": seconds,
+                       "url": f"http://weixin.qq.com/q/{ticket[:24]}"})
 
     def send(self, request):
         code, new = self.take(request)
@@ -232,6 +277,11 @@ class Api:
             event.update(openid=openid, id=key, template=request.get("template_id"),
                          data={field: it.get("value") for field, it in
                                (request.get("data") or {}).items()})
+        if name == "words":
+            event.update(openid=openid, text=(request.get("text") or {}).get("content"))
+        if name == "code":
+            event.update(scene=((request.get("action_info") or {}).get("scene") or {})
+                         .get("scene_str"))
         fault = self.fault_for(name, openid, key)
         if fault is None:
             return self.served(event, name, request, serve)
@@ -263,9 +313,12 @@ class Api:
     def served(self, event, name, request, serve):
         before = self.used
         result = serve()
-        code = json.loads(result[1]).get("errcode", 0) if result[0] == 200 else result[0]
+        body = json.loads(result[1]) if result[0] == 200 else {"errcode": result[0]}
+        code = body.get("errcode", 0)
         new = name == "send" and self.used > before
         self.delivered += new
+        if new:
+            event.update(msgid=body["msgid"])
         self.note(**event, answer=code, taken=code == 0, new=new)
         return result
 
@@ -287,7 +340,8 @@ class Api:
     # --- The scenario's orders
 
     def control(self, order):
-        """Takes `clock`, `faults`, `limit`, `gone`, `daily_limit`, and answers with counts.
+        """Takes `clock`, `faults`, `limit`, `gone`, `daily_limit`, `did` (openid and what: wrote,
+        acted), and answers with counts.
 
         A fault: `call` (send, token, quota), `from` and `until` (shown seconds), `openids`,
         `first` (only the first tries of each message), `share` (probability), `taken` (the
@@ -301,6 +355,11 @@ class Api:
             self.limit = order["limit"]
         if "gone" in order:
             self.gone = set(order["gone"])
+        if "did" in order:
+            openid, what = order["did"]
+            count, seconds = ALLOWANCE[what]
+            until = max(self.clock.now() + seconds, self.allowed.get(openid, (0, 0))[1])
+            self.allowed[openid] = (count, until)
         if "daily_limit" in order:
             self.daily_limit = order["daily_limit"]
         if "forget_before" in order:  # for long runs: what is older than the API's memory
