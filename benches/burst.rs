@@ -5,6 +5,10 @@
 //! `cargo bench --bench burst -- [--patients N] [--rounds R]`; the figure that counts is the
 //! ratio, as these machines drift.
 
+#[allow(dead_code, reason = "each bench needs its part")]
+#[path = "support/sink.rs"]
+mod support;
+
 use dosed::daemon::clock::ScaledClock;
 use dosed::daemon::config::{Config, Environment};
 use dosed::daemon::signals::Control;
@@ -13,12 +17,10 @@ use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use support::Sink;
 
 /// Requests under way at once, for both.
 const CONCURRENCY: usize = 64;
@@ -261,127 +263,4 @@ fn bare_burst(sink: &Sink, bodies: &[Vec<u8>]) -> Duration {
     let arrivals = sink.take();
     assert_eq!(arrivals.bodies.len(), bodies.len());
     arrivals.last - began
-}
-
-/// A server that takes every message and remembers when.
-struct Sink {
-    port: u16,
-    state: Arc<Mutex<Arrivals>>,
-    done: Arc<Notify>,
-}
-
-struct Arrivals {
-    expected: usize,
-    first: Instant,
-    last: Instant,
-    bodies: Vec<Vec<u8>>,
-}
-
-impl Sink {
-    fn start() -> Self {
-        let state = Arc::new(Mutex::new(Arrivals {
-            expected: usize::MAX,
-            first: Instant::now(),
-            last: Instant::now(),
-            bodies: Vec::new(),
-        }));
-        let done = Arc::new(Notify::new());
-        let (told, port) = std::sync::mpsc::channel();
-        let (sink, notify) = (Arc::clone(&state), Arc::clone(&done));
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            runtime.expect("a runtime").block_on(async move {
-                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-                told.send(listener.local_addr().expect("a port").port())
-                    .expect("main waits");
-                loop {
-                    let (stream, _) = listener.accept().await.expect("a connection");
-                    let _ = stream.set_nodelay(true);
-                    tokio::spawn(serve(stream, Arc::clone(&sink), Arc::clone(&notify)));
-                }
-            });
-        });
-        Self {
-            port: port.recv().expect("the sink starts"),
-            state,
-            done,
-        }
-    }
-
-    fn expect(&self, count: usize) {
-        let mut state = self.state.lock().expect("not poisoned");
-        state.expected = count;
-        state.bodies = Vec::with_capacity(count);
-    }
-
-    fn take(&self) -> Arrivals {
-        let mut state = self.state.lock().expect("not poisoned");
-        let now = Instant::now();
-        let fresh = Arrivals {
-            expected: usize::MAX,
-            first: now,
-            last: now,
-            bodies: Vec::new(),
-        };
-        std::mem::replace(&mut *state, fresh)
-    }
-}
-
-/// Answers requests on one connection. Only what both clients send is understood.
-async fn serve(mut stream: TcpStream, state: Arc<Mutex<Arrivals>>, done: Arc<Notify>) {
-    let mut buffer: Vec<u8> = Vec::with_capacity(4_096);
-    loop {
-        let Some(head) = find(&buffer, b"\r\n\r\n") else {
-            match stream.read_buf(&mut buffer).await {
-                Ok(0) | Err(_) => return,
-                Ok(_) => continue,
-            }
-        };
-        let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
-        let length: usize = text
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "))
-            .and_then(|length| length.trim().parse().ok())
-            .unwrap_or(0);
-        let end = head + 4 + length;
-        while buffer.len() < end {
-            match stream.read_buf(&mut buffer).await {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-        }
-        let body: &[u8] = if text.starts_with("post /cgi-bin/message/template/send") {
-            let mut state = state.lock().expect("not poisoned");
-            let now = Instant::now();
-            if state.bodies.is_empty() {
-                state.first = now;
-            }
-            state.last = now;
-            state.bodies.push(buffer[head + 4..end].to_vec());
-            if state.bodies.len() == state.expected {
-                done.notify_one();
-            }
-            br#"{"errcode":0,"errmsg":"ok","msgid":3000000000000000001}"#
-        } else {
-            br#"{"access_token":"token","expires_in":7200}"#
-        };
-        let mut answer = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        )
-        .into_bytes();
-        answer.extend_from_slice(body);
-        if stream.write_all(&answer).await.is_err() {
-            return;
-        }
-        buffer.drain(..end);
-    }
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
 }
