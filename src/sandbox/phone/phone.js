@@ -22,6 +22,7 @@ const WORDS = {
     scan: "Scan the code",
     gone: "Does not follow the account",
     failed: "The sandbox has not taken that.",
+    wrote: (text) => `writes: ${text}`,
   },
   zh: {
     empty: "还没有消息，消息到达时会显示在这里。",
@@ -40,6 +41,7 @@ const WORDS = {
     scan: "扫描二维码",
     gone: "未关注该服务号",
     failed: "演示服务没有接受该操作。",
+    wrote: (text) => `发送：${text}`,
   },
 };
 // Numbers answer most of what is asked; a tap is faster than typing one.
@@ -262,7 +264,8 @@ function drawNews(patient, message, isNew) {
   button.append(
     make("span", "name", patient.name),
     make("span", "time", when(message.at)),
-    make("span", "last", preview(message)),
+    // Among what arrives, what somebody wrote would look as if it had arrived too.
+    make("span", "last", message.kind === "own" ? T.wrote(message.text) : preview(message)),
   );
   button.addEventListener("click", () => choose(message.to, true));
   if (isNew) item.classList.add("new");
