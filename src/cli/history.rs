@@ -3,7 +3,7 @@
 use super::exit::Exit;
 use super::terminal;
 use crate::daemon::config::{Config, Environment};
-use crate::engine::{Entry, ExpiredReason};
+use crate::engine::{DoseState, Entry, ExpiredReason};
 use crate::plan::Zone;
 use crate::store::{DoseLine, JournalLine, StoreError};
 use jiff::Timestamp;
@@ -150,7 +150,9 @@ fn doses_text(doses: &[DoseLine], zone: &Zone) -> String {
             .time_zone()
             .to_datetime(dose.due)
             .strftime("%Y-%m-%d %H:%M");
+        let late = dose.answer.as_ref().is_some_and(|answer| answer.late);
         let state = match (dose.reason, dose.in_doubt) {
+            (None, _) if late && dose.state == DoseState::Taken => "taken (late)".to_owned(),
             (Some(reason), true) => format!("{} ({}, in doubt)", dose.state.name(), reason.name()),
             (Some(reason), false) => format!("{} ({})", dose.state.name(), reason.name()),
             (None, true) => format!("{} (in doubt)", dose.state.name()),
@@ -403,6 +405,53 @@ fn advice_json(entry: &Entry, zone: &Zone) -> Value {
                 .map(|it| json!({ "id": it.id, "due": instant(&it.due) }))
                 .collect::<Vec<_>>(),
         }),
+        _ => care_json(entry),
+    }
+}
+
+/// Entries of the call list, of caregivers, and of what is left of a medicine.
+fn care_json(entry: &Entry) -> Value {
+    let amount = |thousandths: &i64| *thousandths as f64 / 1e3;
+    match entry {
+        Entry::CallDone { reasons, note, by } => json!({
+            "entry": "call_done",
+            "reasons": reasons.iter().map(|it| it.name()).collect::<Vec<_>>(),
+            "note": note,
+            "by": adviser(by),
+        }),
+        Entry::CallOver { reason } => json!({
+            "entry": "call_over",
+            "reason": reason.name(),
+        }),
+        Entry::CaregiverReach { caregiver, barred } => json!({
+            "entry": "caregiver_reach",
+            "caregiver": caregiver,
+            "barred": barred.map(ExpiredReason::name),
+        }),
+        Entry::StockCounted {
+            medication,
+            stock,
+            taken,
+        } => json!({
+            "entry": "stock_counted",
+            "id": medication,
+            "stock": amount(&stock.thousandths),
+            "unit": stock.unit,
+            "on": stock.on.to_string(),
+            "taken_since": amount(taken),
+        }),
+        Entry::RefillDue {
+            medication,
+            left,
+            days,
+            message,
+        } => json!({
+            "entry": "refill_due",
+            "id": medication,
+            "left": amount(left),
+            "days_left": days,
+            "message": message.map(|id| id.to_string()),
+        }),
         // All others are of doses and plans, and of what was said.
         _ => Value::Null,
     }
@@ -414,6 +463,7 @@ fn answer_json(answer: &crate::engine::GivenAnswer, zone: &Zone) -> Value {
         "taken_at": answer.taken_at.as_ref().map(|at| rfc3339(at.0, zone)),
         "by": teller(&answer.by),
         "reason": answer.reason,
+        "late": answer.late,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::dispatcher::Notice;
 use super::shared::Shared;
-use super::{advice, enrolment};
+use super::{advice, calls, enrolment};
 use crate::http::admin::{Released, Request};
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
@@ -51,6 +51,10 @@ pub async fn run(
                 tokio::spawn(async move {
                     answer.send(advice::say(&shared, &dispatcher, &bell, request).await)
                 });
+            }
+            Some(Request::EndCall { request, answer }) => {
+                let shared = Arc::clone(&shared);
+                tokio::spawn(async move { answer.send(calls::end(&shared, request).await) });
             }
             Some(reload @ Request::Reload { .. }) => {
                 let planner = planner.clone();

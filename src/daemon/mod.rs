@@ -7,6 +7,7 @@ pub mod administration;
 mod advice;
 pub mod brake;
 pub mod callback;
+mod calls;
 pub mod clock;
 pub mod config;
 pub mod dispatcher;

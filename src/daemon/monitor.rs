@@ -392,6 +392,16 @@ impl Source for Monitor {
                     "the channel cannot reach some patients; see dosed history".to_owned()
                 }),
         );
+        let refusing = self.shared.store.telemetry().staff_refusing();
+        checks.push(
+            Check::new("staff:unreachable")
+                .with("observedValue", refusing)
+                .when(refusing > 0, Status::Warn, || {
+                    "somebody of the staff refuses messages; until they write, only alarms are \
+                     tried"
+                        .to_owned()
+                }),
+        );
         let unreadable = self.shared.store.telemetry().unreadable();
         checks.push(
             Check::new("patients:records")

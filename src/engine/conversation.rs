@@ -41,6 +41,8 @@ pub struct Conversation {
     pub acknowledged_at: Option<Timestamp>,
     /// What the channel still allows.
     pub window: Window,
+    /// The channel has said that news sent there is refused; until something is heard again.
+    pub refuses: bool,
 }
 
 /// Whether medical messages may go to a contact.
@@ -61,6 +63,8 @@ pub enum Consent {
         #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
         at: Timestamp,
     },
+    /// Asked for and not given. It may be given later.
+    Declined,
 }
 
 impl Consent {
@@ -81,6 +85,8 @@ pub struct Asked {
     /// When.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub at: Timestamp,
+    /// The words that were said before it, of doses.
+    pub words: String,
 }
 
 /// Words of a member of staff for one of several patients, and the list that was sent.
@@ -203,7 +209,13 @@ impl Conversation {
             hinted: Vec::new(),
             acknowledged_at: None,
             window: Window::default(),
+            refuses: false,
         }
+    }
+
+    /// Something came from the contact: whatever was refused before may be tried again.
+    pub fn note_hearing(&mut self) {
+        self.refuses = false;
     }
 
     /// Why no medical message may go there; `None` when it may.
@@ -211,7 +223,7 @@ impl Conversation {
     pub fn bars(&self) -> Option<ExpiredReason> {
         if !self.following {
             Some(ExpiredReason::Unreachable)
-        } else if self.stopped_at.is_some() {
+        } else if self.stopped_at.is_some() || self.consent == Consent::Declined {
             Some(ExpiredReason::ConsentWithdrawn)
         } else if !self.consent.is_given() {
             Some(ExpiredReason::NotEnrolled)

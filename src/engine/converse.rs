@@ -28,6 +28,29 @@ const HINTS_MAX: usize = 16;
 /// Words by which consent is given, and nothing else.
 const AGREE: &[&str] = &["同意", "我同意", "agree", "i agree", "agreed"];
 
+/// Words by which it is refused, and nothing else.
+const DECLINE: &[&str] = &[
+    "不同意",
+    "我不同意",
+    "不",
+    "不要",
+    "不用",
+    "不需要",
+    "拒绝",
+    "no",
+    "no thanks",
+    "no thank you",
+    "disagree",
+    "i disagree",
+    "do not agree",
+    "i do not agree",
+    "dont agree",
+    "i dont agree",
+    "decline",
+    "i decline",
+    "refuse",
+];
+
 /// A patient for whom a contact answers, or about whom it is told.
 #[derive(Clone, Copy)]
 pub struct Person<'a> {
@@ -112,14 +135,17 @@ pub fn converse(
             stranger: None,
         },
     };
+    if heard != Heard::Unfollowed {
+        talk.conversation().note_hearing();
+    }
     match heard {
         Heard::Words(text) => {
             talk.conversation().window.note_writing(now);
             talk.words(text);
         }
         Heard::Media { kind, id } => {
+            // The numbers of a list that was sent are still understood.
             talk.conversation().window.note_writing(now);
-            talk.conversation().asked = None;
             talk.pass_on(&format!("[{kind} {id}]"));
         }
         Heard::Acted => talk.conversation().window.note_acting(now),
@@ -190,7 +216,15 @@ impl Talk<'_> {
         let asked = self.conversation().asked.take();
         let asked = asked
             .filter(|asked| self.now >= asked.at && self.now.duration_since(asked.at) < ASKED_FOR);
-        if self.conversed.conversation.consent == Consent::Asked && agrees(text) {
+        let consent = &self.conversed.conversation.consent;
+        let may_agree = matches!(consent, Consent::Asked | Consent::Declined);
+        if *consent == Consent::Asked && is_one_of(text, DECLINE) {
+            self.conversation().consent = Consent::Declined;
+            self.reply(Reply::ConsentDeclined);
+            self.of_own(&Said::Reach(ReachChange::Declined));
+            return;
+        }
+        if may_agree && is_one_of(text, AGREE) {
             let given = Consent::Given {
                 version: self.terms.consent_version.to_owned(),
                 at: self.now,
@@ -306,6 +340,7 @@ impl Talk<'_> {
         prompts: &[Prompt],
         asked: Option<Asked>,
     ) {
+        let before = self.said_before(text, &read, prompts, asked.as_ref());
         let references = read.references;
         match read.reading {
             Reading::Stop => {
@@ -320,27 +355,28 @@ impl Talk<'_> {
                 self.write_down(text, true);
             }
             Reading::Taken { taken_at } => {
-                let asked_at = match asked.map(|it| it.report) {
+                let before = match before {
                     Some(Report::Taken(at)) => at,
                     _ => None,
                 };
-                let at = taken_at.map(Millis).or(asked_at);
+                let at = taken_at.map(Millis).or(before);
                 self.report(text, &references, prompts, &Report::Taken(at));
             }
             Reading::Later { minutes } => {
-                let before = match asked.map(|it| it.report) {
+                let before = match before {
                     Some(Report::Later(minutes)) => minutes,
                     _ => None,
                 };
-                self.report(
-                    text,
-                    &references,
-                    prompts,
-                    &Report::Later(minutes.or(before)),
-                );
+                let report = Report::Later(minutes.or(before));
+                self.report(text, &references, prompts, &report);
             }
             Reading::Skipped { reason } => {
-                self.report(text, &references, prompts, &Report::Skipped(reason));
+                let before = match before {
+                    Some(Report::Skipped(reason)) => reason,
+                    _ => None,
+                };
+                let report = Report::Skipped(reason.or(before));
+                self.report(text, &references, prompts, &report);
             }
             Reading::NotTaken => self.report(text, &references, prompts, &Report::NotTaken),
             Reading::AskWhich(answer) => self.ask_which(text, answer, prompts, &references),
@@ -559,11 +595,59 @@ impl Talk<'_> {
             report,
             choices: listed,
             at: self.now,
+            words: answer.map_or(String::new(), |_| text.to_owned()),
         });
         self.reply(Reply::Which {
             asked: answer,
             choices,
         });
+    }
+
+    /// What the words before the list said besides which dose they meant: when it was taken, in how
+    /// long to ask again, why not. Nothing where the present words speak for themselves, or where
+    /// it is not the same for all that is meant.
+    fn said_before(
+        &self,
+        text: &str,
+        read: &Interpretation,
+        prompts: &[Prompt],
+        asked: Option<&Asked>,
+    ) -> Option<Report> {
+        let asked = asked.filter(|it| !it.words.is_empty())?;
+        let alone = self.read(text, prompts, None, true);
+        if alone == *read {
+            return None;
+        }
+        let mut chosen: Vec<usize> = Vec::new();
+        for reference in &read.references {
+            match parse(reference) {
+                Some(('o', prompt, _)) if chosen.contains(&prompt) => {}
+                Some(('o', prompt, _)) => chosen.push(prompt),
+                _ => return None,
+            }
+        }
+        // As they were meant when they were said.
+        let then = Talk {
+            people: self.people,
+            terms: self.terms,
+            now: asked.at,
+            conversed: self.conversed.clone(),
+        };
+        let mut reports = chosen.into_iter().filter_map(|index| {
+            let prompt = Prompt {
+                number: 1,
+                ..prompts.get(index)?.clone()
+            };
+            let prompt = std::slice::from_ref(&prompt);
+            Some(match then.read(&asked.words, prompt, None, false).reading {
+                Reading::Taken { taken_at } => Report::Taken(taken_at.map(Millis)),
+                Reading::Later { minutes } => Report::Later(minutes),
+                Reading::Skipped { reason } => Report::Skipped(reason),
+                _ => Report::NotTaken,
+            })
+        });
+        let first = reports.next()?;
+        reports.all(|other| other == first).then_some(first)
     }
 
     /// Words for a person at the clinic.
@@ -651,11 +735,14 @@ fn parse(reference: &str) -> Option<(char, usize, usize)> {
     Some((kind, first.parse().ok()?, second.parse().ok()?))
 }
 
-fn agrees(text: &str) -> bool {
+/// Whether the words are one of these and nothing else.
+fn is_one_of(text: &str, words: &[&str]) -> bool {
     let plain: String = text
         .chars()
-        .filter(|it| !it.is_ascii_punctuation() && !matches!(it, '。' | '！' | '，' | '～'))
+        .filter(|it| {
+            !it.is_ascii_punctuation() && !matches!(it, '。' | '！' | '，' | '～' | '’' | '“' | '”')
+        })
         .collect();
     let plain = plain.trim().to_lowercase();
-    AGREE.contains(&plain.as_str())
+    words.contains(&plain.as_str())
 }

@@ -45,6 +45,7 @@ pub fn counsel(
     text: &str,
     now: Timestamp,
 ) -> Counsel {
+    conversation.note_hearing();
     conversation.window.note_writing(now);
     let asked = conversation.advice_asked.take();
     let asked = asked.filter(|it| now >= it.at.0 && now.duration_since(it.at.0) < ASKED_FOR);

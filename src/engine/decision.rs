@@ -4,7 +4,7 @@ use super::{
     DoseState, ExpiredReason, Fits, GivenAnswer, Message, MessageId, Millis, OutboxRef,
     PatientState, Recipient, Reply, Teller, Value,
 };
-use crate::plan::{Language, ResolvedPlan};
+use crate::plan::{Language, ResolvedPlan, Stock};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,8 @@ pub struct StaffMember {
     pub alerts: Vec<String>,
     /// When alerts other than alarms wait, in the patient's zone.
     pub quiet_hours: Option<crate::plan::QuietHours>,
+    /// This person's contact refuses messages: only alarms are tried there.
+    pub refuses: bool,
 }
 
 /// Something that happened to a patient.
@@ -141,6 +143,22 @@ pub enum Input<'a> {
         /// What became of it.
         delivery: Delivery,
     },
+    /// News can go to a caregiver again, or not any more.
+    CaregiverReach {
+        /// The caregiver's id.
+        caregiver: &'a str,
+        /// Why none can; `None` when it can.
+        barred: Option<ExpiredReason>,
+    },
+    /// Somebody has seen to what the patient was on the call list for.
+    CallDone {
+        /// The reasons that are done with.
+        reasons: &'a [CallReason],
+        /// What came of it, in their words; may be empty.
+        note: &'a str,
+        /// Who.
+        by: &'a Adviser,
+    },
 }
 
 /// Who gives advice.
@@ -217,6 +235,8 @@ pub enum ReachChange {
     Stopped,
     /// Started again by the patient's word.
     Started,
+    /// The patient was asked for consent and does not give it.
+    Declined,
 }
 
 impl ReachChange {
@@ -230,6 +250,7 @@ impl ReachChange {
             ReachChange::Followed => "followed",
             ReachChange::Stopped => "stopped",
             ReachChange::Started => "started",
+            ReachChange::Declined => "declined",
         }
     }
 }
@@ -262,6 +283,8 @@ pub struct Decision {
     pub replies: Vec<Reply>,
     /// Why a person must ring the patient, as far as this step found out.
     pub calls: Vec<CallReason>,
+    /// Reasons to ring that are none any more.
+    pub calls_over: Vec<CallReason>,
     /// When this patient must be looked at again; `None` for never.
     pub wake_at: Option<Timestamp>,
     /// How many doses became due in this step (opened or expired unopened).
@@ -288,11 +311,15 @@ pub enum CallReason {
     Stopped,
     /// Advice could not be delivered.
     Advice,
+    /// A medicine runs out soon.
+    Refill,
+    /// News does not reach a caregiver any more.
+    Caregiver,
 }
 
 impl CallReason {
     /// All reasons, by their numbers.
-    pub const ALL: [CallReason; 8] = [
+    pub const ALL: [CallReason; 10] = [
         CallReason::MissedInARow,
         CallReason::CriticalMissed,
         CallReason::Unreachable,
@@ -301,6 +328,8 @@ impl CallReason {
         CallReason::CheckIn,
         CallReason::Stopped,
         CallReason::Advice,
+        CallReason::Refill,
+        CallReason::Caregiver,
     ];
 
     /// The name in JSON.
@@ -315,7 +344,15 @@ impl CallReason {
             CallReason::CheckIn => "check_in",
             CallReason::Stopped => "stopped",
             CallReason::Advice => "advice",
+            CallReason::Refill => "refill",
+            CallReason::Caregiver => "caregiver",
         }
+    }
+
+    /// The reason of this name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
     }
 }
 
@@ -507,6 +544,47 @@ pub enum Entry {
         /// Why.
         reason: CallReason,
     },
+    /// A person has seen to it.
+    CallDone {
+        /// What they were to ring for.
+        reasons: Vec<CallReason>,
+        /// What came of it; may be empty.
+        note: String,
+        /// Who.
+        by: Adviser,
+    },
+    /// There is no reason to ring any more.
+    CallOver {
+        /// What it was.
+        reason: CallReason,
+    },
+    /// News can go to a caregiver again, or not any more.
+    CaregiverReach {
+        /// The caregiver's id.
+        caregiver: String,
+        /// Why none can; `None` when it can.
+        barred: Option<ExpiredReason>,
+    },
+    /// The plan says how much of a medicine there was.
+    StockCounted {
+        /// The medication's id.
+        medication: String,
+        /// What.
+        stock: Stock,
+        /// What was taken since then, in thousandths of the unit.
+        taken: i64,
+    },
+    /// A medicine runs out soon.
+    RefillDue {
+        /// The medication's id.
+        medication: String,
+        /// What is left, in thousandths of the unit.
+        left: i64,
+        /// For how many days it lasts.
+        days: u32,
+        /// The message that says so to the patient; `None` where none can go there.
+        message: Option<MessageId>,
+    },
 }
 
 impl Entry {
@@ -562,4 +640,6 @@ pub struct ClosedDose {
     pub messages: Vec<MessageId>,
     /// What was said of it.
     pub answer: Option<GivenAnswer>,
+    /// It had been closed before: this is another version of how.
+    pub corrects: bool,
 }

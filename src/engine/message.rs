@@ -152,6 +152,8 @@ pub enum Body {
     Notice(Text),
     /// News for staff or a caregiver.
     Alert(Alert),
+    /// A medicine of the patient's runs out soon.
+    Refill(RefillLine),
 }
 
 /// One dose in a reminder.
@@ -200,6 +202,22 @@ pub struct AppointmentLine {
     pub at: Timestamp,
     /// The doctor's words.
     pub note: Option<String>,
+}
+
+/// A medicine that runs out soon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefillLine {
+    /// What messages call the medication.
+    pub label: String,
+    /// What is left, in thousandths of the unit; never negative.
+    pub left: i64,
+    /// The unit in the plan's words; may be empty.
+    pub unit: String,
+    /// For how many days it lasts.
+    pub days: u32,
+    /// When that was found out.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub at: Timestamp,
 }
 
 /// News about a patient for staff or a caregiver.
@@ -273,6 +291,13 @@ pub enum News {
     Started,
     /// More messages than a person can be sent in an hour wanted to go to this patient.
     TooMany,
+    /// A medicine runs out soon.
+    Refill(RefillLine),
+    /// News does not reach one of the patient's caregivers any more.
+    CaregiverUnreachable {
+        /// The caregiver's name.
+        name: String,
+    },
 }
 
 impl News {
@@ -294,11 +319,13 @@ impl News {
             News::Stopped => "stopped",
             News::Started => "started",
             News::TooMany => "too_many",
+            News::Refill(_) => "refill",
+            News::CaregiverUnreachable { .. } => "caregiver_unreachable",
         }
     }
 
     /// All names, for metrics.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 16] = [
         "critical_missed",
         "missed",
         "missed_in_a_row",
@@ -313,6 +340,8 @@ impl News {
         "stopped",
         "started",
         "too_many",
+        "refill",
+        "caregiver_unreachable",
     ];
 }
 

@@ -71,6 +71,10 @@ pub enum Reply {
     AsNeeded {
         /// What messages call it.
         label: String,
+        /// When it was taken.
+        at: Timestamp,
+        /// What the plan says of the next one.
+        next: NextTaking,
     },
     /// A medicine was taken before its guard allows it.
     AsNeededTooSoon {
@@ -106,6 +110,8 @@ pub enum Reply {
     ConsentAsked,
     /// Consent is noted.
     ConsentGiven,
+    /// Consent was not given: no messages come.
+    ConsentDeclined,
     /// To staff: the words go to the patient.
     Advised {
         /// The patient's name.
@@ -120,6 +126,17 @@ pub enum Reply {
     },
     /// To staff: there was no news that the words could answer.
     NobodyToAdvise,
+}
+
+/// When a medicine may be taken as needed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextTaking {
+    /// The plan sets no limit.
+    Whenever,
+    /// From this instant on.
+    From(Timestamp),
+    /// Not within what the plan says.
+    NoMore,
 }
 
 /// One line of a numbered list.

@@ -1,7 +1,9 @@
 //! The patient's state between two steps, and the words for what became of a dose.
 
-use super::{Class, MessageId};
+use super::{Class, MessageId, Recipient};
+use crate::plan::Stock;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 /// All that is known and decided about one patient's treatment, apart from the plan itself.
@@ -61,6 +63,10 @@ pub struct PatientState {
     pub missed_in_a_row: u16,
     /// Messages of the last hour in which there were any (G9).
     pub hour: HourCount,
+    /// Caregivers to whom news could go and cannot any more, by their ids.
+    pub lost_caregivers: Vec<String>,
+    /// What is left of each medication of which the plan says how much there was.
+    pub stocks: Vec<StockState>,
 }
 
 impl PatientState {
@@ -88,6 +94,8 @@ impl PatientState {
             last_taken: Vec::new(),
             missed_in_a_row: 0,
             hour: HourCount::default(),
+            lost_caregivers: Vec::new(),
+            stocks: Vec::new(),
         }
     }
 }
@@ -151,6 +159,8 @@ pub struct OpenDose {
     pub snoozed_until: Option<Timestamp>,
     /// The patient has said that it is not taken (yet).
     pub said_not_taken: bool,
+    /// It was closed before, by an answer that was taken back.
+    pub reopened: bool,
     /// What is known of its messages.
     pub sending: Sending,
 }
@@ -179,6 +189,8 @@ pub struct GivenAnswer {
     pub by: Teller,
     /// Why it was skipped, in their words.
     pub reason: Option<String>,
+    /// It was said after the dose's window.
+    pub late: bool,
 }
 
 /// Who says something of a patient.
@@ -238,6 +250,25 @@ pub struct WaitingAlert {
     pub id: MessageId,
     /// The doses that it says were missed, by medication id and scheduled instant.
     pub doses: Vec<(String, Millis)>,
+    /// Whom it tells.
+    pub to: Recipient,
+}
+
+/// What is left of a medication.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockState {
+    /// The medication's id.
+    pub medication: String,
+    /// What was counted, as the plan says it.
+    pub stock: Stock,
+    /// What was taken since, by the local day of the dose, in thousandths of the unit; ascending.
+    pub taken: Vec<(Date, i64)>,
+    /// What was taken on the days before those.
+    pub before: i64,
+    /// It was said that a refill is due.
+    pub told: bool,
+    /// The message that says so to the patient, while it waits.
+    pub notice: Option<MessageId>,
 }
 
 /// When a medication was taken last.

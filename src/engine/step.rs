@@ -1,11 +1,11 @@
 //! The one function that decides: [`step`].
 
 use super::{
-    CallReason, ClosedDose, Context, Decision, DoseState, Entry, ExpiredReason, GivenAnswer, Input,
-    MedicationState, Message, MessageId, Millis, OpenDose, OpenPrompt, OutboxRef, PatientState,
-    PromptKind, RecentCheckIn, RecentDose, Reply, Sending, Settlement,
+    Adviser, CallReason, ClosedDose, Context, Decision, DoseState, Entry, ExpiredReason,
+    GivenAnswer, Input, MedicationState, Message, MessageId, Millis, OpenDose, OpenPrompt,
+    OutboxRef, PatientState, PromptKind, RecentCheckIn, RecentDose, Reply, Sending, Settlement,
 };
-use crate::plan::{Medication, ResolvedPlan, ScheduledDose};
+use crate::plan::{Medication, ResolvedPlan, ScheduledDose, Zone};
 use jiff::{SignedDuration, Timestamp};
 
 mod advice;
@@ -21,6 +21,7 @@ mod prompt;
 mod reach;
 mod repeat;
 mod settle;
+mod stock;
 
 /// How far ahead of the clock a patient is stepped: what is due within this span is put into the
 /// outbox with `not_before`, so that at the instant only the sending is left.
@@ -56,7 +57,7 @@ pub fn step(
     input: Input<'_>,
     now: Timestamp,
 ) -> Decision {
-    let mut turn = Turn::new(context, state, now);
+    let mut turn = Turn::new(context, plan.zone.clone(), state, now);
     let resolved = follow_last::following(plan, &turn.state);
     let plan = resolved.as_ref();
     let next_due = match input {
@@ -86,6 +87,7 @@ pub fn step(
         Input::Answered { doses, report, by } => {
             turn.close_due(plan);
             turn.answer(plan, doses, report, by);
+            turn.look_at_stocks(plan);
             turn.prompt_again(plan);
             // What follows the last dose moves with it.
             let moved = follow_last::following(plan, &turn.state);
@@ -93,6 +95,7 @@ pub fn step(
         }
         Input::TakenAsNeeded { medication, at, by } => {
             turn.take_as_needed(plan, medication, at, by);
+            turn.look_at_stocks(plan);
             turn.next_due(plan)
         }
         Input::CheckInAnswered {
@@ -133,6 +136,14 @@ pub fn step(
             turn.deliver(plan, message, to, advice, delivery);
             turn.next_due(plan)
         }
+        Input::CaregiverReach { caregiver, barred } => {
+            turn.change_caregiver(plan, caregiver, barred);
+            turn.next_due(plan)
+        }
+        Input::CallDone { reasons, note, by } => {
+            turn.end_calls(reasons, note, by);
+            turn.next_due(plan)
+        }
     };
     turn.decide(plan, next_due)
 }
@@ -141,28 +152,33 @@ pub fn step(
 struct Turn<'a> {
     context: &'a Context<'a>,
     now: Timestamp,
+    /// In which the days of doses are told apart.
+    zone: Zone,
     state: PatientState,
     messages: Vec<Message>,
     withdraw: Vec<OutboxRef>,
     journal: Vec<Entry>,
     replies: Vec<Reply>,
     calls: Vec<CallReason>,
+    calls_over: Vec<CallReason>,
     /// Doses that this step closed as missed: told of together.
     missed: Vec<OpenDose>,
     doses_due: u32,
 }
 
 impl<'a> Turn<'a> {
-    fn new(context: &'a Context<'a>, state: PatientState, now: Timestamp) -> Self {
+    fn new(context: &'a Context<'a>, zone: Zone, state: PatientState, now: Timestamp) -> Self {
         Self {
             context,
             now,
+            zone,
             state,
             messages: Vec::new(),
             withdraw: Vec::new(),
             journal: Vec::new(),
             replies: Vec::new(),
             calls: Vec::new(),
+            calls_over: Vec::new(),
             missed: Vec::new(),
             doses_due: 0,
         }
@@ -203,6 +219,7 @@ impl<'a> Turn<'a> {
             journal: self.journal,
             replies: self.replies,
             calls: self.calls,
+            calls_over: self.calls_over,
             wake_at,
             doses_due: self.doses_due,
         }
@@ -384,6 +401,7 @@ impl<'a> Turn<'a> {
                 critical: medication.critical,
                 snoozed_until: None,
                 said_not_taken: false,
+                reopened: false,
                 sending: Sending::default(),
             });
         }
@@ -431,6 +449,26 @@ impl<'a> Turn<'a> {
             self.calls.push(reason);
             self.journal.push(Entry::CallWanted { reason });
         }
+    }
+
+    /// There is no reason to ring any more, where there was one.
+    fn call_over(&mut self, reason: CallReason) {
+        self.calls.retain(|it| *it != reason);
+        self.calls_over.push(reason);
+        self.journal.push(Entry::CallOver { reason });
+    }
+
+    /// Somebody has seen to it. Doses in a row are counted anew: were they not, nobody would be
+    /// told of the next ones.
+    fn end_calls(&mut self, reasons: &[CallReason], note: &str, by: &Adviser) {
+        if reasons.contains(&CallReason::MissedInARow) {
+            self.state.missed_in_a_row = 0;
+        }
+        self.journal.push(Entry::CallDone {
+            reasons: reasons.to_vec(),
+            note: note.to_owned(),
+            by: by.clone(),
+        });
     }
 
     /// When the patient is woken for a dose or check-in: at the end of its window, even where
@@ -533,13 +571,18 @@ impl<'a> Turn<'a> {
         reason: Option<ExpiredReason>,
         answer: Option<GivenAnswer>,
     ) {
+        if state == DoseState::Taken {
+            self.lower_stock(&dose, 1);
+        }
         let closed = RecentDose {
             dose,
             state,
             reason,
             answer,
         };
-        self.journal.push(Entry::DoseClosed(closed.to_entry()));
+        let corrects = closed.dose.reopened;
+        self.journal
+            .push(Entry::DoseClosed(closed.to_entry(corrects)));
         if self.context.answers {
             self.state.recent.push(closed);
         }
@@ -621,8 +664,8 @@ impl OpenDose {
 }
 
 impl RecentDose {
-    /// The entry of its closing.
-    fn to_entry(&self) -> ClosedDose {
+    /// The entry of its closing, or of a correction.
+    fn to_entry(&self, corrects: bool) -> ClosedDose {
         ClosedDose {
             medication: self.dose.medication.clone(),
             amount: self.dose.amount.clone(),
@@ -633,6 +676,7 @@ impl RecentDose {
             in_doubt: self.dose.sending.in_doubt,
             messages: self.dose.sending.messages.clone(),
             answer: self.answer.clone(),
+            corrects,
         }
     }
 }

@@ -35,6 +35,13 @@ pub enum Request {
         /// Where the answer goes.
         answer: oneshot::Sender<Said>,
     },
+    /// Take a patient off the call list.
+    EndCall {
+        /// Whom, and what came of it.
+        request: EndCallRequest,
+        /// Where the answer goes.
+        answer: oneshot::Sender<CallEnded>,
+    },
     /// Go on sending although much was sent within an hour.
     Resume {
         /// Where the answer goes.
@@ -134,6 +141,44 @@ pub struct Said {
     pub failed: Option<String>,
 }
 
+/// Body of `POST /calls/done`. `Debug` is not derived: it is medical data.
+#[derive(Serialize, Deserialize)]
+pub struct EndCallRequest {
+    /// The patient's id.
+    pub patient: String,
+    /// The name of one reason; absent for all.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// What came of it; may be empty.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// What came of taking a patient off the call list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "result")]
+pub enum CallEnded {
+    /// They are off it.
+    Done {
+        /// The names of the reasons for which they were on it.
+        reasons: Vec<String>,
+    },
+    /// They are not on it, or not for that reason.
+    NotListed,
+    /// There never was a plan of this patient.
+    NoPatient,
+    /// There is no such reason.
+    NoReason {
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// The store failed.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
 /// Body of `POST /reload`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct ReloadRequest {
@@ -169,6 +214,7 @@ pub(super) fn router(requests: mpsc::Sender<Request>) -> Router {
         .route("/resume", post(resume))
         .route("/enrol", post(enrol))
         .route("/say", post(say))
+        .route("/calls/done", post(end_call))
         .with_state(requests)
 }
 
@@ -208,6 +254,13 @@ async fn say(
     Json(request): Json<SayRequest>,
 ) -> Result<Json<Said>, StatusCode> {
     ask(&requests, |answer| Request::Say { request, answer }).await
+}
+
+async fn end_call(
+    State(requests): State<mpsc::Sender<Request>>,
+    Json(request): Json<EndCallRequest>,
+) -> Result<Json<CallEnded>, StatusCode> {
+    ask(&requests, |answer| Request::EndCall { request, answer }).await
 }
 
 async fn ask<T>(

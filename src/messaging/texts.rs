@@ -5,7 +5,8 @@ mod samples;
 
 use super::wording;
 use crate::engine::{
-    Addressee, Alert, Choice, ChoiceItem, DoseAnswer, DoseName, News, Reply, Value,
+    Addressee, Alert, Choice, ChoiceItem, DoseAnswer, DoseName, News, NextTaking, RefillLine,
+    Reply, Value,
 };
 use crate::plan::{Language, Zone};
 use jiff::Timestamp;
@@ -24,6 +25,16 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
         "advised",
         include_str!("../../messages/zh-CN/advised.txt"),
         include_str!("../../messages/en/advised.txt"),
+    ),
+    (
+        "alert_caregiver_unreachable",
+        include_str!("../../messages/zh-CN/alert_caregiver_unreachable.txt"),
+        include_str!("../../messages/en/alert_caregiver_unreachable.txt"),
+    ),
+    (
+        "alert_caregiver_unreachable_short",
+        include_str!("../../messages/zh-CN/alert_caregiver_unreachable_short.txt"),
+        include_str!("../../messages/en/alert_caregiver_unreachable_short.txt"),
     ),
     (
         "alert_check_in",
@@ -91,6 +102,16 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
         include_str!("../../messages/en/alert_red_flag.txt"),
     ),
     (
+        "alert_refill",
+        include_str!("../../messages/zh-CN/alert_refill.txt"),
+        include_str!("../../messages/en/alert_refill.txt"),
+    ),
+    (
+        "alert_refill_short",
+        include_str!("../../messages/zh-CN/alert_refill_short.txt"),
+        include_str!("../../messages/en/alert_refill_short.txt"),
+    ),
+    (
         "alert_started",
         include_str!("../../messages/zh-CN/alert_started.txt"),
         include_str!("../../messages/en/alert_started.txt"),
@@ -146,6 +167,11 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
         include_str!("../../messages/en/consent_asked.txt"),
     ),
     (
+        "consent_declined",
+        include_str!("../../messages/zh-CN/consent_declined.txt"),
+        include_str!("../../messages/en/consent_declined.txt"),
+    ),
+    (
         "consent_given",
         include_str!("../../messages/zh-CN/consent_given.txt"),
         include_str!("../../messages/en/consent_given.txt"),
@@ -184,6 +210,21 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
         "red_flag",
         include_str!("../../messages/zh-CN/red_flag.txt"),
         include_str!("../../messages/en/red_flag.txt"),
+    ),
+    (
+        "refill",
+        include_str!("../../messages/zh-CN/refill.txt"),
+        include_str!("../../messages/en/refill.txt"),
+    ),
+    (
+        "refill_short",
+        include_str!("../../messages/zh-CN/refill_short.txt"),
+        include_str!("../../messages/en/refill_short.txt"),
+    ),
+    (
+        "refill_shortest",
+        include_str!("../../messages/zh-CN/refill_shortest.txt"),
+        include_str!("../../messages/en/refill_shortest.txt"),
     ),
     (
         "skipped",
@@ -349,6 +390,15 @@ impl Texts {
             .collect()
     }
 
+    /// What the patient is told of a medicine that runs out: the most telling words first.
+    #[must_use]
+    pub fn refill(&self, refill: &RefillLine, language: Language) -> Vec<String> {
+        REFILL
+            .iter()
+            .map(|name| self.render(language, name, of_refill(refill)))
+            .collect()
+    }
+
     fn render(&self, language: Language, name: &str, context: Jinja) -> String {
         let rendered = self
             .environment
@@ -357,6 +407,18 @@ impl Texts {
         // Each text is tried out when it is loaded; were one to fail all the same, its name says
         // more than silence.
         rendered.unwrap_or_else(|_| name.to_owned())
+    }
+}
+
+/// The texts of a refill, the most telling one first.
+const REFILL: [&str; 3] = ["refill", "refill_short", "refill_shortest"];
+
+fn of_refill(refill: &RefillLine) -> Jinja {
+    let left = Value::Number(refill.left).to_string();
+    context! {
+        name => &refill.label,
+        days => refill.days,
+        left => format!("{left} {}", refill.unit).trim(),
     }
 }
 
@@ -538,10 +600,24 @@ impl About<'_> {
                 "unreadable",
                 context! { ask, how => wording::how_to_answer(answer, self.language) },
             ),
-            Reply::AsNeeded { label } => (
-                "as_needed",
-                context! { name => label, time => self.time(self.now) },
-            ),
+            Reply::AsNeeded { label, at, next } => {
+                // Not where it is when it was noted.
+                let said = self.time(*at) != self.time(self.now);
+                let next_from = match next {
+                    NextTaking::From(from) => Some(self.time(*from)),
+                    NextTaking::Whenever | NextTaking::NoMore => None,
+                };
+                (
+                    "as_needed",
+                    context! {
+                        name => label,
+                        time => self.time(self.now),
+                        taken_at => said.then(|| self.time(*at)),
+                        next_from,
+                        no_more => *next == NextTaking::NoMore,
+                    },
+                )
+            }
             Reply::AsNeededTooSoon {
                 label,
                 allowed_from,
@@ -564,6 +640,7 @@ impl About<'_> {
             Reply::Bound { patient, caregiver } => ("bound", context! { patient, caregiver }),
             Reply::ConsentAsked => ("consent_asked", context! {}),
             Reply::ConsentGiven => ("consent_given", context! {}),
+            Reply::ConsentDeclined => ("consent_declined", context! {}),
             Reply::Advised { patient, to_call } => ("advised", context! { patient, to_call }),
             Reply::AdviseWhom { choices } => ("advise_whom", context! { choices }),
             Reply::NobodyToAdvise => ("nobody_to_advise", context! {}),
@@ -603,6 +680,14 @@ impl About<'_> {
             News::Stopped => (&["alert_stopped"], context! {}),
             News::Started => (&["alert_started"], context! {}),
             News::TooMany => (&["alert_too_many"], context! {}),
+            News::Refill(refill) => (&["alert_refill", "alert_refill_short"], of_refill(refill)),
+            News::CaregiverUnreachable { name } => (
+                &[
+                    "alert_caregiver_unreachable",
+                    "alert_caregiver_unreachable_short",
+                ],
+                context! { name },
+            ),
         }
     }
 
@@ -625,7 +710,11 @@ impl About<'_> {
             let one = move |name: &&'static str| (*name, context.clone());
             names.iter().map(one).collect::<Vec<_>>()
         });
-        replies.chain(news).collect()
+        let refills = [0, 1, 7].into_iter().flat_map(|days| {
+            let line = samples::refill(days);
+            REFILL.map(|name| (name, of_refill(&line)))
+        });
+        replies.chain(news).chain(refills).collect()
     }
 }
 

@@ -21,7 +21,7 @@ pub use day::{Day, DayWord};
 pub(crate) use grammar::answer::milli;
 pub use grammar::{
     Problem,
-    amount::thousandths,
+    amount::{quantity, same_unit, thousandths},
     answer::answer as answer_type,
     span::{duration, quiet_hours},
 };
@@ -30,6 +30,7 @@ pub use projection::{Due, DueKind};
 pub use read::{MedicationPlace, Places, ReadPlan, read, read_table};
 pub use renames::{Rename, renames};
 pub use resolved::*;
+use scheduled::BOTH;
 pub(crate) use words::{chinese_number, plain};
 
 /// What a plan inherits where its text is silent.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
 /// Between two amounts that fall on one instant.
-const BOTH: &str = " + ";
+pub(super) const BOTH: &str = " + ";
 
 const fn hours(hours: i64) -> SignedDuration {
     SignedDuration::from_hours(hours)

@@ -1,6 +1,6 @@
 //! Transaction 5: changed plans come into force, ended ones leave it.
 
-use super::contacts::{attest, bars, bind, contact_number, mask, unbind};
+use super::contacts::{attest, bars, bind, contact_number, known_conversation, mask, unbind};
 use super::patient::{Queued, Tables, Tally, Visit};
 use super::records::{
     Address, CaregiverContact, Contacts, JournalRow, PATIENT_IDS, PATIENT_SLUGS, PATIENTS,
@@ -340,11 +340,13 @@ impl Reach<'_> {
             let role = Teller::Caregiver(id.clone());
             bind(scope, contact, self.number, role, true)?;
             attest(scope, contact)?;
+            let talk = known_conversation(scope, contact)?;
             kept.push(CaregiverContact {
                 id: id.clone(),
                 contact,
                 attested: true,
-                barred: bars(scope, contact)?.is_some(),
+                barred: talk.as_ref().is_some_and(|talk| talk.bars().is_some()),
+                refuses: talk.is_some_and(|talk| talk.refuses),
             });
         }
         contacts.caregivers = kept;

@@ -139,7 +139,9 @@ pub(super) fn save_conversation(
 /// begun that stands in the plan alone.
 pub(super) fn attest(scope: &mut Scope<'_>, contact: u32) -> Result<(), StoreError> {
     let known = known_conversation(scope, contact)?;
-    if let Some(mut known) = known.filter(|it| !it.consent.is_given()) {
+    // Whoever has said no has said no.
+    let open = |it: &Conversation| matches!(it.consent, Consent::NotAsked | Consent::Asked);
+    if let Some(mut known) = known.filter(open) {
         known.consent = Consent::Attested;
         save_conversation(scope, contact, &known)?;
     }

@@ -6,7 +6,7 @@ use super::records::{
     DELIVERIES, DELIVERY_TIMES, DeliveryRecord, OutboxRecord, TakenRecord, decode, encode,
 };
 use super::writer::Scope;
-use crate::engine::{Body, Delivery, Fits, Input};
+use crate::engine::{Body, Delivery, Fits, Input, Recipient};
 use jiff::{SignedDuration, Timestamp};
 use redb::ReadableTable;
 
@@ -27,6 +27,7 @@ pub(super) fn await_report(
         patient: record.patient,
         message: record.message.key.id,
         to: record.message.to.clone(),
+        contact: record.contact,
         advice: matches!(record.message.body, Body::Notice(_)),
     };
     let mut table = scope.transaction.open_table(DELIVERIES)?;
@@ -90,7 +91,11 @@ pub(super) fn reported(
         taken.as_input(delivery),
         tally,
     )?;
-    visit.finish(tables, queued)
+    visit.finish(tables, queued)?;
+    if delivery == Delivery::Refused && taken.to != Recipient::Patient {
+        super::refusals::note(scope, tables, (queued, tally), fits, taken.contact)?;
+    }
+    Ok(())
 }
 
 impl TakenRecord {

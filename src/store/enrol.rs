@@ -137,6 +137,7 @@ pub(super) fn bind_by_code(
                 attested: false,
                 // Until there is consent.
                 barred: true,
+                refuses: false,
             });
             before
         }

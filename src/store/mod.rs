@@ -9,6 +9,7 @@
 
 mod advise;
 mod apply;
+mod calls;
 mod claim;
 mod contacts;
 mod deliberate;
@@ -27,6 +28,7 @@ mod patient;
 mod read;
 mod receive;
 mod records;
+mod refusals;
 mod retention;
 mod settle;
 mod writer;
@@ -36,6 +38,7 @@ mod tests;
 
 pub use advise::{Advised, Audience};
 pub use apply::{Applied, PlanChange, PlanEnd, without_addresses};
+pub use calls::{CallEnd, SeenTo};
 pub use claim::{Claimed, Waiting};
 pub use deliberate::DeliberateFault;
 pub use enrol::{EnrolError, Enrolment};
@@ -46,7 +49,7 @@ pub use jobs::JobRun;
 pub use ledger::Ledger;
 pub use open::{Backing, OpenError, Options, create_if_absent, open_reader};
 pub use patient::{Queued, Tally};
-pub use read::{CallLine, DoseLine, JournalLine, Reader, StrangerLine};
+pub use read::{CallCaregiver, CallLine, DoseLine, JournalLine, Reader, StrangerLine};
 pub use receive::{Pushed, Received, Talk, What};
 pub use records::{
     Address, Attempts, ClockMark, DayCounts, JournalRow, PlanHead, PlanText, SCHEMA,

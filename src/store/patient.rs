@@ -60,6 +60,8 @@ impl Tally {
 
     fn entry(&mut self, entry: &Entry) {
         match entry {
+            // Each dose once: what corrects it is not counted.
+            Entry::DoseClosed(dose) if dose.corrects => {}
             Entry::DoseClosed(dose) => self.dose(dose.state, dose.reason, 1),
             Entry::DosesExpired { due, reason, .. } => {
                 self.dose(DoseState::Expired, Some(*reason), due.len() as u64);
@@ -86,7 +88,12 @@ impl Tally {
             | Entry::Advised { .. }
             | Entry::Delivered { .. }
             | Entry::NotDelivered { .. }
-            | Entry::CallWanted { .. } => {}
+            | Entry::CallWanted { .. }
+            | Entry::CallDone { .. }
+            | Entry::CallOver { .. }
+            | Entry::CaregiverReach { .. }
+            | Entry::StockCounted { .. }
+            | Entry::RefillDue { .. } => {}
             Entry::CheckInAnswered { .. } => self.check_ins[3] += 1,
             Entry::Told { news, .. } => {
                 if let Some(index) = News::NAMES.iter().position(|name| name == news) {
@@ -127,6 +134,10 @@ pub(super) struct Effects {
     pub counts: DayCounts,
     /// Patients whom a person must ring, and why.
     pub calls: Vec<(u32, CallReason)>,
+    /// Patients whom nobody must ring any more for that.
+    pub calls_over: Vec<(u32, CallReason)>,
+    /// Contacts that refuse what is sent there, or that are heard again.
+    pub staff_refuses: Vec<(u32, bool)>,
     /// Records met that cannot be read.
     pub unreadable: Vec<Unreadable>,
     /// The ledger, where it has changed.
@@ -305,6 +316,7 @@ impl<'v> Visit<'v> {
             journal,
             replies,
             calls,
+            calls_over,
             wake_at,
             doses_due,
         } = decision;
@@ -312,6 +324,11 @@ impl<'v> Visit<'v> {
         self.record.state = state;
         self.wake_at = wake_at;
         self.replies.extend(replies);
+        for reason in calls_over {
+            // Of the steps of one transaction the last one counts.
+            effects.calls.retain(|it| *it != (self.number, reason));
+            effects.calls_over.push((self.number, reason));
+        }
         effects
             .calls
             .extend(calls.into_iter().map(|reason| (self.number, reason)));

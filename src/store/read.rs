@@ -2,11 +2,11 @@
 
 use super::StoreError;
 use super::records::{
-    CALLS, CallRecord, JOURNAL, JournalRow, META, PATIENT_IDS, PATIENT_SLUGS, PATIENTS,
-    PatientRecord, STRANGERS, StrangerRecord, decode,
+    CALLS, CallRecord, JOURNAL, JournalRow, META, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLANS,
+    PatientRecord, PlanRecord, STRANGERS, StrangerRecord, decode,
 };
 use crate::engine::{
-    CallReason, ClosedDose, DoseState, Entry, ExpiredReason, GivenAnswer, IdKey, MessageId,
+    About, CallReason, ClosedDose, DoseState, Entry, ExpiredReason, GivenAnswer, IdKey, MessageId,
     OpenDose,
 };
 use jiff::Timestamp;
@@ -61,12 +61,29 @@ pub struct JournalLine {
 pub struct CallLine {
     /// The patient's id.
     pub patient: String,
+    /// The patient's name; `None` where no plan is in force.
+    pub name: Option<String>,
     /// Why.
     pub reason: CallReason,
     /// When there was a reason first.
     pub since: Timestamp,
     /// When there was a reason last.
     pub last: Timestamp,
+    /// Who looks after the patient, in the order of the plan.
+    pub caregivers: Vec<CallCaregiver>,
+}
+
+/// A caregiver of a patient whom a person is to ring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallCaregiver {
+    /// The id in the plan.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// What they are to the patient.
+    pub relation: String,
+    /// Whether news can go to them.
+    pub reached: bool,
 }
 
 /// Words of somebody whom nobody knows.
@@ -123,6 +140,15 @@ impl Reader {
         let mut doses: HashMap<(u32, String, Timestamp), (u32, DoseLine)> = HashMap::new();
         let within = |due: Timestamp| from <= due && due < until;
         self.each_entry(&snapshot, &names, |number, seq, name, _, entry| {
+            // A message that is settled after its dose was closed: what came of it is the dose's.
+            if let Some((message, accepted, about)) = outcome_of(&entry) {
+                for it in about.iter().filter(|it| within(it.due.0)) {
+                    let key = (number, it.id.clone(), it.due.0);
+                    if let Some((_, line)) = doses.get_mut(&key) {
+                        line.learn(message, accepted);
+                    }
+                }
+            }
             for dose in closed_doses(entry) {
                 if within(dose.due.0) {
                     let key = (number, dose.medication.clone(), dose.due.0);
@@ -205,6 +231,7 @@ impl Reader {
     pub fn calls(&self) -> Result<Vec<CallLine>, StoreError> {
         let snapshot = self.database.begin_read()?;
         let names = Names::read(&snapshot, None)?;
+        let mut people: HashMap<u32, (Option<String>, Vec<CallCaregiver>)> = HashMap::new();
         let instant = |ms| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
         let mut lines = Vec::new();
         for row in snapshot.open_table(CALLS)?.iter()? {
@@ -212,17 +239,49 @@ impl Reader {
             let (number, reason) = key.value();
             let reason = CallReason::ALL.get(usize::from(reason)).copied();
             let record = self.readable(decode::<CallRecord>(&CALLS, record.value()));
-            if let (Some(name), Some(reason), Some(record)) = (names.of(number), reason, record) {
+            if let (Some(id), Some(reason), Some(record)) = (names.of(number), reason, record) {
+                let known = people.get(&number).cloned();
+                let (name, caregivers) = match known {
+                    Some(known) => known,
+                    None => self.around(&snapshot, number)?,
+                };
+                people.insert(number, (name.clone(), caregivers.clone()));
                 lines.push(CallLine {
-                    patient: name.to_owned(),
+                    patient: id.to_owned(),
+                    name,
                     reason,
                     since: instant(record.since),
                     last: instant(record.last),
+                    caregivers,
                 });
             }
         }
         lines.sort_by(|a, b| (a.since, &a.patient).cmp(&(b.since, &b.patient)));
         Ok(lines)
+    }
+
+    /// A patient's name and caregivers, as the plan in force has them.
+    fn around(
+        &self,
+        snapshot: &ReadTransaction,
+        patient: u32,
+    ) -> Result<(Option<String>, Vec<CallCaregiver>), StoreError> {
+        let plan = snapshot.open_table(PLANS)?.get(patient)?;
+        let plan = plan.map(|row| decode::<PlanRecord>(&PLANS, row.value()));
+        let Some(plan) = plan.and_then(|plan| self.readable(plan)) else {
+            return Ok((None, Vec::new()));
+        };
+        let record = snapshot.open_table(PATIENTS)?.get(patient)?;
+        let record = record.map(|row| decode::<PatientRecord>(&PATIENTS, row.value()));
+        let record = record.and_then(|record| self.readable(record));
+        let reached = record.map_or(Vec::new(), |it| it.contacts.caregiver_ids());
+        let caregivers = plan.plan.caregivers.into_iter().map(|it| CallCaregiver {
+            reached: reached.contains(&it.id),
+            id: it.id,
+            name: it.name,
+            relation: it.relation,
+        });
+        Ok((Some(plan.plan.name), caregivers.collect()))
     }
 
     /// What people wrote whom nobody knows, in the half-open range, in the order of time.
@@ -305,7 +364,35 @@ impl Reader {
     }
 }
 
+/// The message of an entry that says what came of it, when it was accepted (`None` when it is in
+/// doubt), and what it was about.
+fn outcome_of(entry: &Entry) -> Option<(MessageId, Option<Timestamp>, &[About])> {
+    match entry {
+        Entry::Accepted { message, at, about } => Some((*message, Some(at.0), about)),
+        Entry::NotAccepted {
+            message,
+            reason: None,
+            about,
+        } => Some((*message, None, about)),
+        _ => None,
+    }
+}
+
 impl DoseLine {
+    /// A message about it left.
+    fn learn(&mut self, message: MessageId, accepted: Option<Timestamp>) {
+        if self.messages.contains(&message) {
+            return;
+        }
+        self.messages.push(message);
+        match accepted {
+            Some(at) => {
+                self.reminded.get_or_insert(at);
+            }
+            None => self.in_doubt = true,
+        }
+    }
+
     fn closed(patient: &str, dose: ClosedDose) -> Self {
         Self {
             patient: patient.to_owned(),
@@ -343,6 +430,7 @@ fn closed_doses(entry: Entry) -> Vec<ClosedDose> {
                 in_doubt: false,
                 messages: Vec::new(),
                 answer: None,
+                corrects: false,
             })
             .collect(),
         Entry::PlanApplied { .. }
@@ -365,7 +453,12 @@ fn closed_doses(entry: Entry) -> Vec<ClosedDose> {
         | Entry::Delivered { .. }
         | Entry::NotDelivered { .. }
         | Entry::Told { .. }
-        | Entry::CallWanted { .. } => Vec::new(),
+        | Entry::CallWanted { .. }
+        | Entry::CallDone { .. }
+        | Entry::CallOver { .. }
+        | Entry::CaregiverReach { .. }
+        | Entry::StockCounted { .. }
+        | Entry::RefillDue { .. } => Vec::new(),
     }
 }
 

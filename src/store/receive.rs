@@ -13,7 +13,7 @@ use super::records::{
 use super::writer::Scope;
 use super::{DeliberateFault, Store, StoreError, advise, deliveries};
 use crate::engine::{
-    Adviser, Consent, Conversation, Conversed, Delivery, Fits, Heard, MessageId, Person,
+    Adviser, Consent, Conversation, Conversed, Delivery, Fits, Heard, Input, MessageId, Person,
     ReachChange, Reply, Said, TalkTerms, Teller, converse,
 };
 use crate::plan::{Language, Zone};
@@ -162,6 +162,9 @@ fn receive_one(
     let mut first = Vec::new();
     let secret = pushed.what.secret();
     let mut conversation = conversation(scope, contact, talk.language)?;
+    if conversation.refuses && pushed.what != What::Unfollowed {
+        scope.effects.staff_refuses.push((contact, false));
+    }
     if let Some(secret) = secret {
         conversation.following = true;
         if let Some(code) = redeem(scope, secret, contact)? {
@@ -190,7 +193,8 @@ fn receive_one(
         let replies = advise::hear(scope, &mut tables, received, fits, heard, &by)?;
         return Ok(spoken(&replies, talk, (talk.language, &talk.zone)));
     }
-    if people.iter().any(|(_, role, ..)| role.attested) && !conversation.consent.is_given() {
+    let attested = people.iter().any(|(_, role, ..)| role.attested);
+    if attested && matches!(conversation.consent, Consent::NotAsked | Consent::Asked) {
         conversation.consent = Consent::Attested;
     }
     let Some(heard) = pushed.what.heard() else {
@@ -349,13 +353,28 @@ impl Outcome<'_> {
         let mut visit = Visit::new(scope, fits, number, record, plan.head.contact);
         let contacts = &mut visit.record.contacts;
         let effective = contacts.patients(plan.head.contact, &plan.plan);
+        let barred = self.conversation.bars();
+        let mut changed = None;
         for caregiver in &mut contacts.caregivers {
             if caregiver.contact == contact {
-                caregiver.barred = self.conversation.bars().is_some();
+                let told = !caregiver.barred && !caregiver.refuses;
+                caregiver.barred = barred.is_some();
+                caregiver.refuses = self.conversation.refuses;
+                if told != (barred.is_none() && !caregiver.refuses) {
+                    changed = Some(caregiver.id.clone());
+                }
             }
         }
         if let Some(effective) = effective {
             contacts.barred = bars(scope, effective)?;
+        }
+        if let Some(caregiver) = changed {
+            let input = Input::CaregiverReach {
+                caregiver: &caregiver,
+                barred,
+            };
+            let (effects, tally) = (&mut scope.effects, &mut received.tally);
+            visit.step(tables, effects, &plan.plan, input, tally)?;
         }
         for said in about {
             let input = said.as_input(&role.role);
@@ -386,12 +405,12 @@ fn caregiver_changes(
     contact: u32,
     conversation: &Conversation,
 ) -> bool {
-    let barred = conversation.bars().is_some();
+    let now = (conversation.bars().is_some(), conversation.refuses);
     let known = record.contacts.caregivers.iter();
     role.role != Teller::Patient
         && known
             .filter(|it| it.contact == contact)
-            .any(|it| it.barred != barred)
+            .any(|it| (it.barred, it.refuses) != now)
 }
 
 /// Whether a contact's words about doses and check-ins count: the patient's own, and those of a

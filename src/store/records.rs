@@ -10,10 +10,10 @@ use redb::{TableDefinition, TableHandle};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the set of tables. A store with a higher one is refused.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// Version of each record's format, its first byte.
-const RECORD: u8 = 3;
+const RECORD: u8 = 4;
 
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 pub(super) const PATIENT_IDS: TableDefinition<&str, u32> = TableDefinition::new("patient_ids");
@@ -136,9 +136,12 @@ impl Contacts {
         known.map(|it| it.contact)
     }
 
-    /// The caregivers to whom messages can go.
+    /// The caregivers to whom news can go.
     pub fn caregiver_ids(&self) -> Vec<String> {
-        let reached = self.caregivers.iter().filter(|it| !it.barred);
+        let reached = self
+            .caregivers
+            .iter()
+            .filter(|it| !it.barred && !it.refuses);
         reached.map(|it| it.id.clone()).collect()
     }
 }
@@ -153,6 +156,8 @@ pub(super) struct CaregiverContact {
     pub attested: bool,
     /// No message may go there: no consent, stopped, or not following.
     pub barred: bool,
+    /// The channel has said that news sent there is refused.
+    pub refuses: bool,
 }
 
 /// What a contact is to a patient.
@@ -198,6 +203,8 @@ pub(super) struct TakenRecord {
     pub patient: u32,
     pub message: MessageId,
     pub to: Recipient,
+    /// The contact to which it went.
+    pub contact: u32,
     /// It was advice.
     pub advice: bool,
 }

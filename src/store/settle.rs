@@ -8,9 +8,10 @@ use super::records::{
     encode, journal_day, outbox_key,
 };
 use super::writer::{Scope, key_head};
-use super::{DeliberateFault, Store, StoreError};
+use super::{DeliberateFault, Store, StoreError, refusals};
 use crate::engine::{
-    About, Body, Delivery, Entry, Fits, Input, Millis, OutboxRef, Recipient, Settlement, Window,
+    About, Body, Delivery, Entry, ExpiredReason, Fits, Input, Millis, OutboxRef, Recipient,
+    Settlement, Window,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashSet};
@@ -77,6 +78,7 @@ impl Store {
             let mut tables = Tables::open(scope.transaction)?;
             // By patient: each record is read and written once.
             let mut finals: BTreeMap<u32, Vec<Final>> = BTreeMap::new();
+            let mut refusing: Vec<u32> = Vec::new();
             let (mut fresh, mut untried) = (0, 0);
             for mut tried in batch {
                 if scope.memory.fault == Some(DeliberateFault::RearmSent) {
@@ -111,6 +113,9 @@ impl Store {
                                 }
                                 _ => None,
                             };
+                            if refuses(&record, settlement, report.as_ref()) {
+                                refusing.push(record.contact);
+                            }
                             finals.entry(record.patient).or_default().push(Final {
                                 record,
                                 settlement,
@@ -129,6 +134,10 @@ impl Store {
                     patient,
                     &messages,
                 )?;
+            }
+            for contact in refusing {
+                let effects = (&mut settled.queued, &mut settled.tally);
+                refusals::note(scope, &mut tables, effects, fits.as_ref(), contact)?;
             }
             drop(tables);
             deliveries::forget(scope)?;
@@ -151,6 +160,17 @@ struct Final {
     settlement: Settlement,
     /// What was reported of it before it was settled.
     report: Option<(TakenRecord, Delivery)>,
+}
+
+/// Whether what came back says that the contact takes no news about others.
+fn refuses(
+    record: &OutboxRecord,
+    settlement: Settlement,
+    report: Option<&(TakenRecord, Delivery)>,
+) -> bool {
+    let refused = matches!(report, Some((_, Delivery::Refused)));
+    let unreachable = settlement == Settlement::Undeliverable(ExpiredReason::Unreachable);
+    record.message.to != Recipient::Patient && (refused || unreachable)
 }
 
 /// Corrects what is known of the free words that a contact takes.
@@ -258,7 +278,11 @@ fn count(scope: &mut Scope<'_>, record: &OutboxRecord, settlement: Settlement) {
         // A nudge reminds of nobody who was not reminded of.
         Body::Dose(lines) if lines.iter().all(|line| line.due < record.message.due) => 0,
         Body::Dose(lines) => lines.len() as u64,
-        Body::CheckIn(_) | Body::Appointment(_) | Body::Notice(_) | Body::Alert(_) => 0,
+        Body::CheckIn(_)
+        | Body::Appointment(_)
+        | Body::Notice(_)
+        | Body::Alert(_)
+        | Body::Refill(_) => 0,
     };
     match settlement {
         Settlement::Accepted(_) => scope.effects.counts.reminded += doses,
@@ -366,7 +390,7 @@ fn without_plan(record: &OutboxRecord, settlement: Settlement) -> Entry {
                 due: Millis(question.due),
             }]
         }
-        Body::Appointment(_) | Body::Notice(_) | Body::Alert(_) => Vec::new(),
+        Body::Appointment(_) | Body::Notice(_) | Body::Alert(_) | Body::Refill(_) => Vec::new(),
     };
     Entry::of_settlement(message, settlement, about)
 }

@@ -5,10 +5,10 @@ use super::lanes::{Handle, Lanes, Urgency};
 use super::open::{Backing, Place, begin_write};
 use super::patient::Effects;
 use super::records::{
-    ATTEMPTS, Attempts, AttemptsRecord, CALLS, CallRecord, DAYS, DayCounts, LaterRecord, OUTBOX,
-    OUTBOX_LATER, decode, encode, outbox_key,
+    ATTEMPTS, Attempts, AttemptsRecord, DAYS, DayCounts, LaterRecord, OUTBOX, OUTBOX_LATER, decode,
+    encode, outbox_key,
 };
-use super::{DeliberateFault, Ledger, OpenError, Options, StoreError, ledger};
+use super::{DeliberateFault, Ledger, OpenError, Options, StoreError, calls, ledger};
 use crate::engine::{IdKey, MessageId};
 use jiff::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
@@ -34,6 +34,7 @@ pub struct Telemetry {
     depth: [AtomicI64; 5],
     unreadable: Mutex<HashSet<Unreadable>>,
     ledger: Mutex<Ledger>,
+    staff_refusing: AtomicU64,
 }
 
 /// A record that cannot be read: its table, and the patient's number or the head of its key.
@@ -52,6 +53,7 @@ impl Telemetry {
             depth: Default::default(),
             unreadable: Mutex::default(),
             ledger: Mutex::default(),
+            staff_refusing: AtomicU64::new(0),
         }
     }
 
@@ -63,6 +65,17 @@ impl Telemetry {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .len()
+    }
+
+    /// How many members of staff refuse what is sent to them.
+    #[must_use]
+    pub fn staff_refusing(&self) -> u64 {
+        self.staff_refusing.load(Ordering::Relaxed)
+    }
+
+    fn show_desk(&self, desk: &Desk) {
+        let refusing = u64::try_from(desk.refusing()).unwrap_or(u64::MAX);
+        self.staff_refusing.store(refusing, Ordering::Relaxed);
     }
 
     pub(super) fn note_unreadable(&self, met: impl IntoIterator<Item = Unreadable>) {
@@ -238,6 +251,7 @@ impl Store {
     /// Keeps the clinic's side of all talks.
     pub(super) async fn remember_desk(&self, desk: Desk) -> Result<(), StoreError> {
         self.run(Urgency::InTurn, move |writer| {
+            writer.telemetry.show_desk(&desk);
             writer.memory.desk = desk;
             Ok(())
         })
@@ -464,7 +478,7 @@ impl Writer {
         let made = job(&mut scope)?;
         let effects = scope.effects;
         effects.write_counts(&transaction)?;
-        effects.write_calls(&transaction, now)?;
+        calls::write(&transaction, &effects.calls, &effects.calls_over, now)?;
         if let Some(ledger) = &effects.ledger {
             ledger::write(&transaction, ledger)?;
         }
@@ -485,6 +499,7 @@ impl Writer {
             self.telemetry.show_ledger(ledger);
         }
         self.memory.apply(effects);
+        self.telemetry.show_desk(&self.memory.desk);
         Ok(made)
     }
 
@@ -591,6 +606,9 @@ impl Memory {
         if let Some(ledger) = effects.ledger {
             self.ledger = ledger;
         }
+        for (contact, refuses) in effects.staff_refuses {
+            self.desk.note_refusal(contact, refuses);
+        }
         for id in effects.released {
             if let Some(claim) = self.claimed.remove(&id)
                 && let Some(open) = self.groups.get_mut(&claim.group)
@@ -616,28 +634,6 @@ impl Memory {
 }
 
 impl Effects {
-    /// Puts patients whom a person must ring on the list, or notes that there is a reason again.
-    fn write_calls(
-        &self,
-        transaction: &WriteTransaction,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        if self.calls.is_empty() {
-            return Ok(());
-        }
-        let mut calls = transaction.open_table(CALLS)?;
-        let last = now.as_millisecond();
-        for (patient, reason) in &self.calls {
-            let key = (*patient, *reason as u8);
-            let known = calls
-                .get(key)?
-                .and_then(|row| decode::<CallRecord>(&CALLS, row.value()).ok());
-            let since = known.map_or(last, |known| known.since);
-            calls.insert(key, encode(&CallRecord { since, last })?.as_slice())?;
-        }
-        Ok(())
-    }
-
     /// Adds what this transaction counted to the row of its day.
     fn write_counts(&self, transaction: &WriteTransaction) -> Result<(), StoreError> {
         if self.counts == DayCounts::default() {

@@ -202,7 +202,7 @@ const SCRIPT: &[(Step, &[&str])] = &[
     (
         Says("zhang", "停止"),
         &[
-            "hao ALERT 张建国 回复了“停止”",
+            "hao ALERT 张建国 不想再收到消息",
             "zhang 好的，郝医生诊所不再给您发消息了…",
         ],
     ),

@@ -220,6 +220,52 @@ async fn advice_reaches_who_is_enrolled_in_free_words_and_the_others_are_on_the_
         (&call["patient"], &call["reason"]),
         (&"zhao".into(), &"advice".into())
     );
+    assert!(
+        call["name"].is_string() && call["since"].is_string(),
+        "{call}"
+    );
+    assert!(call["caregivers"].is_array(), "{call}");
+
+    for (arguments, exit, said) in [
+        (&["calls", "--done", "nobody"][..], 1, "no plan of `nobody`"),
+        (
+            &["calls", "--done", "wang-xiulan"],
+            1,
+            "not on the call list",
+        ),
+        (
+            &["calls", "--done", "zhao", "--reason", "red_flag"],
+            1,
+            "not on the call list for `red_flag`",
+        ),
+        (
+            &["calls", "--done", "zhao", "--reason", "x"],
+            64,
+            "missed_in_a_row",
+        ),
+        (&["calls", "--note", "x"], 64, "--done"),
+    ] {
+        let (code, _, stderr) = text(&world.cli(arguments).await);
+        assert_eq!(code, Some(exit), "{arguments:?} {stderr}");
+        assert!(stderr.contains(said), "{arguments:?} {stderr}");
+    }
+    let done = ["calls", "--done", "zhao", "--note", "打过电话"];
+    let (code, stdout, stderr) = text(&world.cli(&done).await);
+    assert_eq!(
+        (code, stdout.as_str()),
+        (Some(0), "zhao is off the list: advice\n"),
+        "{stderr}"
+    );
+    let (_, calls, _) = text(&world.cli(&["calls"]).await);
+    assert_eq!(calls, "");
+    let (_, journal, _) = text(&world.cli(&["history", "zhao", "--journal", "--json"]).await);
+    let noted = journal
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let mut noted = noted.filter(|line: &Value| line["entry"] == "call_done");
+    let noted = noted.next().expect("it is in the journal");
+    assert_eq!(noted["note"], "打过电话");
+    assert_eq!(noted["reasons"][0], "advice");
 
     for (arguments, exit) in [
         (&["say", "nobody", "x"][..], 1),

@@ -77,6 +77,7 @@ async fn health_has_the_documented_shape() {
         "messages:in_doubt",
         "doses:expired",
         "patients:unreachable",
+        "staff:unreachable",
     ] {
         assert!(checks.contains_key(name), "{name}: {health}");
     }

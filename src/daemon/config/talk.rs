@@ -49,6 +49,7 @@ const ALERTS: &[&str] = &[
     "no_answer",
     "missed_in_a_row",
     "unreachable",
+    "caregiver_unreachable",
     "stopped",
     "too_soon",
     "too_many",
@@ -148,6 +149,7 @@ impl Staff {
         let quiet_hours = hours(table, "quiet_hours", "21:30-07:00");
         Some(Self {
             member: StaffMember {
+                refuses: false,
                 name: name.into_inner().trim().to_owned(),
                 language: language?,
                 alerts,

@@ -112,7 +112,9 @@ fn misfit(item: Item, body: &Body, unfit: &Unfit) -> Misfit {
         }
         Body::CheckIn(_) => "the question cannot be sent".to_owned(),
         Body::Appointment(_) => "the reminder cannot be sent".to_owned(),
-        Body::Notice(_) | Body::Alert(_) => "the message cannot be sent".to_owned(),
+        Body::Notice(_) | Body::Alert(_) | Body::Refill(_) => {
+            "the message cannot be sent".to_owned()
+        }
     };
     let help = match unfit {
         Unfit::Field(field) => match (field.short_max, item, field.limit) {

@@ -214,7 +214,14 @@ fn short(reply: &Reply) -> String {
             format!("noted {ask} {value}{}", if *alert { " !" } else { "" })
         }
         Reply::Unreadable { ask, .. } => format!("unreadable {ask}"),
-        Reply::AsNeeded { label } => format!("as needed {label}"),
+        Reply::AsNeeded { label, at, next } => {
+            let next = match next {
+                NextTaking::Whenever => String::new(),
+                NextTaking::From(from) => format!(", next {}", time(from)),
+                NextTaking::NoMore => ", no more".to_owned(),
+            };
+            format!("as needed {label} {}{next}", time(at))
+        }
         Reply::AsNeededTooSoon { label, .. } => format!("too soon {label}"),
         Reply::Stopped => "stopped".to_owned(),
         Reply::Started => "started".to_owned(),
@@ -226,6 +233,7 @@ fn short(reply: &Reply) -> String {
         Reply::Bound { patient, .. } => format!("bound {patient}"),
         Reply::ConsentAsked => "consent?".to_owned(),
         Reply::ConsentGiven => "consent".to_owned(),
+        Reply::ConsentDeclined => "consent declined".to_owned(),
         Reply::Advised { patient, .. } => format!("advised {patient}"),
         Reply::AdviseWhom { choices } => format!("advise whom? {}", choices.join(", ")),
         Reply::NobodyToAdvise => "nobody to advise".to_owned(),

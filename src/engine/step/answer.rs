@@ -28,7 +28,13 @@ impl Turn<'_> {
         report: DoseReport<'_>,
         by: &Teller,
     ) {
-        self.state.missed_in_a_row = 0;
+        if matches!(
+            report,
+            DoseReport::Taken { .. } | DoseReport::Skipped { .. }
+        ) {
+            // That a dose is not taken ends no row of missed ones.
+            self.state.missed_in_a_row = 0;
+        }
         for (medication, due) in doses {
             self.take_back_alerts(medication, *due);
         }
@@ -95,18 +101,28 @@ impl Turn<'_> {
         let answer = self.given(None, by, None);
         let mut missed = Vec::new();
         let mut entries = Vec::new();
+        let mut not_taken = Vec::new();
         for recent in &mut self.state.recent {
             if is_one_of(&recent.dose, doses) && recent.state != DoseState::Cancelled {
                 missed.push(recent.dose.clone());
+                if recent.state == DoseState::Taken {
+                    not_taken.push(recent.dose.clone());
+                }
                 // What we did not remind of in time stays ours, whatever the patient says.
                 if recent.state != DoseState::Expired {
                     recent.state = DoseState::Missed;
                 }
-                recent.answer = Some(answer.clone());
-                entries.push(Entry::DoseClosed(recent.to_entry()));
+                recent.answer = Some(GivenAnswer {
+                    late: recent.dose.window_ends <= self.now,
+                    ..answer.clone()
+                });
+                entries.push(Entry::DoseClosed(recent.to_entry(true)));
             }
         }
         self.journal.extend(entries);
+        for dose in not_taken {
+            self.lower_stock(&dose, -1);
+        }
         if !open.is_empty() {
             let open: Vec<&OpenDose> = open.iter().collect();
             self.journal.push(Entry::SaidNotTaken {
@@ -194,6 +210,7 @@ impl Turn<'_> {
             taken_at: taken_at.map(Millis),
             by: by.clone(),
             reason: reason.map(str::to_owned),
+            late: false,
         }
     }
 
@@ -207,11 +224,17 @@ impl Turn<'_> {
     ) -> Vec<OpenDose> {
         let mut all = Vec::new();
         let mut entries = Vec::new();
+        let mut stock_moves = Vec::new();
         for recent in &mut self.state.recent {
             if !is_one_of(&recent.dose, doses) || recent.state == DoseState::Cancelled {
                 continue;
             }
             all.push(recent.dose.clone());
+            let before = i64::from(recent.state == DoseState::Taken);
+            let after = i64::from(state == DoseState::Taken);
+            if before != after {
+                stock_moves.push((recent.dose.clone(), after - before));
+            }
             let said = recent.answer.as_ref();
             let same = recent.state == state
                 && said.is_some_and(|said| {
@@ -220,14 +243,22 @@ impl Turn<'_> {
             if !same {
                 recent.state = state;
                 recent.reason = None;
-                recent.answer = Some(answer.clone());
-                entries.push(Entry::DoseClosed(recent.to_entry()));
+                recent.answer = Some(GivenAnswer {
+                    late: recent.dose.window_ends <= self.now,
+                    ..answer.clone()
+                });
+                entries.push(Entry::DoseClosed(recent.to_entry(true)));
             }
         }
         self.journal.extend(entries);
+        for (dose, sign) in stock_moves {
+            self.lower_stock(&dose, sign);
+        }
         for dose in self.remove_doses(|dose| is_one_of(dose, doses)) {
             all.push(dose.clone());
-            self.close_as(dose, state, None, Some(answer.clone()));
+            let late = dose.window_ends <= self.now;
+            let answer = answer.clone();
+            self.close_as(dose, state, None, Some(GivenAnswer { late, ..answer }));
         }
         all
     }
@@ -244,6 +275,9 @@ impl Turn<'_> {
             })
             .collect();
         for mut recent in reopened {
+            if recent.state == DoseState::Taken {
+                self.lower_stock(&recent.dose, -1);
+            }
             self.state
                 .last_taken
                 .retain(|it| it.medication != recent.dose.medication);
@@ -255,6 +289,7 @@ impl Turn<'_> {
                 by: by.clone(),
             });
             recent.dose.snoozed_until = None;
+            recent.dose.reopened = true;
             let waits = |id| self.state.unsettled.iter().any(|key| key.id == id);
             if !recent.dose.sending.prompt.is_some_and(waits) {
                 // The message was taken back with the answer.

@@ -1,7 +1,7 @@
 //! Medicines taken as needed: never reminded of, but guarded.
 
 use super::Turn;
-use crate::engine::{AsNeededTaking, Entry, Millis, News, Reply, Teller};
+use crate::engine::{AsNeededTaking, Entry, Millis, News, NextTaking, Reply, Teller};
 use crate::plan::{AsNeeded, ResolvedPlan};
 use jiff::{SignedDuration, Timestamp};
 
@@ -34,6 +34,10 @@ impl Turn<'_> {
             .collect();
         takings.sort_unstable();
         let allowed = allowed_from(guard, plan, &takings, at);
+        let mut with_this = takings;
+        with_this.push(at);
+        with_this.sort_unstable();
+        let after_this = allowed_from(guard, plan, &with_this, at);
         if allowed.is_some_and(|from| from <= at) {
             self.state.as_needed.push(AsNeededTaking {
                 medication: medication.to_owned(),
@@ -44,7 +48,13 @@ impl Turn<'_> {
                 at: Millis(at),
                 by: by.clone(),
             });
-            self.replies.push(Reply::AsNeeded { label });
+            self.lower_stock_as_needed(known, at);
+            let next = match after_this {
+                None => NextTaking::NoMore,
+                Some(from) if from > at => NextTaking::From(from),
+                Some(_) => NextTaking::Whenever,
+            };
+            self.replies.push(Reply::AsNeeded { label, at, next });
             return;
         }
         self.journal.push(Entry::AsNeededTooSoon {
@@ -53,10 +63,6 @@ impl Turn<'_> {
             allowed_from: allowed.map(Millis),
             by: by.clone(),
         });
-        let mut with_this = takings;
-        with_this.push(at);
-        with_this.sort_unstable();
-        let after_this = allowed_from(guard, plan, &with_this, at);
         let news = News::TooSoon {
             label: label.clone(),
         };

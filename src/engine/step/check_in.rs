@@ -23,7 +23,6 @@ impl Turn<'_> {
         value: &Value,
         by: &Teller,
     ) {
-        self.state.missed_in_a_row = 0;
         let is_meant = |id: &str, at: Timestamp| id == check_in && at == due;
         let open: Vec<_> = self
             .state

@@ -71,7 +71,7 @@ impl Turn<'_> {
             if undone && recent.state == DoseState::Missed && !recent.dose.sending.has_left() {
                 recent.state = DoseState::Expired;
                 recent.reason = Some(reason);
-                corrected.push(Entry::DoseClosed(recent.to_entry()));
+                corrected.push(Entry::DoseClosed(recent.to_entry(true)));
             }
         }
         self.journal.extend(corrected);

@@ -3,7 +3,8 @@
 
 use super::{LOOK_AHEAD, RECENT, Turn, after};
 use crate::engine::{
-    DoseState, ExpiredReason, MedicationState, Millis, OpenPrompt, PromptKind, Sending, ServedSlots,
+    DoseState, ExpiredReason, MedicationState, MessageId, Millis, OpenPrompt, PromptKind, Sending,
+    ServedSlots,
 };
 use crate::plan::{Medication, ResolvedPlan};
 use jiff::{Timestamp, civil::Date};
@@ -29,8 +30,14 @@ impl Turn<'_> {
         self.cancel_removed(new);
         self.correct_unsent(new);
         self.remember_medications(old, new);
+        self.count_stocks(new);
+        self.find_caregivers(new);
         if old.is_some_and(|old| is_addressed_otherwise(old, new)) {
-            let waiting: Vec<_> = self.state.unsettled.iter().map(|key| key.id).collect();
+            // News for others says what it has to say under any name.
+            let alerts = &self.state.alerts;
+            let to_patient = |id: &MessageId| !alerts.iter().any(|it| it.id == *id);
+            let waiting = self.state.unsettled.iter().map(|key| key.id);
+            let waiting: Vec<MessageId> = waiting.filter(to_patient).collect();
             self.withdraw_messages(&waiting);
         }
         if old.is_some_and(|old| old.wechat != new.wechat) {
@@ -38,7 +45,9 @@ impl Turn<'_> {
         }
         self.prompt_again(new);
         let horizon = self.now.saturating_add(LOOK_AHEAD).unwrap_or(self.now);
-        self.advance(new, horizon, overdue)
+        let next = self.advance(new, horizon, overdue);
+        self.look_at_stocks(new);
+        next
     }
 
     /// The plan ends: open doses are cancelled, nothing falls any more.
@@ -48,6 +57,8 @@ impl Turn<'_> {
         self.take_back_planned(Some(plan));
         self.close_due(plan);
         self.cancel(|_| true, |_| true);
+        self.forget_stocks();
+        self.state.lost_caregivers.clear();
         self.forget_medications(|_| false);
     }
 

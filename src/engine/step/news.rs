@@ -103,10 +103,14 @@ impl Turn<'_> {
     /// Tells a caregiver of an answer that a person must look at.
     pub(super) fn tell_caregiver_of(&mut self, plan: &ResolvedPlan, caregiver: &str, news: News) {
         if self.context.caregivers.iter().any(|it| it == caregiver) {
+            let not_before = match news {
+                News::Refill(_) => super::stock::by_day(plan, self.now),
+                _ => self.now,
+            };
             let told = Told {
                 language: plan.language,
                 urgent: false,
-                not_before: self.now,
+                not_before,
                 quiet_hours: plan.quiet_hours,
             };
             let to = Recipient::Caregiver(caregiver.to_owned());
@@ -121,7 +125,8 @@ impl Turn<'_> {
             News::RedFlag { .. } | News::CheckIn { .. } | News::Missed { critical: true, .. }
         );
         for member in self.context.staff {
-            if member.alerts.iter().any(|it| it == news.name()) {
+            let wants = member.alerts.iter().any(|it| it == news.name());
+            if wants && (urgent || !member.refuses) {
                 let told = Told {
                     language: member.language,
                     urgent,
@@ -176,6 +181,7 @@ impl Turn<'_> {
                 .iter()
                 .map(|dose| (dose.medication.clone(), Millis(dose.due)))
                 .collect(),
+            to: to.clone(),
         });
         self.issue(
             plan,

@@ -287,6 +287,7 @@ impl Turn<'_> {
             }
             self.state.alerts.retain(|it| it.id != *id);
             self.lose_advice(*id);
+            self.end_notice(*id);
             for dose in &mut self.state.doses {
                 if dose.sending.prompt == Some(*id) {
                     // A repeat that has not left is wanted again, for the others that it names.

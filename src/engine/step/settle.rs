@@ -1,8 +1,9 @@
 //! What became of a message, and what its doses and check-ins learn of it.
 
-use super::Turn;
+use super::{Turn, news};
 use crate::engine::{
-    About, CallReason, Entry, ExpiredReason, MessageId, Millis, News, PromptKind, Settlement,
+    About, CallReason, Entry, ExpiredReason, MessageId, Millis, News, OpenDose, PromptKind,
+    Settlement,
 };
 use crate::plan::ResolvedPlan;
 
@@ -25,6 +26,7 @@ impl Turn<'_> {
             return;
         }
         self.settle_advice(message, settlement);
+        self.end_notice(message);
         let now = self.now;
         let mut about = Vec::new();
         let doses = self
@@ -61,7 +63,7 @@ impl Turn<'_> {
                 });
                 self.await_answers(plan, at);
             }
-            Settlement::InDoubt if of_open => self.call(CallReason::InDoubt),
+            Settlement::InDoubt if of_open => self.note_doubt(plan, message),
             Settlement::InDoubt => {}
             Settlement::NotSent(_) => self.prompt_again(plan),
             Settlement::Undeliverable(reason) => {
@@ -70,6 +72,21 @@ impl Turn<'_> {
                 }
                 self.close_undeliverable(reason);
             }
+        }
+    }
+
+    /// Nobody knows whether a reminder of open doses arrived: somebody is told.
+    fn note_doubt(&mut self, plan: &ResolvedPlan, message: MessageId) {
+        self.call(CallReason::InDoubt);
+        let doses = self.state.doses.iter();
+        let named = doses.filter(|dose| dose.sending.messages.last() == Some(&message));
+        let doses: Vec<OpenDose> = named.cloned().collect();
+        let doses: Vec<&OpenDose> = doses.iter().collect();
+        if !doses.is_empty() {
+            let news = News::InDoubt {
+                doses: news::names(plan, &doses),
+            };
+            self.tell_staff(plan, &news, &doses);
         }
     }
 
@@ -87,7 +104,6 @@ impl Turn<'_> {
     fn settle_recent(&mut self, message: MessageId, settlement: Settlement) -> Vec<About> {
         let now = self.now;
         let mut about = Vec::new();
-        let mut entries = Vec::new();
         for recent in &mut self.state.recent {
             if recent.dose.sending.prompt == Some(message) {
                 recent.dose.sending.settle(message, settlement, now);
@@ -95,13 +111,8 @@ impl Turn<'_> {
                     id: recent.dose.medication.clone(),
                     due: Millis(recent.dose.due),
                 });
-                if recent.answer.is_some() {
-                    // The last entry counts: that it was reminded of stands in it now.
-                    entries.push(Entry::DoseClosed(recent.to_entry()));
-                }
             }
         }
-        self.journal.extend(entries);
         about
     }
 

@@ -3,10 +3,12 @@
 
 mod advice;
 mod answers;
+mod care;
 mod edits;
 mod properties;
 mod reminders;
 mod repeats;
 mod settling;
 pub(in crate::engine) mod shell;
+mod stocks;
 mod time;

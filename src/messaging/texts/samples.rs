@@ -1,6 +1,8 @@
 //! Made-up replies and news, for trying texts out when they are loaded.
 
-use crate::engine::{Choice, ChoiceItem, DoseAnswer, DoseName, News, Reply, Value};
+use crate::engine::{
+    Choice, ChoiceItem, DoseAnswer, DoseName, News, NextTaking, RefillLine, Reply, Value,
+};
 use jiff::Timestamp;
 
 /// Doses of two instants.
@@ -40,6 +42,29 @@ pub(super) fn replies() -> Vec<Reply> {
         allowed_from,
         after_this,
     };
+    let as_needed = |next| Reply::AsNeeded {
+        label: "布洛芬".to_owned(),
+        at,
+        next,
+    };
+    let which = |asked| Reply::Which {
+        asked,
+        choices: vec![
+            Choice {
+                number: 1,
+                patient: None,
+                item: ChoiceItem::Doses(doses()),
+            },
+            Choice {
+                number: 2,
+                patient: Some("王小明".to_owned()),
+                item: ChoiceItem::CheckIn {
+                    ask: "体温？".to_owned(),
+                    due: at,
+                },
+            },
+        ],
+    };
     let noted = |value, alert| Reply::Noted {
         ask: "血压？".to_owned(),
         value,
@@ -62,24 +87,11 @@ pub(super) fn replies() -> Vec<Reply> {
         not_taken(&[], None),
         not_taken(&[("华法林", "不要补服")], None),
         Reply::TooLate { doses: doses() },
-        Reply::Which {
-            asked: Some(DoseAnswer::Taken),
-            choices: vec![
-                Choice {
-                    number: 1,
-                    patient: None,
-                    item: ChoiceItem::Doses(doses()),
-                },
-                Choice {
-                    number: 2,
-                    patient: Some("王小明".to_owned()),
-                    item: ChoiceItem::CheckIn {
-                        ask: "体温？".to_owned(),
-                        due: at,
-                    },
-                },
-            ],
-        },
+        which(Some(DoseAnswer::Taken)),
+        which(Some(DoseAnswer::Later)),
+        which(Some(DoseAnswer::Skipped)),
+        which(Some(DoseAnswer::NotTaken)),
+        which(None),
         noted(
             Value::BloodPressure {
                 upper: 165,
@@ -92,9 +104,9 @@ pub(super) fn replies() -> Vec<Reply> {
             ask: "血压？".to_owned(),
             answer: crate::plan::AnswerType::BloodPressure,
         },
-        Reply::AsNeeded {
-            label: "布洛芬".to_owned(),
-        },
+        as_needed(NextTaking::Whenever),
+        as_needed(NextTaking::From(at)),
+        as_needed(NextTaking::NoMore),
         too_soon(Some(at), Some(at)),
         too_soon(None, None),
     ]
@@ -125,6 +137,7 @@ fn of_the_talk() -> Vec<Reply> {
         bound(true),
         Reply::ConsentAsked,
         Reply::ConsentGiven,
+        Reply::ConsentDeclined,
         advised(false),
         advised(true),
         Reply::AdviseWhom {
@@ -160,5 +173,21 @@ pub(super) fn news() -> Vec<News> {
         News::Stopped,
         News::Started,
         News::TooMany,
+        News::Refill(refill(7)),
+        News::Refill(refill(0)),
+        News::CaregiverUnreachable {
+            name: "王磊".to_owned(),
+        },
     ]
+}
+
+/// A medicine that lasts for so many days.
+pub(super) fn refill(days: u32) -> RefillLine {
+    RefillLine {
+        label: "二甲双胍".to_owned(),
+        left: 14_000,
+        unit: "片".to_owned(),
+        days,
+        at: Timestamp::UNIX_EPOCH,
+    }
 }

@@ -158,6 +158,7 @@ impl<'a> Scene<'a> {
             Body::Appointment(appointment) => (appointment.at, false),
             Body::Notice(text) => (text.at, false),
             Body::Alert(alert) => (alert.at, false),
+            Body::Refill(refill) => (refill.at, false),
         };
         Self {
             body,
@@ -202,7 +203,7 @@ impl<'a> Scene<'a> {
                 .get_or_init(|| wording::how_to_answer(&question.answer, self.addressee.language)),
             (Variable::What, Body::Appointment(appointment)) => &appointment.what,
             (Variable::Text, Body::Notice(text)) => &text.text,
-            (Variable::Text, Body::Alert(_)) => match self.wording {
+            (Variable::Text, Body::Alert(_) | Body::Refill(_)) => match self.wording {
                 Wording::Text(text) => text,
                 Wording::Stamp(_) => "",
             },

@@ -201,7 +201,20 @@ impl Templates {
                     Language::En => format!("{}: {text}", addressee.name),
                 })
             }
+            Body::Refill(refill) => {
+                let texts = self.texts.refill(refill, addressee.language);
+                texts.into_iter().next()
+            }
             Body::Dose(_) | Body::CheckIn(_) | Body::Appointment(_) => None,
+        }
+    }
+
+    /// The words of a message that are not the doctor's own: the most telling ones first.
+    fn own_words(&self, addressee: &Addressee, body: &Body) -> Vec<String> {
+        match body {
+            Body::Alert(alert) => self.texts.alert(alert, addressee),
+            Body::Refill(refill) => self.texts.refill(refill, addressee.language),
+            Body::Dose(_) | Body::CheckIn(_) | Body::Appointment(_) | Body::Notice(_) => Vec::new(),
         }
     }
 
@@ -232,8 +245,8 @@ impl Templates {
                     }
                 }
             }
-            Body::Alert(alert) => {
-                let texts = self.texts.alert(alert, addressee);
+            Body::Alert(_) | Body::Refill(_) => {
+                let texts = self.own_words(addressee, body);
                 for text in &texts {
                     values = fill(Wording::Text(text));
                     if values.is_ok() {

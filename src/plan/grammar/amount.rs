@@ -373,9 +373,131 @@ pub fn thousandths(amount: &str) -> Option<i64> {
     Some(upper.map_or(first.thousandths, |upper| upper.thousandths))
 }
 
+/// What is taken of a stock with an amount: thousandths, of a range the upper number, and the unit.
+/// Several amounts at one instant ("1 tablet + 2 tablets") are summed up. `None` where an amount
+/// has no number ("as directed"), or several have different units.
+#[must_use]
+pub fn quantity(amount: &str) -> Option<(i64, String)> {
+    let mut sum: Option<(i64, String)> = None;
+    for part in amount.split(crate::plan::BOTH) {
+        let thousandths = thousandths(part)?;
+        let unit = unit_of(&normalise(part));
+        sum = Some(match sum {
+            None => (thousandths, unit),
+            Some((before, known)) if same_unit(&known, &unit) => {
+                (before.checked_add(thousandths)?, known)
+            }
+            Some(_) => return None,
+        });
+    }
+    sum
+}
+
+/// The unit of an amount: the first word behind its numbers.
+fn unit_of(plain: &str) -> String {
+    let Some(first) = leading(plain) else {
+        return String::new();
+    };
+    let rest = first.rest.trim_start();
+    let second = rest.strip_prefix('-');
+    let rest = second.and_then(|rest| leading(rest.trim_start()));
+    let rest = rest.map_or(first.rest, |second| second.rest).trim_start();
+    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '(' | '（' | ',' | '，' | ';'));
+    rest[..end.unwrap_or(rest.len())].to_owned()
+}
+
+/// One unit in the words of both languages, and in one and in many.
+const UNITS: &[&[&str]] = &[
+    &["tablet", "tab", "pill", "片", "tbl"],
+    &["capsule", "cap", "粒", "胶囊"],
+    &["ml", "毫升"],
+    &["mg", "毫克"],
+    &["g", "克"],
+    &["µg", "μg", "mcg", "ug", "微克"],
+    &["puff", "喷", "揿", "吸"],
+    &["drop", "滴"],
+    &["unit", "iu", "单位"],
+    &["patch", "patche", "贴"],
+    &["sachet", "packet", "袋", "包"],
+    &["ampoule", "vial", "支", "瓶"],
+    &["dose", "次"],
+];
+
+/// Whether two units are one and the same, as far as words can tell. One that is not said is the
+/// other one.
+#[must_use]
+pub fn same_unit(one: &str, other: &str) -> bool {
+    let plain = |unit: &str| {
+        let unit = unit_word(unit);
+        let known = UNITS
+            .iter()
+            .position(|words| words.contains(&unit.as_str()));
+        (known, unit)
+    };
+    let ((one, word), (other, other_word)) = (plain(one), plain(other));
+    if word.is_empty() || other_word.is_empty() {
+        return true;
+    }
+    match (one, other) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => word == other_word,
+        _ => false,
+    }
+}
+
+/// `Tablets` as `tablet`.
+fn unit_word(unit: &str) -> String {
+    let unit = normalise(unit.trim()).to_lowercase();
+    match unit.strip_suffix('s') {
+        Some(one) if one.len() > 2 && one.is_ascii() => one.to_owned(),
+        _ => unit,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_amount_takes_of_a_stock() {
+        for (text, expected) in [
+            ("1 tablet", Some((1_000, "tablet"))),
+            ("½ tablet", Some((500, "tablet"))),
+            ("1 1/2 tablets", Some((1_500, "tablets"))),
+            ("1-2 puffs", Some((2_000, "puffs"))),
+            ("1-2喷", Some((2_000, "喷"))),
+            ("半片", Some((500, "片"))),
+            ("两片（饭后）", Some((2_000, "片"))),
+            ("5 ml (one spoon)", Some((5_000, "ml"))),
+            ("2", Some((2_000, ""))),
+            ("1 tablet + 2 tablets", Some((3_000, "tablet"))),
+            ("1片 + 2 tablets", Some((3_000, "片"))),
+            ("5 mg + 1 tablet", None),
+            ("", None),
+        ] {
+            let expected = expected.map(|(number, unit)| (number, unit.to_owned()));
+            assert_eq!(quantity(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn units_are_the_same_in_both_languages_in_one_and_in_many() {
+        for (one, other, same) in [
+            ("tablets", "tablet", true),
+            ("Tablets", "片", true),
+            ("capsule", "粒", true),
+            ("", "tablet", true),
+            ("mL", "毫升", true),
+            ("patches", "patch", true),
+            ("tablets", "mg", false),
+            ("片", "粒", false),
+            ("spoons", "spoon", true),
+            ("spoons", "tablets", false),
+        ] {
+            assert_eq!(same_unit(one, other), same, "{one} {other}");
+            assert_eq!(same_unit(other, one), same, "{other} {one}");
+        }
+    }
 
     #[test]
     fn amounts_are_kept_in_the_doctors_words() {

@@ -104,6 +104,9 @@ impl Reader<'_> {
             refill_when,
             if_missed,
         };
+        if let (Some(value), Some(stock)) = (table.get("stock"), &medication.stock) {
+            warn_of_uncounted(&value, stock, &medication.amounts);
+        }
         Some((medication, place))
     }
 
@@ -143,5 +146,26 @@ impl Reader<'_> {
         }
         nudges.sort_unstable();
         Some(nudges)
+    }
+}
+
+/// A stock in other units than what is taken of it cannot be counted down.
+fn warn_of_uncounted(value: &Value<'_>, stock: &Stock, amounts: &[String]) {
+    let mut uncounted = amounts.iter().filter(|amount| {
+        amount::quantity(amount).is_none_or(|(_, unit)| !amount::same_unit(&stock.unit, &unit))
+    });
+    if let Some(amount) = uncounted.next() {
+        let why = if amount.is_empty() {
+            "an amount \"as directed\" has no number".to_owned()
+        } else {
+            let unit = if stock.unit.is_empty() {
+                "it"
+            } else {
+                stock.unit.as_str()
+            };
+            format!("\"{amount}\" is not said in {unit}")
+        };
+        let message = format!("`stock` is not counted down, and no refill is told of: {why}");
+        value.findings().warning(value.key_span(), message);
     }
 }

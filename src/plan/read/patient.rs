@@ -110,29 +110,8 @@ pub(super) fn read(table: &Table<'_>, defaults: &Defaults) -> Option<(ResolvedPl
     };
     if !findings.has_errors() {
         reader.doubts(&plan, &places, quiet_hours);
-        warn_of_unheard(&medication_tables);
-        warn_of_unheard(&check_in_tables);
-        warn_of_unheard(&caregiver_tables);
     }
     Some((plan, places))
-}
-
-/// Keys that are read and kept and that nothing follows from yet: the doctor must not rely on
-/// them.
-const UNHEARD: [&str; 2] = ["refill_when", "stock"];
-
-fn warn_of_unheard(tables: &[Table<'_>]) {
-    for value in tables
-        .iter()
-        .flat_map(|table| UNHEARD.map(|key| table.get(key)))
-        .flatten()
-    {
-        let message = format!(
-            "`{}` is not supported yet: it is checked and kept, and nothing follows from it",
-            value.key()
-        );
-        value.findings().warning(value.key_span(), message);
-    }
 }
 
 fn tables<'a>(table: &Table<'a>, key: &str, keys: &Keys) -> Vec<Table<'a>> {

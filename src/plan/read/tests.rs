@@ -419,19 +419,26 @@ fn on_a_trip_each_slot_comes_once_a_local_date_and_distances_stay() {
 }
 
 #[test]
-fn keys_from_which_nothing_follows_yet_are_named() {
-    let text = "[[medication]]\nname = \"B\"\ntake = \"1\"\nat = \"08:00\"\n\
-                nudge = [\"15 min\"]\nif_missed = \"Call us.\"\n\
-                stock = \"60 tablets on 2026-03-01\"\nrefill_when = \"7 days left\"\n";
-    let found = warnings(text).join("\n");
-    assert!(
-        !found.contains("nudge") && !found.contains("if_missed"),
-        "{found}"
-    );
-    for key in ["stock", "refill_when"] {
-        assert!(
-            found.contains(&format!("`{key}` is not supported yet")),
-            "{found}"
+fn a_stock_that_cannot_be_counted_down_is_named() {
+    for (take, stock, why) in [
+        ("1 tablet", "60 tablets", None),
+        ("1片", "60 tablets", None),
+        ("1", "60", None),
+        (
+            "5 mg",
+            "60 tablets",
+            Some("\"5 mg\" is not said in tablets"),
+        ),
+        ("as directed", "60 tablets", Some("has no number")),
+    ] {
+        let text = format!(
+            "[[medication]]\nname = \"B\"\ntake = \"{take}\"\nat = \"08:00\"\n\
+             stock = \"{stock} on 2026-03-01\"\nrefill_when = \"7 days left\"\n"
         );
+        let found = warnings(&text).join("\n");
+        match why {
+            None => assert_eq!(found, "", "{take} of {stock}"),
+            Some(why) => assert!(found.contains(why), "{take} of {stock}: {found}"),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the store.
 
+mod care;
 mod disk;
 mod faults;
 mod fsck;

@@ -351,6 +351,7 @@ async fn a_red_flag_reaches_the_staff_and_the_call_list() {
         language: Language::En,
         alerts: vec!["red_flag".to_owned()],
         quiet_hours: None,
+        refuses: false,
     };
     let desk = vec![(member, Some(address("hao")))];
     store.set_desk(hour(7), true, desk).await.unwrap();

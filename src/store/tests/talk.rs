@@ -11,9 +11,9 @@ use crate::engine::{
 };
 use redb::{ReadableTable, ReadableTableMetadata};
 
-const WANG: &str = "openid-wang";
+pub(super) const WANG: &str = "openid-wang";
 
-fn talk() -> Talk {
+pub(super) fn talk() -> Talk {
     Talk {
         red_flags: Arc::from(["chest pain".to_owned()]),
         consent_version: Arc::from("cafe"),
@@ -25,25 +25,26 @@ fn talk() -> Talk {
 }
 
 /// Staff with one member, whose alerts are all kinds of news.
-async fn staffed(store: &Store, now: Timestamp) {
+pub(super) async fn staffed(store: &Store, now: Timestamp) {
     let member = StaffMember {
         name: "Hao".to_owned(),
         language: Language::En,
         alerts: crate::engine::News::NAMES.map(str::to_owned).to_vec(),
         quiet_hours: None,
+        refuses: false,
     };
     let staff = vec![(member, Some(address("openid-hao")))];
     store.set_desk(now, true, staff).await.unwrap();
 }
 
-fn address(openid: &str) -> Address {
+pub(super) fn address(openid: &str) -> Address {
     Address {
         channel: "wechat".to_owned(),
         address: openid.to_owned(),
     }
 }
 
-async fn push(store: &Store, now: Timestamp, openid: &str, what: What) -> Received {
+pub(super) async fn push(store: &Store, now: Timestamp, openid: &str, what: What) -> Received {
     let mut dedupe_key = [0; 16];
     dedupe_key[..8].copy_from_slice(&now.as_millisecond().to_le_bytes());
     for (place, byte) in dedupe_key[8..].iter_mut().zip(openid.bytes().rev()) {
@@ -59,7 +60,7 @@ async fn push(store: &Store, now: Timestamp, openid: &str, what: What) -> Receiv
     received.await.unwrap()
 }
 
-async fn write(store: &Store, now: Timestamp, openid: &str, words: &str) -> String {
+pub(super) async fn write(store: &Store, now: Timestamp, openid: &str, words: &str) -> String {
     let received = push(store, now, openid, What::Words(words.to_owned())).await;
     received.answers[0].clone().unwrap_or_default()
 }
@@ -82,14 +83,14 @@ fn scan(secret: &str) -> What {
     }
 }
 
-fn without_address(patient: &str, text: &str) -> PlanChange {
+pub(super) fn without_address(patient: &str, text: &str) -> PlanChange {
     PlanChange {
         address: None,
         ..change(patient, text)
     }
 }
 
-async fn entries(store: &Store) -> Vec<Entry> {
+pub(super) async fn entries(store: &Store) -> Vec<Entry> {
     let read = store.read(|snapshot, _| {
         let mut entries = Vec::new();
         for row in snapshot.open_table(JOURNAL)?.iter()? {
@@ -110,7 +111,7 @@ async fn window(store: &Store, contact: u32) -> Window {
     read.await.unwrap()
 }
 
-async fn reasons(store: &Store) -> Vec<u8> {
+pub(super) async fn reasons(store: &Store) -> Vec<u8> {
     let read = store.read(|snapshot, _| {
         let mut reasons = Vec::new();
         for row in snapshot.open_table(CALLS)?.iter()? {
@@ -129,13 +130,13 @@ async fn advise(store: &Store, now: Timestamp, text: &str) -> Advised {
     advised.await.unwrap()
 }
 
-async fn claim(store: &Store, now: Timestamp) -> Vec<Queued> {
+pub(super) async fn claim(store: &Store, now: Timestamp) -> Vec<Queued> {
     let wanted = waiting(store).await;
     let ready = wanted.into_iter().filter(|it| it.not_before <= now);
     store.claim(now, ready.collect()).await.unwrap().messages
 }
 
-async fn settle_with(store: &Store, now: Timestamp, queued: &Queued, receipt: Receipt) {
+pub(super) async fn settle_with(store: &Store, now: Timestamp, queued: &Queued, receipt: Receipt) {
     let tried = Tried {
         key: queued.message.key,
         patient: queued.patient,

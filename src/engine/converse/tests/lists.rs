@@ -216,3 +216,46 @@ fn a_reminder_that_has_not_left_is_not_what_an_answer_means() {
     world.now = now;
     assert_eq!(world.says("1"), ["taken 08:00 A"]);
 }
+
+#[test]
+fn what_was_said_before_the_list_is_kept_for_its_answer() {
+    // When it was taken, in how long to ask again, why not: of the one that is meant.
+    let rows = [
+        ("半小时前吃的", "2", "taken 08:30 B at 08:40"),
+        ("took it half an hour ago", "1", "taken 08:00 A at 08:40"),
+        ("一个小时后再提醒我", "2", "later 08:30 B until 10:12"),
+    ];
+    for (first, number, told) in rows {
+        let mut world = World::taking(&[("A", "08:00"), ("B", "08:30")]);
+        world.run("02 09:10");
+        let asked = world.says(first);
+        assert_eq!(asked, ["which? 1) 08:00 A, 2) 08:30 B"], "{first}");
+        // "Half an hour ago" was meant when it was said.
+        world.run("02 09:12");
+        assert_eq!(world.says(number), [told], "{first}");
+    }
+}
+
+#[test]
+fn words_that_speak_for_themselves_take_nothing_of_those_before_the_list() {
+    let mut world = World::taking(&[("Metformin", "08:00"), ("Aspirin", "08:30")]);
+    world.run("02 09:10");
+    world.says("took it half an hour ago");
+    assert_eq!(world.says("took aspirin"), ["taken 08:30 Aspirin"]);
+}
+
+#[test]
+fn a_picture_in_between_leaves_the_numbers_of_the_list_right() {
+    let mut world = World::taking(&[("A", "08:00;window = \"45 min\""), ("B", "08:30")]);
+    world.run("02 08:40");
+    assert_eq!(world.says("1"), ["which? 1) 08:00 A, 2) 08:30 B"]);
+    let image = Heard::Media {
+        kind: "image",
+        id: "m1",
+    };
+    world.hear(image);
+    world.run("02 08:50");
+    assert_eq!(world.closed(0), ["A 02 08:00 missed"]);
+    // Only B is open now, and the 1 is not meant for it.
+    assert_eq!(world.says("1"), ["taken 08:00 A"]);
+}

@@ -101,11 +101,18 @@ fn before_consent_nothing_medical_is_spoken_of_and_it_is_asked_for_again() {
 
 #[test]
 fn words_that_only_hold_the_consent_are_none() {
-    for text in ["不同意", "I do not agree", "同意吗", "我不同意", "disagree"] {
+    for (text, left) in [
+        ("不同意", Consent::Declined),
+        ("I do not agree", Consent::Declined),
+        ("同意吗", Consent::Asked),
+        ("我不同意", Consent::Declined),
+        ("disagree", Consent::Declined),
+        ("同意 1", Consent::Asked),
+    ] {
         let mut world = World::taking(&[("A", "08:00")]);
         world.conversation.consent = Consent::Asked;
         world.says(text);
-        assert_eq!(world.conversation.consent, Consent::Asked, "{text}");
+        assert_eq!(world.conversation.consent, left, "{text}");
     }
     // Nor are the right words where nobody asked.
     let mut world = World::taking(&[("A", "08:00")]);
@@ -182,4 +189,54 @@ fn a_tap_in_the_menu_opens_the_channel_for_a_minute_and_says_nothing() {
             .window
             .is_open(world.now + minutes(48 * 60))
     );
+}
+
+#[test]
+fn whoever_declines_is_not_asked_again_and_may_still_agree() {
+    for words in ["不同意", "No, thanks.", "I don\u{2019}t agree"] {
+        let mut world = World::taking(&[("A", "20:00")]);
+        world.conversation.consent = Consent::Asked;
+        world.run("02 09:00");
+        assert_eq!(world.says(words), ["consent declined"], "{words}");
+        assert_eq!(
+            world.conversation.bars(),
+            Some(ExpiredReason::ConsentWithdrawn)
+        );
+        let noted = Entry::ReachChanged {
+            why: ReachChange::Declined,
+            barred: None,
+        };
+        assert!(world.patients[0].shell.journal.contains(&noted));
+        assert_eq!(world.says("a question about my knee"), ["passed on"]);
+        assert_eq!(world.says("胸痛"), ["red flag"]);
+        assert_eq!(world.says("同意"), ["consent"]);
+        assert_eq!(world.conversation.bars(), None);
+    }
+    // Only where it was asked for.
+    let mut world = World::taking(&[("A", "08:00")]);
+    world.run("02 08:05");
+    world.says("不");
+    assert_eq!(world.conversation.consent, Consent::Attested);
+}
+
+#[test]
+fn whoever_is_heard_may_be_told_of_others_again() {
+    for heard in [
+        Heard::Words("hello"),
+        Heard::Acted,
+        Heard::Followed,
+        Heard::Media {
+            kind: "voice",
+            id: "m",
+        },
+    ] {
+        let mut world = World::taking(&[("A", "08:00")]);
+        world.conversation.refuses = true;
+        world.hear(heard);
+        assert!(!world.conversation.refuses, "{heard:?}");
+    }
+    let mut world = World::taking(&[("A", "08:00")]);
+    world.conversation.refuses = true;
+    world.hear(Heard::Unfollowed);
+    assert!(world.conversation.refuses);
 }

@@ -164,7 +164,10 @@ fn a_medicine_as_needed_is_noted_by_its_name_and_guarded() {
                 at_most = \"2 in 24 hours\"\napart = \"6 hours\"\n";
     let mut world = World::of(&[("W", plan)]);
     world.run("02 08:00");
-    assert_eq!(world.says("took ibuprofen"), ["as needed Ibuprofen"]);
+    assert_eq!(
+        world.says("took ibuprofen"),
+        ["as needed Ibuprofen 08:00, next 14:00"]
+    );
     world.run("02 09:00");
     assert_eq!(world.says("took ibuprofen"), ["too soon Ibuprofen"]);
     assert_eq!(world.closed(0), NOTHING);

@@ -225,6 +225,7 @@ fn more_than_twenty_messages_in_an_hour_hold_all_but_doses_and_raise_one_alarm()
         language: crate::plan::Language::En,
         alerts: News::NAMES.map(str::to_owned).to_vec(),
         quiet_hours: None,
+        refuses: false,
     }];
     shell.apply(&plan(&text), at("02 00:00"));
     let told = told(&mut shell, "02 08:59");

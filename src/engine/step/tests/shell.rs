@@ -319,6 +319,7 @@ impl Shell {
                 journal: Vec::new(),
                 replies: Vec::new(),
                 calls: Vec::new(),
+                calls_over: Vec::new(),
                 wake_at: None,
                 doses_due: 0,
             };
@@ -425,6 +426,7 @@ pub fn ids(message: &Message) -> String {
         Body::Appointment(line) => format!("!{}", line.what),
         Body::Notice(text) => text.text.clone(),
         Body::Alert(alert) => format!("({})", alert.news.name()),
+        Body::Refill(line) => format!("{} {} days", line.label, line.days),
     }
 }
 

@@ -1,0 +1,279 @@
+//! The call list, and contacts that refuse news about others, as transactions.
+
+use super::talk::{WANG, address, claim, entries, push, reasons, settle_with, staffed, write};
+use super::*;
+use crate::engine::{Adviser, Body, CallReason, Delivery, Entry, News, Recipient};
+
+const LEI: &str = "openid-lei";
+
+/// Two patients with one caregiver, whose contact the plans name.
+fn with_caregiver(patient: &str, name: &str) -> PlanChange {
+    let text = format!(
+        "name = \"{name}\"\n[[caregiver]]\nid = \"lei\"\nname = \"Lei\"\nrelation = \"son\"\n\
+         [[medication]]\nname = \"Warfarin\"\ntake = \"1 tablet\"\nat = \"08:00\"\n"
+    );
+    PlanChange {
+        caregivers: vec![("lei".to_owned(), address(LEI))],
+        ..change(patient, &text)
+    }
+}
+
+async fn end_call(
+    store: &Store,
+    now: Timestamp,
+    patient: &str,
+    why: Option<CallReason>,
+) -> CallEnd {
+    let seen_to = SeenTo {
+        patient: patient.to_owned(),
+        reason: why,
+        note: "rang, is well".to_owned(),
+        by: Adviser::Operator,
+    };
+    let fits = Arc::new(Unlimited);
+    store.end_call(now, seen_to, fits, DAY).await.unwrap()
+}
+
+/// Fires, accepts what may leave, and lets time pass until the doses of eight o'clock are missed.
+async fn missed(store: &Store, day: i64) -> Vec<Queued> {
+    let eight = hour(24 * day + 8);
+    fire(store, eight).await;
+    for queued in claim(store, eight).await {
+        settle(store, eight, &queued, accepted(eight)).await;
+    }
+    for quarter in [1, 4] {
+        let now = eight + SignedDuration::from_mins(15 * quarter);
+        fire(store, now).await;
+        for queued in claim(store, now).await {
+            settle(store, now, &queued, accepted(now)).await;
+        }
+    }
+    let two = hour(24 * day + 14);
+    fire(store, two).await;
+    claim(store, two).await
+}
+
+fn to_lei(queued: &[Queued]) -> Vec<&Queued> {
+    let lei = |it: &&Queued| it.message.to == Recipient::Caregiver("lei".to_owned());
+    queued.iter().filter(lei).collect()
+}
+
+#[tokio::test]
+async fn a_patient_is_taken_off_the_call_list_with_a_note_in_the_journal() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&options(&directory));
+    staffed(&store, hour(0)).await;
+    apply(&store, hour(0), vec![change("wang", TWICE)]).await;
+    assert_eq!(
+        end_call(&store, hour(1), "wang", None).await,
+        CallEnd::NotListed
+    );
+    assert_eq!(
+        end_call(&store, hour(1), "li", None).await,
+        CallEnd::NoPatient
+    );
+    write(&store, hour(2), WANG, "chest pain").await;
+    write(&store, hour(3), WANG, "stop").await;
+    let both = [CallReason::RedFlag, CallReason::Stopped];
+    assert_eq!(reasons(&store).await, both.map(|it| it as u8));
+    let other = end_call(&store, hour(4), "wang", Some(CallReason::Advice)).await;
+    assert_eq!(other, CallEnd::NotListed);
+    let one = end_call(&store, hour(4), "wang", Some(CallReason::RedFlag)).await;
+    assert_eq!(one, CallEnd::Done(vec![CallReason::RedFlag]));
+    assert_eq!(reasons(&store).await, [CallReason::Stopped as u8]);
+    // What comes up again is on it again.
+    write(&store, hour(5), WANG, "chest pain").await;
+    assert_eq!(
+        end_call(&store, hour(6), "wang", None).await,
+        CallEnd::Done(both.to_vec())
+    );
+    assert!(reasons(&store).await.is_empty());
+    let done: Vec<Entry> = entries(&store).await;
+    let done = done.into_iter().filter_map(|it| match it {
+        Entry::CallDone { reasons, note, by } => Some((reasons, note, by)),
+        _ => None,
+    });
+    let noted = |reasons: &[CallReason]| {
+        (
+            reasons.to_vec(),
+            "rang, is well".to_owned(),
+            Adviser::Operator,
+        )
+    };
+    let expected = [noted(&[CallReason::RedFlag]), noted(&both)];
+    assert_eq!(done.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_patient_whose_plan_has_ended_is_taken_off_as_well() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&options(&directory));
+    staffed(&store, hour(0)).await;
+    apply(&store, hour(0), vec![change("wang", TWICE)]).await;
+    write(&store, hour(2), WANG, "chest pain").await;
+    end(&store, hour(3), "wang").await;
+    let done = end_call(&store, hour(4), "wang", None).await;
+    assert_eq!(done, CallEnd::Done(vec![CallReason::RedFlag]));
+    let noted = |it: &Entry| matches!(it, Entry::CallDone { note, .. } if note == "rang, is well");
+    assert!(entries(&store).await.iter().any(noted));
+}
+
+#[tokio::test]
+async fn the_call_list_says_who_why_since_when_and_who_looks_after_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = options(&directory);
+    {
+        let store = open(&options);
+        staffed(&store, hour(0)).await;
+        apply(&store, hour(0), vec![with_caregiver("wang", "Wang")]).await;
+        write(&store, hour(2), WANG, "chest pain").await;
+        write(&store, hour(3), WANG, "chest pain").await;
+        store.close().await;
+    }
+    let calls = open_reader(&options).unwrap().calls().unwrap();
+    let lei = CallCaregiver {
+        id: "lei".to_owned(),
+        name: "Lei".to_owned(),
+        relation: "son".to_owned(),
+        reached: true,
+    };
+    let expected = CallLine {
+        patient: "wang".to_owned(),
+        name: Some("Wang".to_owned()),
+        reason: CallReason::RedFlag,
+        since: hour(2),
+        last: hour(3),
+        caregivers: vec![lei],
+    };
+    assert_eq!(calls, [expected]);
+}
+
+#[tokio::test]
+async fn a_caregiver_who_refuses_news_gets_no_more_of_any_patient_until_they_are_heard() {
+    for by_report in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&options(&directory));
+        staffed(&store, hour(0)).await;
+        let plans = vec![with_caregiver("wang", "Wang"), with_caregiver("li", "Li")];
+        apply(&store, hour(0), plans).await;
+        let claimed = missed(&store, 0).await;
+        let news = to_lei(&claimed);
+        assert_eq!(news.len(), 2, "one of each patient");
+        let now = hour(14);
+        if by_report {
+            let receipt = Receipt {
+                number: Some(77),
+                ..Receipt::default()
+            };
+            settle_with(&store, now, news[0], receipt).await;
+            let reported = What::Reported {
+                number: 77,
+                delivery: Delivery::Refused,
+            };
+            push(&store, now, LEI, reported).await;
+        } else {
+            let refused = Settlement::Undeliverable(ExpiredReason::Unreachable);
+            settle(&store, now, news[0], TriedOutcome::Final(refused)).await;
+        }
+        let called = vec![CallReason::Caregiver as u8; 2];
+        assert_eq!(reasons(&store).await, called, "of both patients");
+        let told = waiting(&store).await;
+        let lost = told.iter().filter(|it| {
+            matches!(&it.message.body, Body::Alert(alert)
+                if matches!(&alert.news, News::CaregiverUnreachable { name } if name == "Lei"))
+        });
+        assert_eq!(lost.count(), 2, "staff know it");
+        settle(&store, now, news[1], accepted(now)).await;
+        for queued in claim(&store, now).await {
+            settle(&store, now, &queued, accepted(now)).await;
+        }
+        // The plan is read again: nothing changes about that.
+        let reworded = with_caregiver("wang", "Wang X");
+        apply(&store, hour(15), vec![reworded]).await;
+        let second = missed(&store, 1).await;
+        assert!(to_lei(&second).is_empty());
+        assert_eq!(reasons(&store).await, called);
+
+        write(&store, hour(39), LEI, "hello").await;
+        assert!(reasons(&store).await.is_empty(), "heard again");
+        let third = missed(&store, 2).await;
+        assert_eq!(to_lei(&third).len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_a_caregiver_refuses_says_nothing_of_the_same_persons_own_reminders() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&options(&directory));
+    staffed(&store, hour(0)).await;
+    // Lei is a patient, too, with the same contact.
+    let own = PlanChange {
+        address: Some(address(LEI)),
+        ..change("lei", TWICE)
+    };
+    apply(&store, hour(0), vec![with_caregiver("wang", "Wang"), own]).await;
+    let claimed = missed(&store, 0).await;
+    let refused = Settlement::Undeliverable(ExpiredReason::Unreachable);
+    settle(
+        &store,
+        hour(14),
+        to_lei(&claimed)[0],
+        TriedOutcome::Final(refused),
+    )
+    .await;
+    fire(&store, hour(20)).await;
+    let own = waiting(&store).await;
+    let own = own
+        .iter()
+        .filter(|it| &*it.address == LEI && matches!(it.message.body, Body::Dose(_)));
+    assert_eq!(own.count(), 1, "the evening's dose");
+}
+
+#[tokio::test]
+async fn staff_who_refuse_messages_are_counted_and_get_alarms_only_until_they_are_heard() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = options(&directory);
+    let store = open(&options);
+    staffed(&store, hour(0)).await;
+    apply(&store, hour(0), vec![change("wang", TWICE)]).await;
+    write(&store, hour(1), WANG, "is that right?").await;
+    let claimed = claim(&store, hour(1)).await;
+    let refused = Settlement::Undeliverable(ExpiredReason::Unreachable);
+    settle(&store, hour(1), &claimed[0], TriedOutcome::Final(refused)).await;
+    assert_eq!(store.telemetry().staff_refusing(), 1);
+    let news = async |store: &Store| {
+        let waiting = waiting(store).await;
+        let of_staff = waiting.iter().filter_map(|it| match &it.message.body {
+            Body::Alert(alert) => Some(alert.news.name()),
+            _ => None,
+        });
+        of_staff.collect::<Vec<_>>()
+    };
+    write(&store, hour(2), WANG, "and that?").await;
+    assert_eq!(news(&store).await, [""; 0]);
+    write(&store, hour(3), WANG, "chest pain").await;
+    assert_eq!(news(&store).await, ["red_flag"]);
+    // It is known after a start as well.
+    store.close().await;
+    drop(store);
+    let store = open(&options);
+    staffed(&store, hour(4)).await;
+    assert_eq!(store.telemetry().staff_refusing(), 1);
+    write(&store, hour(5), "openid-hao", "hello").await;
+    assert_eq!(store.telemetry().staff_refusing(), 0);
+    write(&store, hour(6), WANG, "and now?").await;
+    assert_eq!(news(&store).await, ["red_flag", "message"]);
+}
+
+#[tokio::test]
+async fn an_unfollow_and_a_stop_of_a_caregiver_are_known_as_well() {
+    for what in [What::Unfollowed, What::Words("停止".to_owned())] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&options(&directory));
+        staffed(&store, hour(0)).await;
+        apply(&store, hour(0), vec![with_caregiver("wang", "Wang")]).await;
+        push(&store, hour(1), LEI, what.clone()).await;
+        assert_eq!(reasons(&store).await, [CallReason::Caregiver as u8]);
+        assert!(to_lei(&missed(&store, 0).await).is_empty());
+    }
+}
