@@ -7,6 +7,9 @@ use crate::engine::{
 };
 use crate::plan::ResolvedPlan;
 
+/// A dose is not said more often than so for a platform that loses each message.
+const ISSUED_MAX: u8 = 5;
+
 impl Turn<'_> {
     /// A message that is not on the phone has not reminded of anything: what it named counts as
     /// not reminded of, and the next repeat covers it. Somebody who refuses messages is not
@@ -34,6 +37,9 @@ impl Turn<'_> {
             about,
         });
         self.expire_missed(message, reason);
+        if own && delivery == Delivery::Failed {
+            self.remind_instead(plan);
+        }
         if advice {
             self.call(CallReason::Advice);
         }
@@ -60,6 +66,35 @@ impl Turn<'_> {
             }
         }
         about
+    }
+
+    /// What was to be reminded of by a message that the platform has lost, and what no repeat
+    /// covers, is said again: it has not reached the phone, and nothing else comes.
+    fn remind_instead(&mut self, plan: &ResolvedPlan) {
+        if self.context.barred.is_some() {
+            return;
+        }
+        let (now, repeats) = (self.now, self.repeats());
+        let lost = |sending: &Sending, window_ends| {
+            sending.failure == Some(ExpiredReason::ApiDown)
+                && sending.may_be_prompted()
+                && sending.issued < ISSUED_MAX
+                && window_ends > now
+        };
+        let doses = self.state.doses.iter().enumerate();
+        let mut doses: Vec<usize> = doses
+            .filter(|(_, it)| lost(&it.sending, it.window_ends) && it.snoozed_until.is_none())
+            .filter(|(_, it)| !repeats || it.next_repeat(plan).is_none())
+            .map(|(index, _)| index)
+            .collect();
+        self.prompt_these(plan, &mut doses);
+        for index in 0..self.state.prompts.len() {
+            let prompt = &self.state.prompts[index];
+            let covered = repeats && prompt.next_repeat().is_some();
+            if lost(&prompt.sending, prompt.window_ends) && !covered {
+                self.send_prompt(plan, index, None);
+            }
+        }
     }
 
     /// A dose that was closed as missed and of which nothing had arrived was not missed by the

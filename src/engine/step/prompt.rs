@@ -33,7 +33,7 @@ impl Turn<'_> {
         self.send_prompts(plan, 0);
     }
 
-    fn prompt_these(&mut self, plan: &ResolvedPlan, wanted: &mut Vec<usize>) {
+    pub(super) fn prompt_these(&mut self, plan: &ResolvedPlan, wanted: &mut Vec<usize>) {
         if let Some(reason) = self.context.barred {
             for index in wanted.drain(..) {
                 self.state.doses[index].sending.failure = Some(reason);
@@ -317,7 +317,7 @@ impl Turn<'_> {
 
 impl Sending {
     /// True if nothing about it waits in the outbox, was accepted or is in doubt.
-    fn may_be_prompted(&self) -> bool {
+    pub(super) fn may_be_prompted(&self) -> bool {
         self.prompt.is_none() && !self.has_left()
     }
 

@@ -21,7 +21,7 @@ const CHECK_IN_NUDGES: &[SignedDuration] = &[minutes(120)];
 
 impl Turn<'_> {
     /// Whether anything is repeated at all: not where nobody could answer.
-    fn repeats(&self) -> bool {
+    pub(super) fn repeats(&self) -> bool {
         self.context.answers && self.context.barred.is_none()
     }
 
@@ -122,7 +122,7 @@ impl Turn<'_> {
 
 impl OpenDose {
     /// When it is to be said again; `None` while a message about it waits.
-    fn next_repeat(&self, plan: &ResolvedPlan) -> Option<Timestamp> {
+    pub(super) fn next_repeat(&self, plan: &ResolvedPlan) -> Option<Timestamp> {
         if self.sending.prompt.is_some() {
             return None;
         }
@@ -151,7 +151,7 @@ impl OpenDose {
 }
 
 impl OpenPrompt {
-    fn next_repeat(&self) -> Option<Timestamp> {
+    pub(super) fn next_repeat(&self) -> Option<Timestamp> {
         if self.kind != PromptKind::CheckIn || self.sending.prompt.is_some() {
             return None;
         }

@@ -219,3 +219,36 @@ fn a_report_that_comes_after_the_window_corrects_missed_and_leaves_an_answer_alo
     deliver(&mut answered, other, Delivery::Failed, at("02 08:06"));
     assert_eq!(answered.closed(), ["a 02 08:00 taken"]);
 }
+
+#[test]
+fn a_reminder_that_the_platform_lost_is_said_again_where_no_nudge_covers_it() {
+    let now = at("02 08:00:02");
+    for (nudge, again) in [("", false), ("nudge = []", true)] {
+        let mut shell = shell(&med("a", &format!("08:00;{nudge}")), "02 07:00");
+        shell.run(at("02 08:00"));
+        let mut message = shell.only();
+        shell.settle(message.key, Settlement::Accepted(now), now);
+        let mut said = 1;
+        loop {
+            shell.did_not_arrive(&message);
+            let decision = deliver(&mut shell, message.key.id, Delivery::Failed, now);
+            let Some(next) = decision.messages.first() else {
+                break;
+            };
+            assert_ne!(next.key.id, message.key.id, "under a key of its own");
+            assert_eq!(super::shell::said(&decision.messages), ["a"]);
+            message = next.clone();
+            shell.settle(message.key, Settlement::Accepted(now), now);
+            said += 1;
+        }
+        assert_eq!(said, if again { 5 } else { 1 }, "{nudge}");
+    }
+    // Somebody who got too much is left alone.
+    let mut shell = shell(&med("a", "08:00;nudge = []"), "02 07:00");
+    shell.run(at("02 08:00"));
+    let message = shell.only();
+    shell.settle(message.key, Settlement::Accepted(now), now);
+    shell.did_not_arrive(&message);
+    let decision = deliver(&mut shell, message.key.id, Delivery::TooMany, now);
+    assert_eq!(decision.messages, []);
+}

@@ -331,6 +331,13 @@ impl Shell {
         self.step(&plan, input, now)
     }
 
+    /// A message that was taken has not arrived: nothing that it named was reminded of by it.
+    pub fn did_not_arrive(&mut self, message: &Message) {
+        for named in named(message) {
+            self.left.remove(&named);
+        }
+    }
+
     /// The only message in the outbox.
     pub fn only(&self) -> Message {
         assert_eq!(self.outbox.len(), 1, "{:#?}", self.outbox);
