@@ -413,6 +413,14 @@ fn advice_json(entry: &Entry, zone: &Zone) -> Value {
 fn care_json(entry: &Entry) -> Value {
     let amount = |thousandths: &i64| *thousandths as f64 / 1e3;
     match entry {
+        Entry::SentInWords { message } => json!({
+            "entry": "sent_in_words",
+            "message": message.to_string(),
+        }),
+        Entry::WordsRefused { message } => json!({
+            "entry": "words_refused",
+            "message": message.to_string(),
+        }),
         Entry::CallDone { reasons, note, by } => json!({
             "entry": "call_done",
             "reasons": reasons.iter().map(|it| it.name()).collect::<Vec<_>>(),

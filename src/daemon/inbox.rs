@@ -189,6 +189,10 @@ impl Sorter {
 fn pushed(inbound: Inbound) -> Option<Pushed> {
     let media = |kind, id: String| What::Media { kind, id };
     let what = match inbound.kind {
+        Kind::Text {
+            content,
+            menu_id: Some(_),
+        } => What::Tapped(content),
         Kind::Text { content, .. } => What::Words(content),
         Kind::Image { media_id } => media("image", media_id),
         Kind::Voice { media_id } => media("voice", media_id),

@@ -74,6 +74,8 @@ pub struct Person<'a> {
 pub enum Heard<'a> {
     /// Words.
     Words(&'a str),
+    /// Words of an item that was tapped in a message: they open the channel for a moment only.
+    Tapped(&'a str),
     /// A picture, a voice message or the like, by its name and the id under which it is kept.
     Media {
         /// `image`, `voice` and so on.
@@ -143,6 +145,10 @@ pub fn converse(
             talk.conversation().window.note_writing(now);
             talk.words(text);
         }
+        Heard::Tapped(text) => {
+            talk.conversation().window.note_acting(now);
+            talk.words(text);
+        }
         Heard::Media { kind, id } => {
             // The numbers of a list that was sent are still understood.
             talk.conversation().window.note_writing(now);
@@ -184,6 +190,8 @@ impl Talk<'_> {
         let back = !std::mem::replace(&mut conversation.following, true);
         conversation.window.note_acting(now);
         if self.people.is_empty() {
+            // Somebody at the clinic may know who it is.
+            self.conversed.stranger = Some("[follow]".to_owned());
             self.reply(Reply::Welcome);
         } else {
             if back {

@@ -544,6 +544,16 @@ pub enum Entry {
         /// Why.
         reason: CallReason,
     },
+    /// A message was taken in free words, without a template.
+    SentInWords {
+        /// The message.
+        message: MessageId,
+    },
+    /// Free words were not taken from us now: the message goes as its template.
+    WordsRefused {
+        /// The message.
+        message: MessageId,
+    },
     /// A person has seen to it.
     CallDone {
         /// What they were to ring for.

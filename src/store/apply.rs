@@ -352,7 +352,10 @@ impl Reach<'_> {
         contacts.caregivers = kept;
         contacts.barred = match contacts.patients(attested, plan) {
             Some(contact) => bars(scope, contact)?,
-            None => None,
+            // Whoever has left has left, whatever else the plan says now.
+            None => contacts
+                .barred
+                .filter(|it| *it == ExpiredReason::Unreachable),
         };
         Ok(attested)
     }
@@ -455,7 +458,7 @@ fn catch_up(
     Ok(())
 }
 
-fn journal(
+pub(super) fn journal(
     scope: &Scope<'_>,
     tables: &mut Tables<'_>,
     number: u32,

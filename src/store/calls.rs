@@ -1,7 +1,8 @@
 //! The call list: whom a person is to ring, and who has been rung.
 
+use super::apply::journal;
 use super::patient::{Tables, Tally, Visit};
-use super::records::{CALLS, CallRecord, JournalRow, PATIENT_IDS, decode, encode, journal_day};
+use super::records::{CALLS, CallRecord, PATIENT_IDS, decode, encode};
 use super::writer::Scope;
 use super::{Store, StoreError};
 use crate::engine::{Adviser, CallReason, Entry, Fits, Input};
@@ -113,17 +114,12 @@ fn note(
     let Some(mut record) = tables.patient(number)? else {
         return Ok(());
     };
-    let row = JournalRow {
-        at: scope.now.as_millisecond(),
-        entries: vec![Entry::CallDone {
-            reasons: reasons.to_vec(),
-            note: seen_to.note.clone(),
-            by: seen_to.by.clone(),
-        }],
+    let entry = Entry::CallDone {
+        reasons: reasons.to_vec(),
+        note: seen_to.note.clone(),
+        by: seen_to.by.clone(),
     };
-    let key = (journal_day(scope.now), number, record.journal_next);
-    tables.journal.insert(key, encode(&row)?.as_slice())?;
-    record.journal_next += 1;
+    journal(scope, &mut tables, number, &mut record, vec![entry])?;
     let wake_at = record.wake_at;
     tables.save(number, &mut record, wake_at)
 }

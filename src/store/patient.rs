@@ -89,6 +89,8 @@ impl Tally {
             | Entry::Delivered { .. }
             | Entry::NotDelivered { .. }
             | Entry::CallWanted { .. }
+            | Entry::SentInWords { .. }
+            | Entry::WordsRefused { .. }
             | Entry::CallDone { .. }
             | Entry::CallOver { .. }
             | Entry::CaregiverReach { .. }

@@ -454,6 +454,8 @@ fn closed_doses(entry: Entry) -> Vec<ClosedDose> {
         | Entry::NotDelivered { .. }
         | Entry::Told { .. }
         | Entry::CallWanted { .. }
+        | Entry::SentInWords { .. }
+        | Entry::WordsRefused { .. }
         | Entry::CallDone { .. }
         | Entry::CallOver { .. }
         | Entry::CaregiverReach { .. }

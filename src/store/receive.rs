@@ -43,6 +43,8 @@ pub struct Pushed {
 pub enum What {
     /// Wrote words.
     Words(String),
+    /// Tapped an item of a message, whose words these are.
+    Tapped(String),
     /// Sent a picture, a voice message or the like.
     Media {
         /// `image`, `voice` and so on.
@@ -158,32 +160,21 @@ fn receive_one(
         return Ok(None);
     }
     let contact = number_of(scope, &mut tables, &pushed.address)?;
-    let mut replies = Vec::new();
-    let mut first = Vec::new();
-    let secret = pushed.what.secret();
     let mut conversation = conversation(scope, contact, talk.language)?;
     if conversation.refuses && pushed.what != What::Unfollowed {
         scope.effects.staff_refuses.push((contact, false));
     }
-    if let Some(secret) = secret {
-        conversation.following = true;
-        if let Some(code) = redeem(scope, secret, contact)? {
-            replies.extend(enrolled(
-                scope,
-                &mut tables,
-                &mut conversation,
-                &code,
-                contact,
-            )?);
-            if code.role == Teller::Patient {
-                first.push((code.patient, Said::Reach(ReachChange::Enrolled)));
-            }
-        } else {
-            replies.push(Reply::CodeExpired);
-        }
-    }
+    let secret = pushed.what.secret();
+    let Scan {
+        mut replies,
+        first,
+        bound,
+    } = match secret {
+        Some(secret) => scan(scope, &mut tables, &mut conversation, secret, contact)?,
+        None => Scan::default(),
+    };
     let people = people_of(scope, &tables, contact)?;
-    if let (What::Words(text), Some(name), true) = (
+    if let (What::Words(text) | What::Tapped(text), Some(name), true) = (
         &pushed.what,
         scope.memory.desk.name(contact),
         people.is_empty(),
@@ -226,7 +217,7 @@ fn receive_one(
     drop(persons);
     replies.extend(said_back);
     save_conversation(scope, contact, &conversation)?;
-    if let Some(text) = stranger {
+    if let Some(text) = stranger.filter(|_| scope.memory.desk.name(contact).is_none()) {
         note_stranger(scope, contact, text)?;
     }
     let (language, zone) = match people.first() {
@@ -238,11 +229,15 @@ fn receive_one(
         contact,
         conversation: &conversation,
         has_left: pushed.what == What::Unfollowed,
+        bound,
         said: &said,
     };
+    let mut words = say(&replies, talk, (language, &zone));
     for known in people {
+        // Its own times are those of its own zone.
+        let zone = known.2.plan.zone.clone();
         let said_back = outcome.follow(scope, &mut tables, received, known, fits)?;
-        replies.extend(said_back);
+        words.extend(say(&said_back, talk, (language, &zone)));
     }
     if pushed.what == What::Unfollowed {
         if let Some(address) = address_of(&tables, contact)? {
@@ -250,7 +245,7 @@ fn receive_one(
         }
         return Ok(None);
     }
-    Ok(spoken(&replies, talk, (language, &zone)))
+    Ok((!words.is_empty()).then(|| words.join("\n")))
 }
 
 impl Talk {
@@ -277,6 +272,7 @@ impl What {
     fn heard(&self) -> Option<Heard<'_>> {
         Some(match self {
             What::Words(words) => Heard::Words(words),
+            What::Tapped(words) => Heard::Tapped(words),
             What::Media { kind, id } => Heard::Media { kind, id },
             What::Acted | What::Scanned { .. } | What::Followed { secret: Some(_) } => Heard::Acted,
             What::Followed { secret: None } => Heard::Followed,
@@ -287,12 +283,16 @@ impl What {
 }
 
 /// The replies in words, a line each at least.
-fn spoken(replies: &[Reply], talk: &Talk, (language, zone): (Language, &Zone)) -> Option<String> {
-    let words = replies.iter();
-    let words: Vec<String> = words
-        .map(|reply| (talk.words)(reply, language, zone))
-        .collect();
+fn spoken(replies: &[Reply], talk: &Talk, said: (Language, &Zone)) -> Option<String> {
+    let words = say(replies, talk, said);
     (!words.is_empty()).then(|| words.join("\n"))
+}
+
+fn say(replies: &[Reply], talk: &Talk, (language, zone): (Language, &Zone)) -> Vec<String> {
+    let words = replies.iter();
+    words
+        .map(|reply| (talk.words)(reply, language, zone))
+        .collect()
 }
 
 /// A patient of the contact: its number, what the contact is to it, its plan and its record.
@@ -329,6 +329,8 @@ struct Outcome<'a> {
     conversation: &'a Conversation,
     /// The contact does not follow any more.
     has_left: bool,
+    /// The patient in whose place it has just been bound, as a caregiver.
+    bound: Option<u32>,
     /// What was said of which patient, in order.
     said: &'a [(u32, Said)],
 }
@@ -347,7 +349,8 @@ impl Outcome<'_> {
         let of_this = self.said.iter().filter(|(it, _)| *it == number);
         let about: Vec<&Said> = of_this.map(|(_, said)| said).collect();
         let changes_reach = caregiver_changes(&role, &record, contact, self.conversation);
-        if about.is_empty() && !changes_reach && !self.has_left {
+        let is_new = self.bound == Some(number);
+        if about.is_empty() && !changes_reach && !self.has_left && !is_new {
             return Ok(Vec::new());
         }
         let mut visit = Visit::new(scope, fits, number, record, plan.head.contact);
@@ -360,7 +363,7 @@ impl Outcome<'_> {
                 let told = !caregiver.barred && !caregiver.refuses;
                 caregiver.barred = barred.is_some();
                 caregiver.refuses = self.conversation.refuses;
-                if told != (barred.is_none() && !caregiver.refuses) {
+                if is_new || told != (barred.is_none() && !caregiver.refuses) {
                     changed = Some(caregiver.id.clone());
                 }
             }
@@ -423,6 +426,43 @@ fn may_answer(role: &ContactRole, plan: &PlanRecord) -> bool {
             known.is_some_and(|it| it.answers)
         }
     }
+}
+
+/// What a scan comes to.
+#[derive(Default)]
+struct Scan {
+    /// What is said in return.
+    replies: Vec<Reply>,
+    /// What the patient's step learns first.
+    first: Vec<(u32, Said)>,
+    /// The patient in whose place the contact is bound, as a caregiver.
+    bound: Option<u32>,
+}
+
+/// A contact has scanned a code.
+fn scan(
+    scope: &mut Scope<'_>,
+    tables: &mut Tables<'_>,
+    conversation: &mut Conversation,
+    secret: &str,
+    contact: u32,
+) -> Result<Scan, StoreError> {
+    let mut scan = Scan::default();
+    conversation.following = true;
+    let Some(code) = redeem(scope, secret, contact)? else {
+        scan.replies.push(Reply::CodeExpired);
+        return Ok(scan);
+    };
+    let reply = enrolled(scope, tables, conversation, &code, contact)?;
+    scan.replies.extend(reply);
+    match code.role {
+        Teller::Patient => {
+            let enrolled = Said::Reach(ReachChange::Enrolled);
+            scan.first.push((code.patient, enrolled));
+        }
+        Teller::Caregiver(_) => scan.bound = Some(code.patient),
+    }
+    Ok(scan)
 }
 
 /// Binds the contact to the code's patient, and says so.

@@ -1,5 +1,6 @@
 //! Transaction 3: what came of tries.
 
+use super::apply::journal;
 use super::contacts::{known_conversation, save_conversation};
 use super::deliveries;
 use super::patient::{Queued, Tables, Tally, Visit};
@@ -79,6 +80,7 @@ impl Store {
             // By patient: each record is read and written once.
             let mut finals: BTreeMap<u32, Vec<Final>> = BTreeMap::new();
             let mut refusing: Vec<u32> = Vec::new();
+            let mut hops: Vec<(u32, Entry)> = Vec::new();
             let (mut fresh, mut untried) = (0, 0);
             for mut tried in batch {
                 if scope.memory.fault == Some(DeliberateFault::RearmSent) {
@@ -93,6 +95,8 @@ impl Store {
                 }
                 release(scope, &tried.key);
                 if tried.receipt.closed {
+                    let message = tried.key.id;
+                    hops.push((tried.patient, Entry::WordsRefused { message }));
                     note_window(scope, &tables, &tried.key, Window::close)?;
                 }
                 if tried.receipt.in_words {
@@ -120,6 +124,7 @@ impl Store {
                                 record,
                                 settlement,
                                 report,
+                                in_words: tried.receipt.in_words,
                             });
                         }
                     }
@@ -134,6 +139,14 @@ impl Store {
                     patient,
                     &messages,
                 )?;
+            }
+            for (patient, entry) in hops {
+                // One whose record cannot be read is met elsewhere.
+                if let Ok(Some(mut record)) = tables.patient(patient) {
+                    journal(scope, &mut tables, patient, &mut record, vec![entry])?;
+                    let wake_at = record.wake_at;
+                    tables.save(patient, &mut record, wake_at)?;
+                }
             }
             for contact in refusing {
                 let effects = (&mut settled.queued, &mut settled.tally);
@@ -160,6 +173,8 @@ struct Final {
     settlement: Settlement,
     /// What was reported of it before it was settled.
     report: Option<(TakenRecord, Delivery)>,
+    /// It was taken in free words.
+    in_words: bool,
 }
 
 /// Whether what came back says that the contact takes no news about others.
@@ -348,6 +363,10 @@ fn settle_patient(
             message: message.record.message.key.id,
             settlement: message.settlement,
         };
+        if message.in_words {
+            let message = message.record.message.key.id;
+            visit.entries.push(Entry::SentInWords { message });
+        }
         let report = message.report.as_ref();
         let report = report.map(|(taken, delivery)| taken.as_input(*delivery));
         for input in [Some(input), report].into_iter().flatten() {

@@ -296,7 +296,9 @@ async fn the_inbox_shows_words_of_patients_and_strangers_one_line_each() {
         both.then_some(stdout)
     });
     let lines = lines.await;
-    assert_eq!(lines.lines().count(), 2, "{lines}");
+    // Somebody who follows without a code is listed, too.
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+    assert!(lines.contains("[follow]"), "{lines}");
     assert!(lines.contains("wang-xiulan  今天能 吃柚子吗"), "{lines}");
     assert!(lines.contains("  stranger "), "{lines}");
     assert!(

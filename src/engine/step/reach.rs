@@ -78,6 +78,10 @@ impl Turn<'_> {
             }
             return;
         }
+        if barred == Some(ExpiredReason::NotEnrolled) {
+            // Bound, and not asked for consent yet, or not answered.
+            return;
+        }
         let to = Recipient::Caregiver(caregiver.to_owned());
         let alerts = self.state.alerts.iter().filter(|it| it.to == to);
         let waiting: Vec<_> = alerts.map(|it| it.id).collect();

@@ -277,3 +277,118 @@ async fn an_unfollow_and_a_stop_of_a_caregiver_are_known_as_well() {
         assert!(to_lei(&missed(&store, 0).await).is_empty());
     }
 }
+
+#[tokio::test]
+async fn a_caregivers_binding_is_in_the_journal_before_and_after_consent() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&options(&directory));
+    staffed(&store, hour(0)).await;
+    let plan = PlanChange {
+        caregivers: Vec::new(),
+        ..with_caregiver("wang", "Wang")
+    };
+    apply(&store, hour(0), vec![plan]).await;
+    let enrolment = Enrolment {
+        patient: "wang".to_owned(),
+        caregiver: Some("lei".to_owned()),
+        expires: hour(2),
+    };
+    let secret = "s1".to_owned();
+    store.enrol(hour(1), enrolment, secret).await.unwrap();
+    let scanned = What::Scanned {
+        secret: "s1".to_owned(),
+    };
+    push(&store, hour(1), LEI, scanned).await;
+    write(&store, at(3_660), LEI, "agree").await;
+    let entries = entries(&store).await;
+    let reach = entries.into_iter().filter_map(|it| match it {
+        Entry::CaregiverReach { caregiver, barred } if caregiver == "lei" => Some(barred),
+        _ => None,
+    });
+    let expected = [Some(ExpiredReason::NotEnrolled), None];
+    assert_eq!(reach.collect::<Vec<_>>(), expected);
+    assert!(reasons(&store).await.is_empty(), "nobody is missed");
+}
+
+#[tokio::test]
+async fn whoever_has_left_stays_unreachable_whatever_else_the_plan_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = options(&directory);
+    {
+        let store = open(&options);
+        staffed(&store, hour(0)).await;
+        let named = |text: &str| PlanChange {
+            address: Some(address(WANG)),
+            ..change("wang", text)
+        };
+        apply(&store, hour(0), vec![named(TWICE)]).await;
+        push(&store, hour(1), WANG, What::Unfollowed).await;
+        let noted = format!("{TWICE}note = \"With food\"\n");
+        apply(
+            &store,
+            hour(2),
+            vec![PlanChange {
+                address: None,
+                ..named(&noted)
+            }],
+        )
+        .await;
+        fire(&store, hour(8)).await;
+        fire(&store, hour(14)).await;
+        store.close().await;
+    }
+    let reader = open_reader(&options).unwrap();
+    let doses = reader.doses(None, hour(0), hour(20), hour(19)).unwrap();
+    assert_eq!(doses[0].reason, Some(ExpiredReason::Unreachable));
+}
+
+#[tokio::test]
+async fn each_hop_of_advice_is_in_the_journal() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&options(&directory));
+    staffed(&store, hour(0)).await;
+    apply(&store, hour(0), vec![change("wang", TWICE)]).await;
+    write(&store, hour(1), WANG, "hello").await;
+    let patients = store.audience(Audience::All).await.unwrap();
+    for n in 0..2 {
+        let now = at(3_601 + n);
+        let fits = Arc::new(Unlimited);
+        let by = Adviser::Operator;
+        let advised = store.advise(now, patients.clone(), format!("rest {n}"), by, fits, DAY);
+        advised.await.unwrap();
+    }
+    let now = at(3_610);
+    let claimed = claim(&store, now).await;
+    let advice = |it: &&Queued| matches!(it.message.body, Body::Notice(_));
+    let advice: Vec<&Queued> = claimed.iter().filter(advice).collect();
+    let in_words = Receipt {
+        in_words: true,
+        ..Receipt::default()
+    };
+    settle_with(&store, now, advice[0], in_words).await;
+    // The channel takes no more of them: the other one waits to go as its template.
+    let closed = Tried {
+        key: advice[1].message.key,
+        patient: advice[1].patient,
+        outcome: TriedOutcome::Later(at(3_611), advice[1].attempts),
+        receipt: Receipt {
+            closed: true,
+            ..Receipt::default()
+        },
+    };
+    let fits = Arc::new(Unlimited);
+    store.settle(now, vec![closed], fits, DAY).await.unwrap();
+    settle(&store, at(3_612), advice[1], accepted(at(3_612))).await;
+    let hops = entries(&store).await.into_iter().filter_map(|it| match it {
+        Entry::Advised { .. } => Some("advised"),
+        Entry::SentInWords { message } if message == advice[0].message.key.id => Some("in words"),
+        Entry::WordsRefused { message } if message == advice[1].message.key.id => Some("refused"),
+        Entry::Accepted { message, .. } if message == advice[0].message.key.id => Some("first"),
+        Entry::Accepted { message, .. } if message == advice[1].message.key.id => Some("second"),
+        _ => None,
+    });
+    let expected = [
+        "advised", "advised", "in words", "first", "refused", "second",
+    ];
+    assert_eq!(hops.collect::<Vec<_>>(), expected);
+}

@@ -166,7 +166,7 @@ fn a_stranger_is_welcomed_once_an_hour_and_what_they_write_is_kept_for_the_clini
     assert_eq!(world.says("开始"), ["welcome"], "there is nothing to start");
     assert_eq!(world.says("停止"), ["stopped"]);
     assert_eq!(world.says("胸痛"), ["red flag"]);
-    assert_eq!(world.strangers, ["你好", "1", "胸痛"]);
+    assert_eq!(world.strangers, ["[follow]", "你好", "1", "胸痛"]);
 }
 
 #[test]
@@ -239,4 +239,14 @@ fn whoever_is_heard_may_be_told_of_others_again() {
     world.conversation.refuses = true;
     world.hear(Heard::Unfollowed);
     assert!(world.conversation.refuses);
+}
+
+#[test]
+fn a_tapped_answer_is_an_answer_and_opens_the_channel_for_a_minute_only() {
+    let mut world = World::taking(&[("A", "08:00")]);
+    world.run("02 08:05");
+    assert_eq!(world.hear(Heard::Tapped("1")), ["taken 08:00 A"]);
+    assert!(world.conversation.window.is_open(world.now));
+    let later = world.now + minutes(1);
+    assert!(!world.conversation.window.is_open(later));
 }

@@ -229,6 +229,42 @@ fn takings(world: &World, patient: usize) -> usize {
     closed.iter().filter(|it| it.ends_with(" taken")).count()
 }
 
+/// A bare answer where no list is out means what one message, and one only, asked for.
+fn check_bare(world: &World, text: &str, conversed: &Conversed) -> Result<(), TestCaseError> {
+    let asked = world.conversation.asked.is_some();
+    if asked || !["1", "１", "吃了", "taken", "3", "不吃了"].contains(&text) {
+        return Ok(());
+    }
+    let doses = conversed
+        .said
+        .iter()
+        .filter_map(|(number, said)| match said {
+            Said::Doses { doses, .. } => Some((*number, doses)),
+            _ => None,
+        });
+    let mut messages = Vec::new();
+    for (number, doses) in doses {
+        let index = usize::try_from(number).unwrap() - 1;
+        let state = &world.patients[index].shell.state;
+        for (id, due) in doses {
+            let open = state.doses.iter();
+            let mut open = open.filter(|it| it.medication == *id && it.due == *due);
+            let Some(dose) = open.next() else {
+                // Nothing waits: what was closed may be meant, and nothing else is touched.
+                let waits = |it: &&OpenDose| it.due <= world.now && !it.sending.messages.is_empty();
+                let waiting = world.patients.iter().filter(|it| it.answers);
+                let waiting = waiting.flat_map(|it| it.shell.state.doses.iter().filter(waits));
+                prop_assert_eq!(waiting.count(), 0, "{}: {} {}", text, id, due);
+                continue;
+            };
+            messages.push((number, dose.sending.messages.last().copied()));
+        }
+    }
+    messages.dedup();
+    prop_assert!(messages.len() <= 1, "{text}: {messages:?}");
+    Ok(())
+}
+
 /// What the words come to, before they have an effect.
 fn check(world: &World, text: &str) -> Result<(), TestCaseError> {
     let people: Vec<Person<'_>> = (1..)
@@ -254,6 +290,13 @@ fn check(world: &World, text: &str) -> Result<(), TestCaseError> {
         &terms,
         world.now,
     );
+    // Nothing that is written is lost: it is answered, or kept.
+    let heard = !conversed.replies.is_empty() || !conversed.said.is_empty();
+    prop_assert!(heard || conversed.stranger.is_some(), "{text}: lost");
+    if people.is_empty() {
+        prop_assert!(conversed.said.is_empty());
+    }
+    check_bare(world, text, &conversed)?;
     let flagged = RED_FLAGS.contains(&text);
     if flagged {
         prop_assert_eq!(&conversed.replies[..], &[Reply::RedFlag]);

@@ -251,24 +251,8 @@ impl Life {
                     by: &by,
                 });
             }
-            Happening::Stop(stops) => {
-                self.shell.enrolled = !stops;
-                self.shell.barred = ExpiredReason::ConsentWithdrawn;
-                let why = if *stops {
-                    ReachChange::Stopped
-                } else {
-                    ReachChange::Started
-                };
-                self.input(Input::ReachChanged { why });
-            }
-            Happening::Caregiver(reached) => {
-                self.shell.caregivers = Vec::from_iter(reached.then(|| "L".to_owned()));
-                let barred = (!reached).then_some(ExpiredReason::Unreachable);
-                self.input(Input::CaregiverReach {
-                    caregiver: "L",
-                    barred,
-                });
-            }
+            Happening::Stop(stops) => self.stop(*stops),
+            Happening::Caregiver(reached) => self.reach_caregiver(*reached),
             Happening::CallDone => {
                 self.input(Input::CallDone {
                     reasons: &CallReason::ALL,
@@ -279,6 +263,26 @@ impl Life {
             Happening::Back(span) => self.shell.now = now - *span,
         }
         self.latest = self.latest.max(self.shell.now);
+    }
+
+    fn stop(&mut self, stops: bool) {
+        self.shell.enrolled = !stops;
+        self.shell.barred = ExpiredReason::ConsentWithdrawn;
+        let why = if stops {
+            ReachChange::Stopped
+        } else {
+            ReachChange::Started
+        };
+        self.input(Input::ReachChanged { why });
+    }
+
+    fn reach_caregiver(&mut self, reached: bool) {
+        self.shell.caregivers = Vec::from_iter(reached.then(|| "L".to_owned()));
+        let barred = (!reached).then_some(ExpiredReason::Unreachable);
+        self.input(Input::CaregiverReach {
+            caregiver: "L",
+            barred,
+        });
     }
 
     /// Something else happens, where there is a plan.
