@@ -1,0 +1,65 @@
+//! The texts that every release has, compiled in.
+
+/// Name, Chinese, English.
+macro_rules! texts {
+    ($($name:literal),* $(,)?) => {
+        &[$((
+            $name,
+            include_str!(concat!("../../../messages/zh-CN/", $name, ".txt")),
+            include_str!(concat!("../../../messages/en/", $name, ".txt")),
+        )),*]
+    };
+}
+
+pub(super) const BUILT_IN: &[(&str, &str, &str)] = texts![
+    "advise_whom",
+    "advised",
+    "alert_caregiver_unreachable",
+    "alert_caregiver_unreachable_short",
+    "alert_check_in",
+    "alert_check_in_short",
+    "alert_due",
+    "alert_due_short",
+    "alert_in_doubt",
+    "alert_in_doubt_short",
+    "alert_message",
+    "alert_missed",
+    "alert_missed_in_a_row",
+    "alert_missed_short",
+    "alert_no_answer",
+    "alert_no_answer_short",
+    "alert_red_flag",
+    "alert_refill",
+    "alert_refill_short",
+    "alert_started",
+    "alert_stopped",
+    "alert_too_many",
+    "alert_too_soon",
+    "alert_too_soon_short",
+    "alert_unreachable",
+    "as_needed",
+    "as_needed_too_soon",
+    "bound",
+    "code_expired",
+    "consent_asked",
+    "consent_declined",
+    "consent_given",
+    "later",
+    "nobody_to_advise",
+    "not_taken",
+    "noted",
+    "out_of_hours",
+    "passed_on",
+    "red_flag",
+    "refill",
+    "refill_short",
+    "refill_shortest",
+    "skipped",
+    "started",
+    "stopped",
+    "taken",
+    "too_late",
+    "unreadable",
+    "welcome",
+    "which",
+];
