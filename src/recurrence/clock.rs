@@ -100,24 +100,15 @@ impl Clock {
         let Ok(today) = i32::try_from(local.div_euclid(DAY)) else {
             return ChangeNear;
         };
-        let today = Day(today);
-        let Some(mut day) = self.day_at_or_after(today, pauses) else {
+        // Counted, not searched for: nobody can foretell where a search would end.
+        let time = local.rem_euclid(DAY);
+        let passed = |slot: &&Slot| i64::from(slot.minute) * MINUTE < time;
+        let passed = self.slots.iter().filter(passed).count();
+        let earliest = Day(today.saturating_add(i32::from(passed == self.slots.len())));
+        let Some(day) = self.day_at_or_after(earliest, pauses) else {
             return Over;
         };
-        let mut slot = first;
-        if day == today {
-            let later_today = self
-                .slots
-                .iter()
-                .find(|slot| Self::local(day, **slot) >= local);
-            if let Some(later_today) = later_today {
-                slot = later_today;
-            } else if let Some(later) = self.day_at_or_after(Day(day.0 + 1), pauses) {
-                day = later;
-            } else {
-                return Over;
-            }
-        }
+        let slot = &self.slots[if day.0 == today { passed } else { 0 }];
         let local = Self::local(day, *slot);
         let mut second = local - here.offset;
         if second >= here.until {

@@ -3,6 +3,9 @@
 use jiff::civil::{Date, Weekday};
 use serde::{Deserialize, Serialize};
 
+/// Eras of 400 years that make every day's number positive.
+const ERAS: i64 = 14_705;
+
 /// A calendar day as days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Day(pub(in crate::recurrence) i32);
@@ -19,21 +22,34 @@ impl Day {
     }
 
     /// (months since year 0, day of the month).
+    ///
+    /// After Neri and Schneider, "Euclidean affine functions and their application to calendar
+    /// algorithms" (2022): years counted from March, so that the leap day is the last of its year,
+    /// and divisions that are multiplications.
     fn month(self) -> (i32, i32) {
-        // Days since 0000-03-01, in eras of 400 years; years counted from March, so that the
-        // leap day is the last of its year.
-        let days = i64::from(self.0) + 719_468;
-        let era = days.div_euclid(146_097);
-        let day_of_era = days.rem_euclid(146_097);
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-        (
-            (12 * (era * 400 + year_of_era) + month_from_march + 2) as i32,
-            day as i32,
-        )
+        // Days since 0000-03-01, moved by eras of 400 years until none is negative.
+        let days = (i64::from(self.0) + 719_468 + ERAS * 146_097) as u64;
+        let quarters = 4 * days + 3;
+        let century = quarters / 146_097;
+        let day_of_century = (quarters % 146_097) as u32 / 4;
+        let product = 2_939_745 * u64::from(4 * day_of_century + 3);
+        let year = 100 * century + (product >> 32);
+        let day_of_year = product as u32 / 2_939_745 / 4;
+        let months = 2_141 * day_of_year + 197_913;
+        let month = 12 * (year as i64 - 400 * ERAS) + i64::from(months >> 16) - 1;
+        (month as i32, ((months & 0xffff) / 2_141 + 1) as i32)
+    }
+
+    /// How many days a month given in months since year 0 has.
+    fn length_of(month: i32) -> i32 {
+        let (year, month) = (month.div_euclid(12), month.rem_euclid(12) + 1);
+        if month == 2 {
+            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            28 + i32::from(leap)
+        } else {
+            // 31 for the odd ones up to July and the even ones from August on.
+            30 + ((month ^ (month >> 3)) & 1)
+        }
     }
 
     /// The first day of a month given in months since year 0.
@@ -48,9 +64,7 @@ impl Day {
 
     /// The day of the month, or its last day where it is shorter.
     fn clamped(month: i32, day: i32) -> Day {
-        let first = Day::first_of(month);
-        let length = Day::first_of(month + 1).0 - first.0;
-        Day(first.0 + day.min(length) - 1)
+        Day(Day::first_of(month).0 + day.min(Day::length_of(month)) - 1)
     }
 }
 
@@ -240,19 +254,21 @@ impl Days {
             } => {
                 let (period, run) = (i64::from(period.max(1)), i64::from(run.max(1)));
                 let mut day = i64::from(day.0);
+                let mut position = (day - i64::from(anchor.0)).rem_euclid(period);
                 // The weekday of a cycle's n-th day repeats after seven cycles.
                 for _ in 0..=7 {
-                    let position = (day - i64::from(anchor.0)).rem_euclid(period);
                     if position >= run {
                         day += period - position;
+                        position = 0;
                     }
-                    let left = run - (day - i64::from(anchor.0)).rem_euclid(period);
+                    let left = run - position;
                     let weekday = (day + 3).rem_euclid(7) as u32;
                     let distance = i64::from(weekdays.distance_from(weekday)?);
                     if distance < left {
                         return i32::try_from(day + distance).ok().map(Day);
                     }
                     day += left;
+                    position = run;
                 }
                 None
             }
@@ -285,14 +301,15 @@ impl Days {
             }
             Days::MonthDays(days) => {
                 let (month, day_of_month) = day.month();
-                [(month, day_of_month), (month + 1, 1)]
-                    .into_iter()
-                    .find_map(|(month, from)| {
-                        let first = Day::first_of(month);
-                        let set = days.in_month(Day::first_of(month + 1).0 - first.0);
-                        let rest = u64::from(set) >> from << from;
-                        (rest != 0).then(|| Day(first.0 + rest.trailing_zeros() as i32 - 1))
-                    })
+                let length = Day::length_of(month);
+                let rest = u64::from(days.in_month(length)) >> day_of_month << day_of_month;
+                if rest != 0 {
+                    let ahead = rest.trailing_zeros() as i32 - day_of_month;
+                    return day.0.checked_add(ahead).map(Day);
+                }
+                let next = days.in_month(Day::length_of(month + 1)) & !1;
+                let ahead = length - day_of_month + next.trailing_zeros() as i32;
+                (next != 0).then(|| day.0.checked_add(ahead).map(Day))?
             }
         }
     }
@@ -357,7 +374,7 @@ impl Days {
                     .into_iter()
                     .find_map(|(month, until)| {
                         let first = Day::first_of(month);
-                        let set = days.in_month(Day::first_of(month + 1).0 - first.0);
+                        let set = days.in_month(Day::length_of(month));
                         let rest = set & ((2_u64 << until) - 1) as u32;
                         (rest != 0).then(|| Day(first.0 + rest.ilog2() as i32 - 1))
                     })

@@ -10,10 +10,14 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-/// First second of the tables: 1960-01-01 UTC. Outside of them the zone's rules are asked.
-const TABLE_FROM: i64 = -315_619_200;
-/// First second after the tables: 2100-01-01 UTC.
-const TABLE_UNTIL: i64 = 4_102_444_800;
+/// First second of the tables: 1899-01-01 UTC, before all that a plan may say. Outside of them the
+/// zone's rules are asked.
+const TABLE_FROM: i64 = -2_240_524_800;
+/// First second after the tables: 2210-01-01 UTC.
+const TABLE_UNTIL: i64 = 7_573_651_200;
+/// The time of which a zone's fingerprint speaks: 1960 to 2099. It is kept in stores, and does
+/// not follow the tables.
+const FINGERPRINTED: std::ops::Range<i64> = -315_619_200..4_102_444_800;
 /// Seconds, as a power of two, of the pieces of the table's time for which [`Rules::pieces`] knows
 /// where to begin: 97 days, in which an offset seldom changes more than once.
 const PIECE_BITS: u32 = 23;
@@ -307,14 +311,7 @@ fn spans_of(zone: &TimeZone) -> Vec<Span> {
 
 impl Rules {
     fn new(name: Box<str>, zone: TimeZone, trips: Box<[Trip]>, spans: Vec<Span>) -> Self {
-        // FNV-1a: it need not resist anybody, only be equal on every machine and in every release.
-        let fingerprint = spans
-            .iter()
-            .flat_map(|span| [span.from, span.offset])
-            .flat_map(i64::to_le_bytes)
-            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            });
+        let fingerprint = fingerprint(&spans);
         // Outside of the table local mean times reach a little further.
         let reach = spans
             .iter()
@@ -336,6 +333,20 @@ impl Rules {
             leap,
         }
     }
+}
+
+fn fingerprint(spans: &[Span]) -> u64 {
+    let first = spans.partition_point(|span| span.from <= FINGERPRINTED.start);
+    let before = first.checked_sub(1).map_or(0, |last| spans[last].offset);
+    let within = spans[first..].iter().map(|span| (span.from, span.offset));
+    // FNV-1a: it need not resist anybody, only be equal on every machine and in every release.
+    std::iter::once((FINGERPRINTED.start, before))
+        .chain(within.take_while(|(from, _)| *from < FINGERPRINTED.end))
+        .flat_map(|(from, offset)| [from, offset])
+        .flat_map(i64::to_le_bytes)
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
 }
 
 impl Rules {
@@ -415,12 +426,12 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
         #[test]
-        fn local_times_map_as_the_rules_say(zone in any_zone(), local in -1_000_000_000_i64..6_000_000_000) {
+        fn local_times_map_as_the_rules_say(zone in any_zone(), local in -2_500_000_000_i64..8_000_000_000) {
             prop_assert_eq!(zone.second_of(local), zone.second_by_rules(local));
         }
 
         #[test]
-        fn offsets_are_those_of_the_rules(zone in any_zone(), second in -1_000_000_000_i64..6_000_000_000) {
+        fn offsets_are_those_of_the_rules(zone in any_zone(), second in -2_500_000_000_i64..8_000_000_000) {
             let at = Timestamp::from_second(second).unwrap();
             let offset = i64::from(zone.time_zone().to_offset(at).seconds());
             let stretch = zone.stretch_at(second);
@@ -519,6 +530,18 @@ mod tests {
         assert_eq!(at("2026-04-07T12:00"), "2026-04-07T04:00:00Z");
         assert_eq!(at("2026-04-10T12:00"), "2026-04-10T03:00:00Z");
         assert_eq!(at("2026-04-12T12:00"), "2026-04-12T04:00:00Z");
+    }
+
+    #[test]
+    fn a_fingerprint_speaks_of_1960_to_2099_as_in_former_releases() {
+        let span = |from, offset| Span { from, offset };
+        let summer = [span(515_527_200, 32_400), span(527_018_400, 28_800)];
+        let of = |before: &[Span], after: &[Span]| fingerprint(&[before, &summer, after].concat());
+        let former = of(&[span(-315_619_200, 28_800)], &[]);
+        assert_eq!(former, 0x6a97_69a3_1ba2_ec15);
+        let longer = [span(TABLE_FROM, 29_143), span(-2_177_481_943, 28_800)];
+        assert_eq!(of(&longer, &[span(4_102_444_800, 25_200)]), former);
+        assert_ne!(of(&longer, &[span(4_102_444_799, 25_200)]), former);
     }
 
     #[test]
