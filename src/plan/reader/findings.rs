@@ -16,6 +16,8 @@ pub struct Findings {
     source: Arc<Source>,
     list: RefCell<Vec<Diagnostic>>,
     left_out: Cell<usize>,
+    /// Unknown keys that were refused: where their table begins, and what they must be.
+    misnamed: RefCell<Vec<(usize, &'static str)>>,
 }
 
 impl Findings {
@@ -26,6 +28,7 @@ impl Findings {
             source: Arc::clone(source),
             list: RefCell::new(Vec::new()),
             left_out: Cell::new(0),
+            misnamed: RefCell::new(Vec::new()),
         }
     }
 
@@ -69,6 +72,22 @@ impl Findings {
         } else {
             self.left_out.set(self.left_out.get() + 1);
         }
+    }
+
+    /// Notes that an unknown key of a table, which was refused, is meant to be a known one.
+    pub(super) fn note_misnamed(&self, table: usize, known: &'static str) {
+        self.misnamed.borrow_mut().push((table, known));
+    }
+
+    /// Whether a key of a table was refused under another name.
+    pub(super) fn is_misnamed(&self, table: usize, known: &str) -> bool {
+        self.misnamed.borrow().contains(&(table, known))
+    }
+
+    /// Whether any key of a table was refused under another name.
+    pub(super) fn has_misnamed(&self, table: usize) -> bool {
+        let misnamed = self.misnamed.borrow();
+        misnamed.iter().any(|(other, _)| *other == table)
     }
 
     /// How many refusals were found so far.

@@ -37,12 +37,32 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("until", "end"),
     ("weekdays", "days"),
     ("when", "at"),
+    ("剂量", "take"),
+    ("名称", "name"),
+    ("备注", "note"),
+    ("姓名", "name"),
+    ("开始", "start"),
+    ("时间", "at"),
+    ("用量", "take"),
+    ("疗程", "for"),
+    ("结束", "end"),
+    ("药名", "name"),
+];
+
+/// Keys of other tables, and what says nearly the same here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("doses", "end"),
+    ("every", "at"),
+    ("for", "end"),
+    ("once", "at"),
+    ("window", "alert_if_no_answer"),
 ];
 
 /// The known key that is meant by another name.
 pub(super) fn meant<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let word = word.to_lowercase();
-    let (_, meant) = OTHER_NAMES.iter().find(|(other, _)| *other == word)?;
+    let mut meant = OTHER_NAMES.iter().chain(ELSEWHERE);
+    let (_, meant) = meant.find(|(other, _)| *other == word)?;
     candidates.iter().copied().find(|known| known == meant)
 }
 
@@ -51,4 +71,10 @@ pub(super) fn is_like(word: &str, known: &str) -> bool {
     let word = word.to_lowercase();
     OTHER_NAMES.contains(&(word.as_str(), known))
         || strsim::damerau_levenshtein(&word, known) <= 1 + known.len() / 4
+}
+
+/// The key of the grammar that a word of another language stands for.
+pub(super) fn translated(word: &str) -> Option<&'static str> {
+    let (_, known) = OTHER_NAMES.iter().find(|(other, _)| *other == word)?;
+    Some(known)
 }

@@ -146,7 +146,8 @@ impl Words {
             end += 1;
         }
         let word = &self.text[self.places[index].start..self.places[end].end];
-        let nearest = if word.is_ascii() {
+        // Of a sign or of two letters nothing is near.
+        let nearest = if word.len() > 2 && word.is_ascii() {
             english::WORDS
                 .iter()
                 .map(|(known, _)| (strsim::damerau_levenshtein(word, known), *known))
@@ -176,6 +177,17 @@ pub(crate) fn plain(character: char) -> impl Iterator<Item = char> {
         other => other,
     };
     plain.to_lowercase()
+}
+
+/// Characters that turn the reading direction: what is shown reads differently from what is
+/// written.
+pub(in crate::plan) fn turns_direction(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Characters that nobody sees, or that turn the reading direction.
+pub(in crate::plan) fn is_hidden(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
 }
 
 fn lex(text: &str, first: char) -> (Vec<Kind>, usize) {
