@@ -102,7 +102,7 @@ fn around(key: &str, value: &str) -> String {
     let medication = "[[medication]]\nname = \"M\"\n";
     let check_in = "[[check_in]]\nask = \"Q\"\nat = \"08:00\"\n";
     match key {
-        "at" => format!("{medication}take = \"1\"\n{line}"),
+        "at" | "att" => format!("{medication}take = \"1\"\n{line}"),
         "take" => format!("{medication}at = \"08:00\"\n{line}"),
         "steps" => format!("{medication}at = \"08:00\"\nstart = 2026-03-02\n{line}"),
         "every" => format!("{medication}take = \"1\"\nfirst = 2026-03-02T06:00:00\n{line}"),
@@ -125,10 +125,9 @@ fn around(key: &str, value: &str) -> String {
 #[test]
 fn every_form_of_the_tables_is_read_alike_in_both_languages() {
     let mut count = 0;
-    for row in DOCUMENT.lines().filter(|line| line.starts_with("| `")) {
-        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+    for cells in rows("| key | English | Chinese |") {
         let [key, english, chinese, ..] = cells[..] else {
-            panic!("{row}")
+            panic!("{cells:?}")
         };
         let plan = |cell: &str| {
             let text = around(key.trim_matches('`'), cell.trim_matches('`'));
@@ -158,10 +157,141 @@ fn every_form_of_the_tables_is_read_alike_in_both_languages() {
         };
         words(&mut one);
         words(&mut other);
-        assert_eq!(one, other, "{row}");
+        assert_eq!(one, other, "{cells:?}");
         count += 1;
     }
     assert!(count > 45, "only {count} rows");
+}
+
+/// What each line of the table of refusals says is what is said, at the line that it writes.
+#[test]
+fn every_refusal_of_the_table_is_refused_with_these_words() {
+    let mut count = 0;
+    for cells in rows("| written | because | write |") {
+        let [written, because, write] = cells[..] else {
+            panic!("{cells:?}")
+        };
+        let (key, value) = written
+            .trim_matches('`')
+            .split_once(" = ")
+            .expect("a key and its value");
+        let text = around(key, value);
+        let found = read_plan(&text).expect_err(&text);
+        let [found] = &found[..] else {
+            panic!("{text}\n{found:?}")
+        };
+        assert_eq!(found.message(), because, "{text}");
+        assert_eq!(found.help(), Some(&*format!("write: {write}")), "{text}");
+        // The name of the patient stands before the text.
+        let line = 2 + text
+            .lines()
+            .position(|line| line.starts_with(key))
+            .expect("it is there");
+        assert_eq!(found.position().line, line, "{text}");
+        count += 1;
+    }
+    assert!(count > 25, "only {count} rows");
+}
+
+/// What each key needs around it, so that its example is a plan.
+fn around_key(heading: &str, key: &str, value: &str) -> String {
+    let line = format!("{key} = {value}\n");
+    let table = |table: &str, others: &[(&str, &str)]| {
+        let others = others.iter().filter(|(other, _)| *other != key);
+        let others: Vec<String> = others
+            .map(|(key, value)| format!("{key} = {value}\n"))
+            .collect();
+        let others = others.concat();
+        format!("[[{table}]]\n{others}{line}")
+    };
+    let medication =
+        |others: &[(&str, &str)]| table("medication", &[&[("name", "\"M\"")], others].concat());
+    let take = ("take", "\"1 tablet\"");
+    let at = ("at", "\"08:00\"");
+    let start = ("start", "2026-03-02");
+    match (heading, key) {
+        ("Patient", "name") => line,
+        ("Patient", _) => format!("name = \"x\"\n{line}"),
+        ("Day", _) => format!("[day]\n{line}"),
+        ("Medication", "every") => medication(&[take, ("first", "2026-03-02T06:00:00")]),
+        ("Medication", "first") => medication(&[take, ("every", "\"8 hours\"")]),
+        ("Medication", "between") => medication(&[take, ("every", "\"3 hours\"")]),
+        ("Medication", "once") => medication(&[take]),
+        ("Medication", "as_needed" | "at_most" | "apart") => {
+            medication(&[take, ("as_needed", "\"pain\"")])
+        }
+        ("Medication", "scheme" | "unit") => {
+            medication(&[("scheme", "\"1-0-1\""), ("unit", "\"mg\"")])
+        }
+        ("Medication", "steps") => medication(&[at, start]),
+        ("Medication", "refill_when") => {
+            medication(&[take, at, ("stock", "\"60 tablets on 2026-03-01\"")])
+        }
+        ("Medication", _) => medication(&[take, at, start]),
+        ("Check-in", _) => table(
+            "check_in",
+            &[("ask", "\"Q\""), ("answer", "\"scale 1 to 5\""), at],
+        ),
+        ("Caregiver", _) => table("caregiver", &[("name", "\"C\""), ("relation", "\"son\"")]),
+        ("Appointment", _) => table(
+            "appointment",
+            &[("what", "\"W\""), ("at", "2026-03-10T09:00:00")],
+        ),
+        ("Away", _) => {
+            let zone = ("timezone", "\"Europe/Berlin\"");
+            table(
+                "away",
+                &[("from", "2026-03-05"), ("until", "2026-03-08"), zone],
+            )
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_example_of_every_key_is_read() {
+    let (_, section) = DOCUMENT
+        .split_once("\n## Every key\n")
+        .expect("there is the section");
+    let mut count = 0;
+    for part in section.split("\n### ").skip(1) {
+        let (heading, table) = part.split_once('\n').expect("a heading has a table");
+        for cells in rows_in(table, "| key | example | says |") {
+            let text = around_key(
+                heading,
+                cells[0].trim_matches('`'),
+                cells[1].trim_matches('`'),
+            );
+            let read = read_plan(&text).unwrap_or_else(|found| panic!("{text}\n{found:?}"));
+            let doubts: Vec<_> = read
+                .warnings
+                .iter()
+                .filter(|warning| !warning.message().contains("is not supported yet"))
+                .collect();
+            assert!(doubts.is_empty(), "{text}\n{doubts:?}");
+            count += 1;
+        }
+    }
+    assert!(count > 60, "only {count} keys");
+}
+
+/// The rows of the document's tables that have this head.
+fn rows(head: &str) -> Vec<Vec<&'static str>> {
+    rows_in(DOCUMENT, head)
+}
+
+fn rows_in(text: &'static str, head: &str) -> Vec<Vec<&'static str>> {
+    let mut rows = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        if inside && line.starts_with("| ") {
+            let cells = line.trim_start_matches("| ").trim_end_matches('|');
+            rows.push(cells.split(" | ").map(str::trim).collect());
+        } else {
+            inside = line.starts_with(head) || (inside && line.starts_with("|---"));
+        }
+    }
+    rows
 }
 
 /// Runs the binary on a file; stdout and stderr.

@@ -12,7 +12,9 @@ mod joined;
 use super::{
     Course, End, Moment, Names, Pattern, Request, Terms, WhenNeeded, document::PatientName,
 };
-use crate::plan::{self, Day, Defaults, Language, Zone, diagnostic::Source};
+use crate::plan::{
+    self, Day, Defaults, Language, Zone, diagnostic::Source, words::turns_direction,
+};
 use crate::recurrence::Weekdays;
 use jiff::{Timestamp, civil};
 use std::collections::HashSet;
@@ -373,7 +375,7 @@ fn quoted(text: &str) -> String {
 /// One line without control characters, at most so many characters.
 fn one_line(text: &str, max: usize) -> String {
     let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
+        .split(|c: char| c.is_whitespace() || c.is_control() || turns_direction(c))
         .filter(|word| !word.is_empty())
         .collect();
     words
@@ -390,7 +392,10 @@ fn several_lines(text: &str, max: usize) -> String {
     let plain: String = text
         .replace("\r\n", "\n")
         .chars()
-        .map(|c| if c.is_control() && c != '\n' { ' ' } else { c })
+        .map(|c| {
+            let unfit = (c.is_control() && c != '\n') || turns_direction(c);
+            if unfit { ' ' } else { c }
+        })
         .take(max)
         .collect();
     plain.trim().to_owned()

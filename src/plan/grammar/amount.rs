@@ -7,6 +7,9 @@ use jiff::civil::Date;
 /// Longer ones are sentences, and those belong into a note.
 const LENGTH_MAX: usize = 60;
 
+/// More decimals are a slip of the pen; 0.0625 mg is a dose.
+const DECIMALS_MAX: usize = 4;
+
 /// A number at the beginning of a text.
 struct Leading<'t> {
     thousandths: i64,
@@ -42,10 +45,11 @@ fn leading(text: &str) -> Option<Leading<'_>> {
     let rest = &text[digits..];
     if let Some(decimals) = rest.strip_prefix('.') {
         let count = decimals.bytes().take_while(u8::is_ascii_digit).count();
-        if (1..=3).contains(&count) {
-            let part: i64 = format!("{:0<3}", &decimals[..count]).parse().ok()?;
+        if (1..=DECIMALS_MAX).contains(&count) {
+            let part: i64 = format!("{:0<4}", &decimals[..count]).parse().ok()?;
             return Some(Leading {
-                thousandths: whole * 1000 + part,
+                // Rounded: nothing is counted more finely.
+                thousandths: whole * 1000 + (part + 5) / 10,
                 rest: &decimals[count..],
             });
         }
@@ -103,28 +107,14 @@ pub(in crate::plan) fn amount(text: &str) -> Reading<String> {
         ))
         .help("\"1 tablet\"; put explanations into `note`"));
     }
-    let fields = plain.split('-').count();
-    // 2026-03-02 is a date.
-    if fields > 2
-        && plain.find('-') != Some(4)
-        && plain
-            .split('-')
-            .all(|field| leading(field).is_some_and(|l| l.rest.is_empty()))
-    {
-        return Err(
-            Problem::new(format!("`{words}` in `take` is ambiguous")).help(format!(
-                "scheme = \"{words}\" and unit = \"tablet\", without `at` and `take`"
-            )),
-        );
+    if let Some(problem) = invisible(words).or_else(|| scheme_in_take(words, &plain)) {
+        return Err(problem);
     }
     if plain.starts_with('-') {
         return Err(Problem::new("an amount cannot be negative").help("\"1 tablet\""));
     }
     let Some(first) = leading(&plain) else {
-        return Err(Problem::new(format!(
-            "`{words}` is no amount: an amount begins with a number"
-        ))
-        .help("\"1 tablet\", \"½ tablet\", \"1-2 puffs\" or \"as directed\""));
+        return Err(no_number(words, &plain));
     };
     let mut rest = first.rest;
     if let Some(second) = rest.trim_start().strip_prefix('-') {
@@ -156,7 +146,12 @@ pub(in crate::plan) fn amount(text: &str) -> Reading<String> {
             problem.help(format!("\"{decimal}\""))
         });
     }
-    if let Some(problem) = says_when(&plain[..plain.len() - rest.len()], rest) {
+    if rest.starts_with(['百', '千', '万', '亿', '零', '〇', '点']) {
+        let message = format!("`{words}`: numbers beyond 99 and fractions are written in digits");
+        return Err(Problem::new(message).help("\"100单位\" or \"2.5毫克\""));
+    }
+    let number = &plain[..plain.len() - rest.len()];
+    if let Some(problem) = says_when(number, rest).or_else(|| says_more(number, rest)) {
         return Err(problem);
     }
     if exponent(rest) {
@@ -165,7 +160,8 @@ pub(in crate::plan) fn amount(text: &str) -> Reading<String> {
                 .help("\"1000 mg\", with all its digits"),
         );
     }
-    if first.thousandths == 0 {
+    let number = &plain[..plain.len() - first.rest.len()];
+    if first.thousandths == 0 && !number.contains(|c: char| matches!(c, '1'..='9')) {
         return Err(Problem::new("an amount of zero is no dose").help("\"1 tablet\""));
     }
     if rest.starts_with(['.', '/', ':', '*', '+', '=']) || rest.contains(|c: char| c.is_control()) {
@@ -200,6 +196,165 @@ fn says_when(number: &str, rest: &str) -> Option<Problem> {
     let unit = unit.strip_suffix(" for").unwrap_or(unit);
     let space = if rest.starts_with(' ') { " " } else { "" };
     Some(Problem::new(message).help(format!("\"{number}{space}{unit}\"")))
+}
+
+/// Characters that cannot be seen, or that turn the reading direction: what is shown must be what
+/// is written.
+fn invisible(words: &str) -> Option<Problem> {
+    let hidden = words.chars().find(|c| crate::plan::words::is_hidden(*c))?;
+    Some(
+        Problem::new(format!(
+            "an amount has a character that cannot be seen: U+{:04X}",
+            u32::from(hidden)
+        ))
+        .help("\"1 tablet\", typed anew"),
+    )
+}
+
+/// "1-0-1", "1-0-1 tablets": morning, noon and evening, or a range?
+fn scheme_in_take(words: &str, plain: &str) -> Option<Problem> {
+    let fields: Vec<&str> = plain.split('-').collect();
+    // 2026-03-02 is a date.
+    if fields.len() < 3 || plain.find('-') == Some(4) {
+        return None;
+    }
+    let (last, others) = fields.split_last()?;
+    let number = |field: &&str| leading(field.trim()).is_some_and(|found| found.rest.is_empty());
+    if !others.iter().all(number) {
+        return None;
+    }
+    let unit = leading(last.trim())?.rest.trim();
+    let numbers = words[..words.len().saturating_sub(unit.len())].trim_end();
+    let unit = if unit.is_empty() { "tablet" } else { unit };
+    Some(
+        Problem::new(format!("`{words}` in `take` is ambiguous")).help(format!(
+            "scheme = \"{numbers}\" and unit = \"{unit}\", without `at` and `take`"
+        )),
+    )
+}
+
+/// Why a text that does not begin with a number is no amount.
+fn no_number(words: &str, plain: &str) -> Problem {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let whole = digits(plain);
+    let decimals = plain[whole..].strip_prefix('.').map_or(0, digits);
+    if whole == 0 && decimals > 0 {
+        return Problem::new(format!("`{words}` has nothing before its point"))
+            .help(format!("\"0{plain}\""));
+    }
+    if whole > 0
+        && decimals == 0
+        && let Some(unit) = plain[whole..].strip_prefix('.')
+    {
+        return Problem::new(format!("`{words}` has nothing behind its point"))
+            .help(format!("\"{}{unit}\"", &plain[..whole]));
+    }
+    if decimals > DECIMALS_MAX {
+        return Problem::new(format!("`{words}` has more than {DECIMALS_MAX} decimals"))
+            .help("\"62.5 µg\": a smaller unit with fewer decimals");
+    }
+    Problem::new(format!(
+        "`{words}` is no amount: an amount begins with a number"
+    ))
+    .help("\"1 tablet\", \"½ tablet\", \"1-2 puffs\" or \"as directed\"")
+}
+
+/// Abbreviations that say how often; ("od" is also the right eye).
+const LATIN: &[&str] = &[
+    "bd", "bid", "eod", "hs", "od", "prn", "qd", "qds", "qhs", "qid", "qn", "qod", "tds", "tid",
+];
+
+/// An amount that says a second amount, or a time: `rest` is what follows its number. What stands
+/// in parentheses explains, and is left alone.
+fn says_more(number: &str, rest: &str) -> Option<Problem> {
+    let plain = rest.split('(').next().unwrap_or(rest);
+    let unit = plain.trim();
+    let begins_with_number = |text: &str| leading(text.trim_start()).is_some();
+    if unit.starts_with(|c: char| c.is_ascii_digit()) {
+        let digits = unit.bytes().take_while(u8::is_ascii_digit).count();
+        let grouped = digits == 3 && number.bytes().all(|b| b.is_ascii_digit());
+        let help = if grouped && unit.starts_with('0') {
+            format!("\"{number}{unit}\"")
+        } else {
+            let strength: Vec<&str> = unit.split_whitespace().take(2).collect();
+            format!("\"{number} tablets of {}\"", strength.join(" "))
+        };
+        return Some(Problem::new("two numbers side by side can be read as one").help(help));
+    }
+    let one = || {
+        let end = unit.find([',', ';']).unwrap_or(unit.len());
+        let end = [" or ", "或", " then ", "然后"]
+            .iter()
+            .filter_map(|word| unit.find(word))
+            .fold(end, usize::min);
+        let space = if plain.starts_with(' ') { " " } else { "" };
+        format!("\"{number}{space}{}\"", unit[..end].trim_end())
+    };
+    let after = |word: &str| plain.split(word).skip(1).any(begins_with_number);
+    if [" or ", "或"].into_iter().any(after) {
+        let message = "this or that much: an amount is one number, or a range";
+        return Some(Problem::new(message).help("\"1-2 tablets\""));
+    }
+    if [",", ";", " then ", "然后"].into_iter().any(after) {
+        let message = "these are two amounts: which one when?";
+        let help = format!(
+            "{}, or one amount for each time: take = {{ \"08:00\" = \"1 tablet\", \"20:00\" = \"2 tablets\" }}",
+            one()
+        );
+        return Some(Problem::new(message).help(help));
+    }
+    let latin = unit
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '.')
+        .map(|word| word.replace('.', ""))
+        .find(|word| LATIN.contains(&word.as_str()) || every_so_often(word));
+    if let Some(word) = latin {
+        let message = format!(
+            "`{word}` is an abbreviation that is often misread; when stands in `at` and `days`"
+        );
+        return Some(Problem::new(message).help("\"1 tablet\", and at = \"08:00\""));
+    }
+    let at = time_in(plain)?;
+    let cut = plain[..at].trim_end_matches([' ', ',', '-', '@']);
+    let cut = [" at", " on", " in the", " each", " per"]
+        .iter()
+        .find_map(|word| cut.strip_suffix(word))
+        .unwrap_or(cut);
+    Some(
+        Problem::new("an amount says how much; when stands in `at` and `days`")
+            .help(format!("\"{number}{}\"", cut.trim_end())),
+    )
+}
+
+/// "q8h", "q2d".
+fn every_so_often(word: &str) -> bool {
+    word.strip_prefix('q')
+        .and_then(|rest| rest.strip_suffix(['h', 'd']))
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Where the rest of an amount begins to say a time: a clock time, a meal, or a word of the day
+/// or a day of the week at its end ("evening primrose" is none).
+fn time_in(rest: &str) -> Option<usize> {
+    use Kind::{A, After, And, Before, Clock, Comma, Day, Meal, Meals, Part, Week, Weekday};
+    let words = Words::of(rest);
+    let kinds = words.kinds();
+    let ends = |index: usize| matches!(kinds.get(index + 1), None | Some(Comma | And));
+    let at = (0..kinds.len()).find(|&index| {
+        let next = kinds.get(index + 1);
+        match kinds[index] {
+            Clock(hour, minute) => hour < 24 && minute < 60 && words.text_of(index).len() == 5,
+            Part(_) | Weekday(_) | Kind::Weekdays | Kind::Weekends => ends(index),
+            Kind::Date(_) => true,
+            A => matches!(next, Some(Day | Week)),
+            Meal(_) | Meals => matches!(next, Some(Before | After | Kind::With)),
+            Before | After | Kind::With => matches!(next, Some(Meal(_) | Meals)),
+            _ => false,
+        }
+    })?;
+    let indent = rest.len() - rest.trim_start().len();
+    words
+        .split_at(at, rest)
+        .map(|(before, _)| indent + before.len())
 }
 
 /// "e3": the rest of a number that a calculator shows as 1e3.
@@ -292,7 +447,17 @@ pub(in crate::plan) fn step(text: &str) -> Reading<(String, StepLength)> {
             let help = format!("\"{amount} for 5 days\"");
             return Err(Problem::new("a step lasts from a day to 100 years").help(help));
         };
-        return Ok((amount_of_step(amount, " 5天")?, StepLength::Span(span)));
+        if amount.ends_with([' ', '\u{d7}', '*']) || amount.ends_with(" x") {
+            let amount = amount.trim_end_matches(['x', '\u{d7}', '*', ' ']);
+            let help = format!("\"{amount} for {number} days\"");
+            return Err(Problem::new("how long a step lasts stands behind `for`").help(help));
+        }
+        let ending = if text.is_ascii() {
+            " for 5 days"
+        } else {
+            " 5天"
+        };
+        return Ok((amount_of_step(amount, ending)?, StepLength::Span(span)));
     }
     let open = amount(text).map_err(|problem| {
         let says_length = matches!(
@@ -521,6 +686,15 @@ mod tests {
             ("1 puff in each nostril", 1000),
             ("1次", 1000),
             ("2 tablets (1 in the morning)", 2000),
+            ("2 tablets (morning), then rest", 2000),
+            ("0.0625 mg", 63),
+            ("1 evening primrose capsule", 1000),
+            ("1 tablet of 500 mg", 1000),
+            ("5 ml 1:10 solution", 5000),
+            ("2 x 500 mg", 2000),
+            ("1 tablet with food", 1000),
+            ("2 drops in the right eye", 2000),
+            ("1片半", 1000),
         ] {
             assert_eq!(amount(text).as_deref(), Ok(text), "{text}");
             assert_eq!(thousandths(text), Some(thousandths_expected), "{text}");
@@ -544,7 +718,8 @@ mod tests {
             "1-",
             ".5 mg",
             "1..5 mg",
-            "1.2345 mg",
+            "1.23456 mg",
+            "0.0000 mg",
             "1/0 tablet",
             "3/2 tablets",
             "1\ntablet",
@@ -557,8 +732,55 @@ mod tests {
             "2片7天",
             "一次2片",
             "1.5E-3 g",
+            "1-0-1 tablets",
+            "1-2-1片",
+            "2 500 mg tablets",
+            "1 000 mg",
+            "1-2 500 mg",
+            "1 tablet, 2 tablets",
+            "1片，2片",
+            "40 mg then 20 mg",
+            "1 or 2 tablets",
+            "1片或2片",
+            "1 tablet bid",
+            "1 tab. q8h",
+            "1 tablet P.R.N.",
+            "1 tablet at 08:00",
+            "1 tablet in the morning",
+            "1片 早上",
+            "10 units before meals",
+            "1片饭后",
+            "2 tablets a day",
+            "1 tablet on mon and thu",
+            "1\u{200b}0 mg",
+            "1 \u{202e}gm 5",
+            "一百单位",
+            "5. mg",
+            "40 mg 2026-03-05",
+            "1\u{fe0f}\u{20e3} tablet",
+            "两点五毫克",
         ] {
             assert!(amount(text).unwrap_err().help.is_some(), "{text}");
+        }
+        for (text, help) in [
+            (".5 mg", "\"0.5 mg\""),
+            ("5. mg", "\"5 mg\""),
+            (
+                "1-0-1片",
+                "scheme = \"1-0-1\" and unit = \"片\", without `at` and `take`",
+            ),
+            ("1 000 mg", "\"1000 mg\""),
+            ("2 tablets a day", "\"2 tablets\""),
+            ("1 tablet at 08:00", "\"1 tablet\""),
+            ("1 tablet in the morning", "\"1 tablet\""),
+            ("1片 早上", "\"1片\""),
+            ("10 units before meals", "\"10 units\""),
+        ] {
+            assert_eq!(
+                amount(text).unwrap_err().help.as_deref(),
+                Some(help),
+                "{text}"
+            );
         }
         assert!(amount(&"1 tablet ".repeat(20)).is_err());
         assert!(
@@ -617,6 +839,8 @@ mod tests {
             "once",
             "40 mg5天",
             "40 mg 5日",
+            "40 mg x 5 days",
+            "40 mg × 5天",
             "40 mg 5 days then stop",
             "500 mg 十一次",
             "500 mg 3次",

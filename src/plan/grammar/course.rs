@@ -44,14 +44,16 @@ pub(in crate::plan) fn every(text: &str) -> Reading<Every> {
         | [N(n), unit @ (Hour | Minute), After, Last, Dose]
         | [Last, Dose, After, N(n), unit @ (Hour | Minute)]
         | [Last, Dose, N(n), unit @ (Hour | Minute), After] => (n, unit, true),
-        [N(n), Day | Week | Month, ..] | [N(n), Kind::Year] => {
-            let unit = text
-                .trim()
-                .trim_start_matches(|c: char| !c.is_alphabetic() && !c.is_numeric());
-            let days = if unit.starts_with("every") {
-                unit.to_owned()
-            } else {
-                format!("every {n} days")
+        [N(n), unit @ (Day | Week | Month | Kind::Year), ..] => {
+            let (n, unit) = match unit {
+                Day => (n, "day"),
+                Week => (n, "week"),
+                Month => (n, "month"),
+                _ => (n.saturating_mul(12), "month"),
+            };
+            let days = match n {
+                1 => format!("every {unit}"),
+                n => format!("every {n} {unit}s"),
             };
             return Err(
                 Problem::new("`every` counts hours and minutes; days stand in `days`")

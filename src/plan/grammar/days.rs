@@ -91,25 +91,25 @@ pub(in crate::plan) fn days(text: &str) -> Reading<DaysWord> {
 /// What is counted: every so many days, weeks or months, and cycles.
 fn every(words: &Words, text: &str) -> Option<Reading<DaysWord>> {
     use Kind::{Comma, Day, Every, Month, N, Of, Off, On, Once, Other, Week, Year};
-    let in_range = |n: u32, max: u32, what: &str| {
+    let in_range = |n: u32, max: u32, what: String| {
         if (1..=max).contains(&n) {
             return Ok(n);
         }
-        Err(Problem::new(format!("every {n} {what} is not from 1 to {max}")).help(HELP))
+        Err(Problem::new(format!("{what} is not from 1 to {max}")).help(HELP))
     };
     let weeks = |n: u32, rest: Option<&[Kind]>| {
-        let every = in_range(n, 53, "weeks")?;
+        let every = in_range(n, 53, format!("every {n} weeks"))?;
         let on = rest.map_or(Ok(Weekdays::NONE), |rest| weekdays(rest, words, text))?;
         Ok(DaysWord::Weeks { every, on })
     };
     Some(match *words.kinds() {
         [Every, Day] | [Every, N(1), Day] => Ok(DaysWord::EVERY),
-        [Every, N(n), Day] => in_range(n, 366, "days").map(DaysWord::EveryDays),
+        [Every, N(n), Day] => in_range(n, 366, format!("every {n} days")).map(DaysWord::EveryDays),
         [N(n @ 2..), Day, Once] | [Every, N(n @ 2..), Day, Once] => {
-            in_range(n, 366, "days").map(DaysWord::EveryDays)
+            in_range(n, 366, format!("every {n} days")).map(DaysWord::EveryDays)
         }
         [N(n), Month, Once] | [Every, N(n), Month, Once] => {
-            in_range(n, 120, "months").map(DaysWord::Months)
+            in_range(n, 120, format!("every {n} months")).map(DaysWord::Months)
         }
         [Every, Other, Day] => Ok(DaysWord::EveryDays(2)),
         [Every, Week] => weeks(1, None),
@@ -124,20 +124,19 @@ fn every(words: &Words, text: &str) -> Option<Reading<DaysWord>> {
         }
         [Every, Month] | [Every, Month, Once] => Ok(DaysWord::Months(1)),
         [Every, Other, Month] => Ok(DaysWord::Months(2)),
-        [Every, N(n), Month] => in_range(n, 120, "months").map(DaysWord::Months),
+        [Every, N(n), Month] => in_range(n, 120, format!("every {n} months")).map(DaysWord::Months),
         [Every, Year] | [Every, N(1), Year] => Ok(DaysWord::Months(12)),
         [N(on), On, Comma, N(off), Off]
         | [N(on), Day, On, Comma, N(off), Day, Off]
         | [N(on), On, N(off), Off]
         | [On, N(on), Day, Off, N(off), Day]
-        | [On, N(on), Day, Comma, Off, N(off), Day] => {
-            in_range(on, 366, "days on").and_then(|on| {
+        | [On, N(on), Day, Comma, Off, N(off), Day] => in_range(on, 366, format!("{on} days on"))
+            .and_then(|on| {
                 Ok(DaysWord::Cycle {
                     on,
-                    off: in_range(off, 366, "days off")?,
+                    off: in_range(off, 366, format!("{off} days off"))?,
                 })
-            })
-        }
+            }),
         _ => return None,
     })
 }
@@ -158,6 +157,8 @@ fn of_the_calendar(words: &Words, text: &str) -> Option<Reading<DaysWord>> {
         [Ordinal(_) | Last, .., Of, The | Every | A, Month] => {
             month_days(&kinds[..kinds.len() - 3])?.map(DaysWord::MonthDays)
         }
+        // 每周三次 is three times, not on Wednesday.
+        [.., Kind::Times] => return None,
         [Weekday(_) | Weekdays | Weekends, ..] => {
             weekdays(kinds, words, text).map(DaysWord::Weekdays)
         }
@@ -257,6 +258,19 @@ fn how_often(words: &Words, text: &str) -> Option<Problem> {
                 "`{text}`: days of the month are written 1st, 2nd, 3rd"
             ))
             .help(format!("\"{} of the month\"", days.join(", ")))
+        }
+        [Every, Ordinal(n), Day] if n > 1 => {
+            Problem::new(format!("`{text}`: how many days apart?"))
+                .help(format!("\"every {n} days\""))
+        }
+        [Every, Kind::Second, Day] => {
+            Problem::new(format!("`{text}`: how many days apart?")).help("\"every 2 days\"")
+        }
+        // 两周一次 is once in two weeks, and has no Monday in it.
+        [N(n @ 2..), Weekday(civil::Weekday::Monday), Times]
+        | [Every, N(n @ 2..), Weekday(civil::Weekday::Monday), Times] => {
+            Problem::new(format!("`{text}`: on which day of the week?"))
+                .help(format!("\"每{n}周的周一\", or \"每{n}周\" with a `start`"))
         }
         // 每周三次 is three times, not on Wednesday.
         [Every | N(1), Weekday(day), Times] => {

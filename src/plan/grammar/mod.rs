@@ -45,6 +45,9 @@ impl Problem {
             Some((word, Some(nearest))) => {
                 format!("`{word}` is no word for {what}; the nearest known one is `{nearest}`")
             }
+            Some((word, None)) if word.starts_with(|c: char| c.is_ascii_digit()) => {
+                format!("`{word}` is too large a number for {what}")
+            }
             Some((word, None)) => format!("`{word}` is no word for {what}"),
             None => format!("`{}` is not understood as {what}", text.trim()),
         };

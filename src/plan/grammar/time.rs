@@ -137,7 +137,7 @@ fn times_a_day(kinds: &[Kind], day: &Day) -> Reading<Option<Vec<Minute>>> {
     let Some(times) = day.times(number) else {
         return Err(Problem::new(format!("nobody has said at what times `{number} times a day` is"))
             .help(format!(
-                "write the times, e.g. at = \"08:00, 12:00\", or say once for all: [day.times] {number} = [\"06:00\", …]"
+                "the times, e.g. at = \"08:00, 12:00\", or say once for all: [day.times] {number} = [\"06:00\", …]"
             )));
     };
     Ok(Some(times.iter().map(|time| minute_of(*time)).collect()))
@@ -184,7 +184,9 @@ fn time(kinds: &[Kind], day: &Day) -> Reading<Option<Vec<Minute>>> {
     };
     Ok(Some(match *kinds {
         [Clock(hour, minute)] => vec![minute_of(clock(hour, minute)?)],
-        [Part(word)] | [In, The, Part(word)] => vec![at(word)],
+        [Part(word)] | [In, The, Part(word)] | [Before, Part(word @ DayWord::Bedtime)] => {
+            vec![at(word)]
+        }
         [With, Meal(meal)] | [Meal(meal), With] => vec![at(meal)],
         [Before, Meal(meal)] | [Meal(meal), Before] => vec![at(meal) - day.before_meal],
         [After, Meal(meal)] | [Meal(meal), After] => vec![at(meal) + day.after_meal],
@@ -261,6 +263,9 @@ fn explain(kinds: &[Kind], text: &str, words: &Words) -> Problem {
     if let ([N(_), OClock, _, ..], Some((hour, minute))) = (kinds, spoken(kinds)) {
         return wrong(format!("\"{hour:02}:{minute:02}\""));
     }
+    if let Some(problem) = clocks_without_comma(kinds, text) {
+        return problem;
+    }
     match *kinds {
         [] => Problem::new("a time is missing").help("\"08:00\" or \"08:00, 20:00\""),
         [N(hour), half @ (Am | Pm)] => wrong(with_half(hour, 0, half)),
@@ -295,6 +300,32 @@ fn explain(kinds: &[Kind], text: &str, words: &Words) -> Problem {
             "\"08:00\", \"morning\", \"with breakfast\", \"30 min before dinner\" or \"2 times a day\"",
         ),
     }
+}
+
+/// "08:00 20:00", "08:00-20:00": several clock times where one was wanted.
+fn clocks_without_comma(kinds: &[Kind], text: &str) -> Option<Problem> {
+    use Kind::{Clock, Dash, To};
+    let exists = |hour: u32, minute: u32| hour < 24 && minute < 60;
+    if let [Clock(h1, m1), Dash | To, Clock(h2, m2)] = *kinds
+        && exists(h1, m1)
+        && exists(h2, m2)
+    {
+        let span = format!("{h1:02}:{m1:02}-{h2:02}:{m2:02}");
+        return Some(
+            Problem::new(format!("`{}` is a span of the day, no time", text.trim())).help(format!(
+                "every = \"3 hours\" and between = \"{span}\", without `at`, or the times: at = \"{h1:02}:{m1:02}, {h2:02}:{m2:02}\""
+            )),
+        );
+    }
+    let times: Option<Vec<String>> = kinds
+        .iter()
+        .map(|kind| match *kind {
+            Clock(hour, minute) if exists(hour, minute) => Some(format!("{hour:02}:{minute:02}")),
+            _ => None,
+        })
+        .collect();
+    let times = times.filter(|times| times.len() > 1)?;
+    Some(Problem::new("between two times stands a comma").help(format!("\"{}\"", times.join(", "))))
 }
 
 /// "8点", "8点半", "8点15分", "8:15": the hour and the minute.

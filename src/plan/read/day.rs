@@ -8,7 +8,7 @@ use crate::plan::{
 };
 use jiff::{SignedDuration, civil::Time};
 
-const KEYS: Keys = Keys::new(&[
+pub(super) const KEYS: Keys = Keys::new(&[
     "waking",
     "breakfast",
     "morning",
@@ -33,6 +33,10 @@ impl Day {
         let mut day = inherited.clone();
         for word in DayWord::ALL {
             let value = table.get(word.key());
+            if let Some(list) = value.as_ref().filter(|value| value.is_list()) {
+                list.expected("one clock time", Some("\"07:30\""));
+                continue;
+            }
             if let Some(time) = value.and_then(|value| parsed_time(&value, time::single)) {
                 day.set_time(word, time);
             }
@@ -51,11 +55,12 @@ impl Day {
 
 /// A distance from a meal; zero is allowed.
 fn minutes(value: &Value<'_>) -> Option<i32> {
-    if super::without_quotes(value, span::duration) {
+    let parse = |text: &str| span::duration(text).map_err(|problem| problem.help("\"30 min\""));
+    if super::without_quotes(value, parse) {
         return None;
     }
     let text = value.text()?;
-    let length = span::duration(text.get_ref())
+    let length = parse(text.get_ref())
         .map_err(|problem| refuse(value, problem))
         .ok()?;
     if length > SignedDuration::from_hours(12) || length.as_secs() % 60 != 0 {
@@ -100,7 +105,7 @@ fn read_times(entry: &Value<'_>, day: &mut Day) {
                     return;
                 }
                 Ok(time) => times.push(time),
-                Err(problem) => return refuse(&value, problem),
+                Err(problem) => return value.error_with_help(problem.message, example(n)),
             }
         }
     }

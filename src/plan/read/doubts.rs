@@ -22,6 +22,8 @@ impl Reader<'_> {
         for (medication, place) in plan.medications.iter().zip(&places.medications) {
             let place = place.times.clone().unwrap_or_else(|| place.name.clone());
             self.doubt_days(&medication.schedule, &place, &medication.name);
+            self.doubt_instants(&medication.schedule, &place, &medication.name);
+            self.doubt_pauses(&medication.schedule, &place, &medication.name);
             if !medication.by_distance {
                 self.doubt_distance(medication, &place);
             }
@@ -108,6 +110,51 @@ impl Reader<'_> {
             return;
         };
         self.findings.warning(place.clone(), message);
+    }
+
+    /// Single instants of which some lie outside of the bounds, or in a pause. Where all do, it
+    /// falls on no day at all.
+    fn doubt_instants(&self, schedule: &Schedule, place: &Range<usize>, name: &str) {
+        for part in &schedule.parts {
+            let Pattern::Once { seconds, .. } = &part.pattern else {
+                continue;
+            };
+            let due = |second: &&i64| {
+                let at = Timestamp::from_second(**second).ok();
+                let found = at.and_then(|at| schedule.at_or_after(&self.zone, at));
+                found.is_some_and(|found| found.at.as_second() == **second)
+            };
+            let idle: Vec<&i64> = seconds.iter().filter(|second| !due(second)).collect();
+            if idle.is_empty() || idle.len() == seconds.len() {
+                continue;
+            }
+            let at = Timestamp::from_second(*idle[0]).unwrap_or(Timestamp::UNIX_EPOCH);
+            let at = self.zone.local(at).strftime("%Y-%m-%d %H:%M");
+            let message =
+                format!("{name} is not due at {at}: its start, end or a pause forbids it");
+            self.findings.warning(place.clone(), message);
+        }
+    }
+
+    /// A pause in which nothing would have been due, e.g. one with the wrong year.
+    fn doubt_pauses(&self, schedule: &Schedule, place: &Range<usize>, name: &str) {
+        for pause in &schedule.pauses {
+            let alone = Schedule {
+                parts: schedule.parts.clone(),
+                pauses: Vec::new(),
+            };
+            let from = Timestamp::from_second(pause.from).ok();
+            let next = from.and_then(|from| alone.at_or_after(&self.zone, from));
+            if alone.needs_anchor() || next.is_some_and(|next| next.at.as_second() < pause.until) {
+                continue;
+            }
+            let message = format!(
+                "the pause of {name} from {} to {} leaves no dose out",
+                pause.from_day.date(),
+                pause.until_day.date()
+            );
+            self.findings.warning(place.clone(), message);
+        }
     }
 
     fn doubt_end(&self, plan: &ResolvedPlan, places: &Places) {

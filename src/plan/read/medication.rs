@@ -3,7 +3,7 @@
 use super::{MedicationPlace, Reader, note, optional_words, parsed, required_words};
 use crate::plan::{
     Medication, Stock,
-    grammar::{amount, course, span},
+    grammar::{Problem, Reading, amount, course, span},
     reader::{Keys, Table, Value},
 };
 use jiff::SignedDuration;
@@ -42,6 +42,19 @@ pub(super) const KEYS: Keys = Keys::new(&[
 /// More reminders of one dose help nobody (P9).
 const NUDGES_MAX: usize = 5;
 
+/// No window that is not given is longer (P8).
+const LONGEST_WINDOW: SignedDuration = SignedDuration::from_hours(48);
+
+/// How long a dose may still be reminded of.
+fn window_length(text: &str) -> Reading<SignedDuration> {
+    let window = span::positive_duration(text)?;
+    let sensible = SignedDuration::from_mins(1)..=SignedDuration::from_hours(24 * 31);
+    if sensible.contains(&window) {
+        return Ok(window);
+    }
+    Err(Problem::new("a window lasts from a minute to 31 days").help("\"2 hours\""))
+}
+
 impl Reader<'_> {
     pub(super) fn medication(&self, table: &Table<'_>) -> Option<(Medication, MedicationPlace)> {
         let errors = self.findings.errors();
@@ -53,7 +66,7 @@ impl Reader<'_> {
         let if_missed = table.get("if_missed").and_then(|value| note(&value));
         let window = table
             .get("window")
-            .and_then(|value| parsed(&value, span::positive_duration));
+            .and_then(|value| parsed(&value, window_length));
         let nudge = table
             .get("nudge")
             .and_then(|value| Self::nudge(&value, window));
@@ -75,7 +88,8 @@ impl Reader<'_> {
         });
         let regimen = self.regimen(table);
         let span = |key: &str| table.get(key).map(|value| value.span());
-        if regimen.is_none() && self.findings.errors() == errors {
+        let said = self.findings.errors() != errors || table.has_misnamed_key();
+        if regimen.is_none() && !said {
             let help = "at = \"08:00\" (or every = \"8 hours\", or as_needed = \"pain\")";
             table.missing("at", help);
         }
@@ -129,6 +143,13 @@ impl Reader<'_> {
                 entry.error_with_help(
                     format!("{} stands here twice", entry.written()),
                     "leave this one out",
+                );
+                return None;
+            }
+            if window.is_none() && after >= LONGEST_WINDOW {
+                entry.error_with_help(
+                    format!("{} is past each window that is not given", entry.written()),
+                    "write: nudge = [\"15 min\", \"1 hour\"], or give a longer `window`",
                 );
                 return None;
             }

@@ -15,6 +15,7 @@ use super::{
     diagnostic::{Diagnostic, Source},
     grammar::{Problem, Reading},
     reader::{Document, Findings, LocalDate, Table, Value},
+    words::turns_direction,
 };
 use jiff::{Timestamp, civil};
 use std::{ops::Range, sync::Arc};
@@ -225,15 +226,15 @@ const NOTE_MAX: usize = 2000;
 
 /// A text for people: not blank, one line, not endless.
 fn words(value: &Value<'_>) -> Option<String> {
-    free_text(value, WORDS_MAX, false)
+    free_text(value, WORDS_MAX, false, None)
 }
 
 /// The doctor's words: like [`words`], on several lines if need be.
 fn note(value: &Value<'_>) -> Option<String> {
-    free_text(value, NOTE_MAX, true)
+    free_text(value, NOTE_MAX, true, None)
 }
 
-fn free_text(value: &Value<'_>, max: usize, lines: bool) -> Option<String> {
+fn free_text(value: &Value<'_>, max: usize, lines: bool, example: Option<&str>) -> Option<String> {
     let text = value.text()?.into_inner().trim();
     let length = text.chars().count();
     let problem = if text.is_empty() {
@@ -246,20 +247,27 @@ fn free_text(value: &Value<'_>, max: usize, lines: bool) -> Option<String> {
             "`{}` must be one line without control characters",
             value.key()
         )
+    } else if let Some(turn) = text.chars().find(|c| turns_direction(*c)) {
+        format!(
+            "`{}` has a character that turns the reading direction: U+{:04X}",
+            value.key(),
+            u32::from(turn)
+        )
     } else {
         return Some(text.to_owned());
     };
-    let example = match value.key() {
-        "name" => "Amoxicillin 500 mg",
-        "as_needed" => "headache",
-        "ask" => "How are you today?",
-        "what" => "Blood test",
-        "unit" => "tablet",
-        "relation" => "son",
-        "id" | "short" => "amoxicillin",
-        _ => "a few words",
-    };
-    value.error_with_help(problem, format!("write: {} = \"{example}\"", value.key()));
+    let example = example.map_or_else(
+        || {
+            let words = match value.key() {
+                "as_needed" => "headache",
+                "id" | "short" => "amoxicillin",
+                _ => "a few words",
+            };
+            format!("{} = \"{words}\"", value.key())
+        },
+        str::to_owned,
+    );
+    value.error_with_help(problem, format!("write: {example}"));
     None
 }
 
@@ -279,7 +287,12 @@ fn required<'a>(table: &Table<'a>, key: &str, example: &str) -> Option<Value<'a>
 
 /// [`words`] of a key that must be there.
 fn required_words(table: &Table<'_>, key: &str, example: &str) -> Option<String> {
-    words(&required(table, key, example)?)
+    free_text(
+        &required(table, key, example)?,
+        WORDS_MAX,
+        false,
+        Some(example),
+    )
 }
 
 /// A local date or date-time within what calendars of patients need, on a whole second.

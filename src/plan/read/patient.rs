@@ -7,12 +7,13 @@ use super::{
 };
 use crate::plan::{
     Day, Defaults, Language, ResolvedPlan, Zone,
+    diagnostic::Diagnostic,
     grammar::{Problem, span},
     reader::{Keys, Table, Value, nearest},
 };
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
-const KEYS: Keys = Keys::new(&[
+pub(super) const KEYS: Keys = Keys::new(&[
     "name",
     "timezone",
     "language",
@@ -40,7 +41,7 @@ pub(super) fn read(table: &Table<'_>, defaults: &Defaults) -> Option<(ResolvedPl
     let language = table
         .get("language")
         .map_or(Some(defaults.language), |value| language(&value));
-    let born = table.get("born").and_then(|value| plain_date(&value));
+    let born = table.get("born").and_then(|value| born(&value, defaults));
     let wechat = optional_words(table, "wechat");
     let quiet_hours = table
         .get("quiet_hours")
@@ -154,6 +155,61 @@ fn refuse_doubles(what: &str, tables: &[Table<'_>], name: &str) {
     }
 }
 
+/// A date of birth: not in the future.
+fn born(value: &Value<'_>, defaults: &Defaults) -> Option<jiff::civil::Date> {
+    let born = plain_date(value)?;
+    let today = defaults.now.map(|now| defaults.zone.local(now).date());
+    // Where the patient lives it may be tomorrow already.
+    let latest = today.and_then(|today| today.tomorrow().ok());
+    if latest.is_some_and(|latest| born > latest) {
+        value.error_with_help(
+            format!("{born} has not come yet"),
+            format!("write: {} = 1950-01-31", value.key()),
+        );
+        return None;
+    }
+    Some(born)
+}
+
+/// Names of the database that are read otherwise than they are meant.
+fn doubt_zone(value: &Value<'_>, name: &str) {
+    let (message, help) = match name.to_ascii_uppercase().as_str() {
+        "EST" => (
+            "is the same all year: it has no summer time",
+            "America/New_York",
+        ),
+        "MST" => (
+            "is the same all year: it has no summer time",
+            "America/Denver",
+        ),
+        upper => {
+            let Some(hours) = upper.strip_prefix("ETC/GMT") else {
+                return;
+            };
+            if hours.starts_with('+') {
+                (
+                    "lies west of Greenwich, in spite of its sign",
+                    "Asia/Shanghai",
+                )
+            } else if hours.starts_with('-') {
+                (
+                    "lies east of Greenwich, in spite of its sign",
+                    "America/New_York",
+                )
+            } else {
+                return;
+            }
+        }
+    };
+    let findings = value.findings();
+    let finding = Diagnostic::warning(
+        findings.source(),
+        value.span(),
+        format!("`{name}` {message}"),
+    );
+    findings.push(finding.with_help(format!("a place is never misread: timezone = \"{help}\"")));
+}
+
 /// An IANA zone by its name.
 pub(super) fn zone(value: &Value<'_>) -> Option<Zone> {
     let shanghai = || Problem::new("").help("\"Asia/Shanghai\"");
@@ -162,6 +218,7 @@ pub(super) fn zone(value: &Value<'_>) -> Option<Zone> {
     }
     let text = value.text()?.into_inner().trim();
     if let Ok(zone) = Zone::get(text) {
+        doubt_zone(value, text);
         return Some(zone);
     }
     let names: Vec<String> = jiff::tz::db()

@@ -137,6 +137,13 @@ impl Reader<'_> {
             value.error_with_help("one amount is wanted here", "write: take = \"1 tablet\"");
             return None;
         }
+        if value.is_list() {
+            value.error_with_help(
+                "one amount is wanted here, not a list",
+                "write: take = \"1 tablet\", or one amount for each time: take = { \"08:00\" = \"1 tablet\", \"20:00\" = \"2 tablets\" }",
+            );
+            return None;
+        }
         parsed(&value, amount::amount)
     }
 
@@ -325,6 +332,13 @@ fn add_slots(slots: &mut Vec<Slot>, minutes: &[Minute], amount: u16, value: &Val
 impl Reader<'_> {
     /// The schedule of a check-in: `at` on `days` within `start` and `end`.
     pub(super) fn questions(&self, table: &Table<'_>) -> Option<Schedule> {
+        // A course has no place here, and was refused with the keys.
+        if ["for", "doses", "pauses"]
+            .iter()
+            .any(|key| table.get(key).is_some())
+        {
+            return None;
+        }
         let slots = self.required_slots(table);
         let word = Self::days_word(table);
         let bounds = self.bounds(table, None);

@@ -2,8 +2,10 @@
 
 #![allow(clippy::too_many_lines, reason = "tables of cases are long")]
 
+mod documented;
 mod refusals;
 mod robustness;
+mod slips;
 
 use super::*;
 use crate::plan::Language;
@@ -353,6 +355,33 @@ fn what_may_not_be_meant_is_doubted_where_it_stands() {
             medication("take = \"1\"\nevery = \"6 hours after the last dose\""),
             "",
         ),
+        (
+            medication(
+                "take = \"1\"\nonce = [2026-03-10T08:00:00, 2026-04-01T08:00:00]\nend = 2026-03-20",
+            ),
+            "5 M is not due at 2026-04-01 08:00: its start, end or a pause forbids it",
+        ),
+        (
+            medication(
+                "take = \"1\"\nat = \"08:00\"\nstart = 2026-03-02\npauses = [\"off 2025-04-10, back on 2025-04-13\"]",
+            ),
+            "5 the pause of M from 2025-04-10 to 2025-04-13 leaves no dose out",
+        ),
+        (
+            medication(
+                "take = \"1\"\nat = \"08:00\"\nstart = 2026-03-02\npauses = [\"off 2026-04-10, back on 2026-04-13\"]",
+            ),
+            "",
+        ),
+        (
+            "timezone = \"EST\"\n".to_owned(),
+            "2 `EST` is the same all year: it has no summer time",
+        ),
+        (
+            "timezone = \"Etc/GMT+8\"\n".to_owned(),
+            "2 `Etc/GMT+8` lies west of Greenwich, in spite of its sign",
+        ),
+        ("timezone = \"Etc/GMT\"\n".to_owned(), ""),
     ] {
         assert_eq!(warnings(&text).join("; "), expected, "{text}");
     }

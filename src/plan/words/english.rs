@@ -23,6 +23,7 @@ pub(super) const WORDS: &[(&str, &[Kind])] = &[
     ("an", &[A]),
     ("and", &[And]),
     ("back", &[Back]),
+    ("bed", &[Part(DayWord::Bedtime)]),
     ("bedtime", &[Part(DayWord::Bedtime)]),
     ("before", &[Before]),
     ("breakfast", &[Meal(DayWord::Breakfast)]),

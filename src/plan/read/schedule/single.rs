@@ -47,7 +47,12 @@ impl Reader<'_> {
     /// Taken when needed: nothing is due.
     pub(super) fn as_needed(&self, table: &Table<'_>) -> Option<Regimen> {
         let take = Self::take(table);
-        let reason = words(&table.get("as_needed")?);
+        let value = table.get("as_needed")?;
+        if value.kind() == "true or false" {
+            value.expected("a text in quotes", Some("\"headache\""));
+            return None;
+        }
+        let reason = words(&value);
         let at_most = table
             .get("at_most")
             .map(|value| parsed(&value, course::at_most));

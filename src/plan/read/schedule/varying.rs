@@ -135,6 +135,14 @@ impl Reader<'_> {
                 ""
             };
             let words = format!("{number}{space}{unit}");
+            if let Err(problem) = amount::amount(&words) {
+                let unit = table.get("unit")?;
+                unit.error_with_help(
+                    format!("`{words}` is no amount: {}", problem.message),
+                    "write: unit = \"tablet\"",
+                );
+                return None;
+            }
             let index = amounts
                 .iter()
                 .position(|known| *known == words)

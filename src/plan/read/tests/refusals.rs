@@ -27,11 +27,11 @@ fn errors(text: &str) -> Vec<String> {
 }
 
 /// Lines of a medication, of which the first is line 4 of the plan.
-fn medication(lines: &str) -> String {
+pub(super) fn medication(lines: &str) -> String {
     format!("name = \"x\"\n[[medication]]\nname = \"M\"\n{lines}\n")
 }
 
-fn refused(text: &str, expected: &[&str]) {
+pub(super) fn refused(text: &str, expected: &[&str]) {
     let found = errors(text);
     assert_eq!(found.len(), expected.len(), "{text}\n{found:#?}");
     for (found, expected) in found.iter().zip(expected) {
