@@ -779,7 +779,7 @@ impl World {
                     .trouble(Trouble::Store, wall - MINUTE, wall + 10 * HOUR);
             }
             Event::Stop => {
-                if let Some(process) = &self.process {
+                if let Some(process) = &mut self.process {
                     process.stop();
                     self.note("the daemon is asked to end");
                 }

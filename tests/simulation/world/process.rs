@@ -141,7 +141,8 @@ pub struct Process {
     pub shared: Arc<Shared>,
     stop: CancellationToken,
     reload: Arc<Notify>,
-    inbox: Arc<inbox::Inbox>,
+    /// The door for pushes; gone when the end was asked for.
+    inbox: Option<Arc<inbox::Inbox>>,
 }
 
 /// Reads what an earlier process saw of the clock. The store answers on this thread.
@@ -178,7 +179,7 @@ impl Process {
         begin(&shared);
         let (inbox, sorter) = inbox::open(&shared);
         let mut process = Self {
-            inbox: Arc::new(inbox),
+            inbox: Some(Arc::new(inbox)),
             executor: Executor::default(),
             runtime,
             stop: CancellationToken::new(),
@@ -283,7 +284,10 @@ impl Process {
 
     /// The platform pushes something, and is told by `receipt` that it was taken.
     pub fn receive(&mut self, inbound: Inbound, receipt: impl FnOnce() + Send + 'static) {
-        let inbox = Arc::clone(&self.inbox);
+        let Some(inbox) = self.inbox.clone() else {
+            // Nobody is let in any more: the platform pushes it again.
+            return;
+        };
         self.executor.spawn(async move {
             if inbox.receive(inbound).await.is_ok() {
                 receipt();
@@ -297,7 +301,9 @@ impl Process {
     }
 
     /// Asks all tasks to end in good order.
-    pub fn stop(&self) {
+    pub fn stop(&mut self) {
+        // The public listener goes first.
+        self.inbox = None;
         self.stop.cancel();
     }
 
