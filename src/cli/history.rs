@@ -236,6 +236,7 @@ fn entry_json(entry: &Entry, zone: &Zone) -> Value {
             "in_doubt": dose.in_doubt,
             "messages": dose.messages.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "answer": dose.answer.as_ref().map(|it| answer_json(it, zone)),
+            "corrects": dose.corrects,
         }),
         Entry::DosesExpired {
             medication,

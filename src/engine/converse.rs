@@ -60,6 +60,9 @@ pub struct Person<'a> {
     pub role: &'a Teller,
     /// Whether the contact's words about doses and check-ins count.
     pub answers: bool,
+    /// Whether the patient's own messages come to this contact: the patient's, or that of whoever
+    /// answers in the patient's place.
+    pub own: bool,
     /// The plan in force.
     pub plan: &'a ResolvedPlan,
     /// The patient's state.
@@ -179,7 +182,7 @@ impl Talk<'_> {
 
     /// Says something of each patient whose own messages go to this contact.
     fn of_own(&mut self, said: &Said) {
-        for person in self.people.iter().filter(|it| *it.role == Teller::Patient) {
+        for person in self.people.iter().filter(|it| it.own) {
             self.conversed.said.push((person.number, said.clone()));
         }
     }
@@ -246,6 +249,11 @@ impl Talk<'_> {
                 let version = self.terms.consent_version.to_owned();
                 let said = Said::Consented { version };
                 self.conversed.said.push((person.number, said));
+                if person.own && *person.role != Teller::Patient {
+                    // Who consents in the patient's place is reached in it, too.
+                    let said = Said::Reach(ReachChange::Consented);
+                    self.conversed.said.push((person.number, said));
+                }
             }
             return;
         }

@@ -199,6 +199,9 @@ fn receive_one(
             number: *number,
             role: &role.role,
             answers: may_answer(role, plan),
+            own: record
+                .contacts
+                .is_patients(contact, plan.head.contact, &plan.plan),
             plan: &plan.plan,
             state: &record.state,
             under_way,
@@ -368,9 +371,14 @@ impl Outcome<'_> {
                 }
             }
         }
-        if let Some(effective) = effective {
+        // Who is reached now, or else why the one who was reached is not.
+        let reached = contacts.patients(plan.head.contact, &plan.plan);
+        if let Some(effective) = reached.or(effective) {
             contacts.barred = bars(scope, effective)?;
         }
+        // Whoever stands in the patient's place is missed as the patient.
+        let own = contacts.is_patients(contact, plan.head.contact, &plan.plan);
+        let changed = changed.filter(|_| is_new || !own || barred.is_none());
         if let Some(caregiver) = changed {
             let input = Input::CaregiverReach {
                 caregiver: &caregiver,

@@ -130,6 +130,19 @@ impl Contacts {
         })
     }
 
+    /// Whether messages for the patient go to this contact, or would if it were not barred.
+    pub fn is_patients(&self, contact: u32, attested: Option<u32>, plan: &ResolvedPlan) -> bool {
+        if let Some(own) = self.bound.or(attested) {
+            return own == contact;
+        }
+        let mut answering = plan.caregivers.iter().filter(|it| it.answers);
+        let first = answering.find_map(|it| {
+            let mut known = self.caregivers.iter().filter(|known| known.id == it.id);
+            known.find(|it| it.contact == contact || !it.barred)
+        });
+        first.is_some_and(|it| it.contact == contact)
+    }
+
     /// A caregiver's contact.
     pub fn caregivers_own(&self, id: &str) -> Option<u32> {
         let known = self.caregivers.iter().find(|it| it.id == id && !it.barred);

@@ -28,6 +28,7 @@ pub(super) struct Patient {
     pub plan: ResolvedPlan,
     pub role: Teller,
     pub answers: bool,
+    pub own: bool,
 }
 
 impl World {
@@ -48,6 +49,7 @@ impl World {
                 plan,
                 role: Teller::Patient,
                 answers: true,
+                own: true,
             }
         });
         Self {
@@ -87,6 +89,7 @@ impl World {
                 number,
                 role: &patient.role,
                 answers: patient.answers,
+                own: patient.own,
                 plan: &patient.plan,
                 state: &patient.shell.state,
                 under_way: &patient.shell.claimed,

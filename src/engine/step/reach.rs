@@ -49,6 +49,14 @@ impl Turn<'_> {
             self.withdraw_advice();
             self.withdraw_notices();
         }
+        // Whoever answers in the patient's place may be a caregiver who is told as well.
+        let reached = self.context.caregivers;
+        let gone = self.state.alerts.iter().filter(|it| match &it.to {
+            Recipient::Caregiver(id) => !reached.contains(id),
+            Recipient::Patient | Recipient::Staff(_) => false,
+        });
+        let gone: Vec<_> = gone.map(|it| it.id).collect();
+        self.withdraw_messages(&gone);
         self.prompt_again(plan);
         if barred.is_none() {
             self.repeat(plan);

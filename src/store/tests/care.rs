@@ -392,3 +392,59 @@ async fn each_hop_of_advice_is_in_the_journal() {
     ];
     assert_eq!(hops.collect::<Vec<_>>(), expected);
 }
+
+/// A child without a phone, and its mother, who answers.
+fn child() -> PlanChange {
+    let text = "name = \"Lele\"\n[[caregiver]]\nid = \"lei\"\nname = \"Lei\"\nrelation = \"mother\"\n\
+                answers = true\n[[medication]]\nname = \"Cefaclor\"\ntake = \"5 ml\"\n\
+                at = \"08:00, 20:00\"\n";
+    PlanChange {
+        address: None,
+        caregivers: vec![("lei".to_owned(), address(LEI))],
+        ..change("lele", text)
+    }
+}
+
+/// The doses that wait to be reminded of on the mother's phone.
+async fn reminders(store: &Store) -> usize {
+    let waiting = waiting(store).await;
+    let doses = waiting
+        .iter()
+        .filter(|it| &*it.address == LEI && matches!(it.message.body, Body::Dose(_)));
+    doses.count()
+}
+
+#[tokio::test]
+async fn a_mothers_stop_takes_back_what_waits_for_her_child_and_her_start_brings_it_back() {
+    for (goes, comes, reason) in [
+        (
+            What::Words("停止".to_owned()),
+            What::Words("开始".to_owned()),
+            CallReason::Stopped,
+        ),
+        (
+            What::Unfollowed,
+            What::Followed { secret: None },
+            CallReason::Unreachable,
+        ),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&options(&directory));
+        staffed(&store, hour(0)).await;
+        apply(&store, hour(0), vec![child()]).await;
+        fire(&store, hour(8)).await;
+        assert_eq!(reminders(&store).await, 1);
+        push(&store, at(8 * 3600 + 1), LEI, goes.clone()).await;
+        assert_eq!(reminders(&store).await, 0, "{reason:?}");
+        assert_eq!(reasons(&store).await, [reason as u8]);
+        let staff = waiting(&store).await;
+        let told = staff
+            .iter()
+            .filter(|it| matches!(it.message.to, Recipient::Staff(_)));
+        assert_eq!(told.count(), 1, "staff are told once");
+        push(&store, at(8 * 3600 + 60), LEI, comes.clone()).await;
+        assert_eq!(reminders(&store).await, 1, "its window is open");
+        fire(&store, hour(20)).await;
+        assert_eq!(reminders(&store).await, 2, "and the evening's");
+    }
+}

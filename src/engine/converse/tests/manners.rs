@@ -250,3 +250,23 @@ fn a_tapped_answer_is_an_answer_and_opens_the_channel_for_a_minute_only() {
     let later = world.now + minutes(1);
     assert!(!world.conversation.window.is_open(later));
 }
+
+#[test]
+fn who_stands_in_a_patients_place_stops_starts_and_consents_for_the_patient() {
+    let mut world = World::taking(&[("A", "08:00")]);
+    world.patients[0].role = Teller::Caregiver("Lei".to_owned());
+    world.conversation.consent = Consent::Asked;
+    world.run("02 08:05");
+    world.says("同意");
+    world.says("停止");
+    world.says("开始");
+    world.hear(Heard::Unfollowed);
+    world.hear(Heard::Followed);
+    let journal = world.patients[0].shell.journal.iter();
+    let reach = journal.filter_map(|it| match it {
+        Entry::ReachChanged { why, .. } => Some(why.name()),
+        _ => None,
+    });
+    let expected = ["consented", "stopped", "started", "unfollowed", "followed"];
+    assert_eq!(reach.collect::<Vec<_>>(), expected);
+}

@@ -161,6 +161,7 @@ proptest! {
             if !own {
                 patient.role = Teller::Caregiver("Lei".to_owned());
                 patient.answers = *answers;
+                patient.own = *answers;
             }
         }
         world.conversation.consent = match consent {
@@ -273,6 +274,7 @@ fn check(world: &World, text: &str) -> Result<(), TestCaseError> {
             number,
             role: &patient.role,
             answers: patient.answers,
+            own: patient.own,
             plan: &patient.plan,
             state: &patient.shell.state,
             under_way: &patient.shell.claimed,
