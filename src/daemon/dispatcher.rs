@@ -27,6 +27,10 @@ const CAPACITY: usize = 20_000;
 /// A group of claims is never larger.
 const GROUP_MAX: usize = 1_000;
 
+/// Claimed ahead of the workers is what they send in this part of a second, beyond half a group: as
+/// long as the commit of a claim may take before they run dry.
+const AHEAD_PART: usize = 20;
+
 /// The first groups, before a rate was seen: what any API worth the name takes in a second.
 const GROUP_FIRST: usize = 256;
 
@@ -392,9 +396,10 @@ impl Dispatcher {
                 self.pace
                     .finished(self.handoff.finished(), self.shared.clock.elapsed());
                 let group = self.group_size();
-                self.handoff.set_low_water(group / 2);
+                let ahead = self.ahead(group);
+                self.handoff.set_low_water(ahead);
                 let mut claimed = true;
-                if self.claimed.len() + self.handoff.waiting() <= group / 2 && self.may_take() {
+                if self.claimed.len() + self.handoff.waiting() <= ahead && self.may_take() {
                     let wanted = self.take(group, moment);
                     claimed = self.claim(wanted).await;
                     self.hand_out();
@@ -547,6 +552,13 @@ impl Dispatcher {
             .max(GROUP_FIRST);
         rate.map_or(seen, |rate| seen.min(rate.get() as usize))
             .clamp(1, GROUP_MAX)
+    }
+
+    /// So many may wait claimed when the next group is claimed: with it no more than about a
+    /// quarter of a second of the present rate.
+    fn ahead(&self, group: usize) -> usize {
+        let seen = self.pace.seen_per_second().unwrap_or(0) / AHEAD_PART;
+        seen.clamp(group / 2, 2 * GROUP_MAX)
     }
 
     /// Gives back what was claimed and not handed out: it was surely not sent.

@@ -4,128 +4,200 @@ use super::answer::{Answer, BODY_BYTES_MAX, Fault};
 use super::{Settings, SettingsError};
 use crate::messaging::Permit;
 use http_body::{Frame, SizeHint};
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{Certificate, Client, Method, Request, Url};
-use rustls::RootCertStore;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::{BuilderVerifierExt as _, Verifier};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::time::timeout;
+
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("dosed/", env!("CARGO_PKG_VERSION")));
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The client of the API: a pool of kept-alive HTTP/1.1 connections.
+///
+/// It is hyper's own, and not reqwest's on top of it: what that adds (redirects, proxies from the
+/// environment, cookies, retries, addresses as text) must not happen here, and took half the
+/// processor's time of a request.
 #[derive(Clone)]
 pub(super) struct Http {
-    client: Client,
+    client: Client<Limiting, Guarded>,
+    /// Of one request, connecting included.
+    timeout: Duration,
 }
 
 impl Http {
-    /// Builds the client. All that could surprise is said here and not left to defaults: no
-    /// redirects (one is no success), no proxies from the environment (what is not in the
-    /// configuration file does not decide where medical data go), no referrer, no retries. Below
-    /// this client, hyper itself repeats a request whose kept-alive connection was found closed
-    /// before the first byte of it was written, and no other.
-    pub(super) fn new(settings: &Settings, base: &Url) -> Result<Self, SettingsError> {
+    /// Builds the client. It follows no redirect (one is no success) and asks no proxy (what is
+    /// not in the configuration file does not decide where medical data go). A request whose
+    /// kept-alive connection was found closed before the first byte of it was written goes out on
+    /// another, and no other request is repeated.
+    pub(super) fn new(settings: &Settings, encrypted: bool) -> Result<Self, SettingsError> {
         super::super::install_crypto_provider();
-        let mut builder = Client::builder()
-            .user_agent(concat!("dosed/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .http1_only()
-            .tcp_nodelay(true)
-            .tcp_keepalive(Duration::from_secs(60))
-            .pool_max_idle_per_host(settings.concurrency.max(1))
-            // A connection that the other end is about to close is the commonest cause of an
-            // unknown outcome: servers keep idle ones for a minute or more, so this closes first.
-            .pool_idle_timeout(Duration::from_secs(30))
-            .connect_timeout(settings.timeout / 2)
-            .timeout(settings.timeout);
         let own_roots = match &settings.ca_pem {
             Some(pem) => read_certificates(pem)?,
             None => Vec::new(),
         };
-        builder = if base.scheme() == "http" {
-            // No platform roots are loaded where none can be needed: a machine without them works.
-            builder.tls_certs_only([])
-        } else if own_roots.is_empty() {
-            builder
-        } else {
-            builder.tls_certs_merge(own_roots)
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        tcp.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls(encrypted, own_roots)?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let limiting = Limiting {
+            connector,
+            limit: settings.timeout / 2,
         };
-        let client = builder.build().map_err(|_| SettingsError::NoRoots)?;
-        Ok(Self { client })
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(settings.concurrency.max(1))
+            // A connection that the other end is about to close is the commonest cause of an
+            // unknown outcome: servers keep idle ones for a minute or more, so this closes first.
+            .pool_idle_timeout(Duration::from_secs(30))
+            .build(limiting);
+        Ok(Self {
+            client,
+            timeout: settings.timeout,
+        })
     }
 
     /// Posts a JSON body and reads the answer.
-    pub(super) async fn post(&self, url: Url, body: bytes::Bytes) -> Result<Answer, Fault> {
-        self.exchange(url, body.into()).await
+    pub(super) async fn post(&self, url: Uri, body: bytes::Bytes) -> Result<Answer, Fault> {
+        self.post_if(url, body, None).await
     }
 
     /// As [`Http::post`], for a body that only leaves while `permit` holds: it is asked when the
     /// connection is there, and nothing of the request has been written yet.
     pub(super) async fn post_if(
         &self,
-        url: Url,
+        url: Uri,
         body: bytes::Bytes,
-        permit: &Permit,
+        permit: Option<&Permit>,
     ) -> Result<Answer, Fault> {
-        let refused = Arc::new(AtomicBool::new(false));
-        let guarded = Guarded {
+        let progress = Arc::new(AtomicU8::new(WAITING));
+        let mut request = Request::new(Guarded {
             body: Some(body),
-            permit: permit.clone(),
-            refused: Arc::clone(&refused),
-        };
-        let answer = self.exchange(url, reqwest::Body::wrap(guarded)).await;
-        if refused.load(Ordering::Acquire) {
-            return Err(Fault::NotPermitted);
+            permit: permit.cloned(),
+            progress: Arc::clone(&progress),
+        });
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = url;
+        request.headers_mut().insert(USER_AGENT, AGENT);
+        request.headers_mut().insert(CONTENT_TYPE, JSON);
+        let answer = timeout(self.timeout, self.exchange(request)).await;
+        match (answer, progress.load(Ordering::Acquire)) {
+            (_, REFUSED) => Err(Fault::NotPermitted),
+            (Ok(Ok(answer)), _) => Ok(answer),
+            // Whatever the fault was, nothing had been written.
+            (_, WAITING) => Err(Fault::NoConnection),
+            (Ok(Err(fault)), _) => Err(fault),
+            (Err(_), _) => Err(Fault::Timeout),
         }
-        answer
     }
 
-    async fn exchange(&self, url: Url, body: reqwest::Body) -> Result<Answer, Fault> {
-        let mut request = Request::new(Method::POST, url);
-        request
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        *request.body_mut() = Some(body);
-        // An error of the client names the URL, and with it the token: it is classified here and
-        // dropped.
-        let mut response = self
-            .client
-            .execute(request)
-            .await
-            .map_err(|error| fault(&error))?;
-        if response
-            .content_length()
-            .is_some_and(|bytes| bytes > BODY_BYTES_MAX as u64)
-        {
-            return Err(Fault::Oversized);
-        }
-        let status = response.status().as_u16();
-        // An answer fits one chunk, which then is the body as it stands.
-        let mut body = match response.chunk().await.map_err(|error| fault(&error))? {
-            Some(first) => first,
-            None => bytes::Bytes::new(),
+    /// An error of the client may name the address, and with it the token: it is classified here
+    /// and dropped.
+    async fn exchange(&self, request: Request<Guarded>) -> Result<Answer, Fault> {
+        let response = match self.client.request(request).await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() => return Err(Fault::NoConnection),
+            Err(_) => return Err(Fault::Dropped),
         };
-        while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
-            if body.len() + chunk.len() > BODY_BYTES_MAX {
-                return Err(Fault::Oversized);
+        let status = response.status().as_u16();
+        let body = Limited::new(response.into_body(), BODY_BYTES_MAX);
+        let body = body.collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                Fault::Oversized
+            } else {
+                Fault::Dropped
             }
-            body = [body, chunk].concat().into();
-        }
-        Answer::read(status, &body)
+        })?;
+        Answer::read(status, &body.to_bytes())
     }
 }
+
+/// How servers are believed. Where nothing is encrypted no platform's roots are loaded: a machine
+/// without them works.
+fn tls(
+    encrypted: bool,
+    own_roots: Vec<CertificateDer<'static>>,
+) -> Result<ClientConfig, SettingsError> {
+    let builder = ClientConfig::builder();
+    if !encrypted {
+        let nobody = RootCertStore::empty();
+        return Ok(builder.with_root_certificates(nobody).with_no_client_auth());
+    }
+    if own_roots.is_empty() {
+        let builder = builder.with_platform_verifier();
+        let builder = builder.map_err(|_| SettingsError::NoRoots)?;
+        return Ok(builder.with_no_client_auth());
+    }
+    let provider = Arc::clone(builder.crypto_provider());
+    let verifier = Verifier::new_with_extra_roots(own_roots, provider);
+    let verifier = verifier.map_err(|_| SettingsError::NoRoots)?;
+    let builder = builder.dangerous();
+    let builder = builder.with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(builder.with_no_client_auth())
+}
+
+/// Connects, TLS included, within a limit.
+#[derive(Clone)]
+struct Limiting {
+    connector: HttpsConnector<HttpConnector>,
+    limit: Duration,
+}
+
+type Connecting<C> = Pin<
+    Box<
+        dyn Future<
+                Output = Result<
+                    <C as tower_service::Service<Uri>>::Response,
+                    Box<dyn std::error::Error + Send + Sync>,
+                >,
+            > + Send,
+    >,
+>;
+
+impl tower_service::Service<Uri> for Limiting {
+    type Response = <HttpsConnector<HttpConnector> as tower_service::Service<Uri>>::Response;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = Connecting<HttpsConnector<HttpConnector>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.connector.poll_ready(context)
+    }
+
+    fn call(&mut self, address: Uri) -> Self::Future {
+        let connecting = timeout(self.limit, self.connector.call(address));
+        Box::pin(async move { connecting.await? })
+    }
+}
+
+/// How far a request has come: not to the connection yet,
+const WAITING: u8 = 0;
+/// to being written, so that the API may have it,
+const LEAVING: u8 = 1;
+/// or to a permit that did not hold any more.
+const REFUSED: u8 = 2;
 
 /// A request body that asks for its permit when the connection wants it: the client polls a body
 /// only once it is connected, and writes the head together with the body's first part.
 struct Guarded {
     body: Option<bytes::Bytes>,
-    permit: Permit,
-    refused: Arc<AtomicBool>,
+    permit: Option<Permit>,
+    progress: Arc<AtomicU8>,
 }
 
 /// The permit of a message did not hold any more.
@@ -144,10 +216,11 @@ impl http_body::Body for Guarded {
         let Some(body) = self.body.take() else {
             return Poll::Ready(None);
         };
-        if self.permit.holds() {
+        if self.permit.as_ref().is_none_or(Permit::holds) {
+            self.progress.store(LEAVING, Ordering::Release);
             Poll::Ready(Some(Ok(Frame::data(body))))
         } else {
-            self.refused.store(true, Ordering::Release);
+            self.progress.store(REFUSED, Ordering::Release);
             Poll::Ready(Some(Err(NotPermitted)))
         }
     }
@@ -161,29 +234,17 @@ impl http_body::Body for Guarded {
     }
 }
 
-/// Where an error of the client leaves the request. Connecting has a shorter limit than the
-/// whole, so a connection that takes too long to make is never mistaken for a lost answer.
-fn fault(error: &reqwest::Error) -> Fault {
-    if error.is_connect() {
-        Fault::NoConnection
-    } else if error.is_timeout() {
-        Fault::Timeout
-    } else {
-        Fault::Dropped
-    }
-}
-
 /// Reads certificates and makes sure that each can be a root, so that a client that then cannot
 /// be built lacks the platform's.
-fn read_certificates(pem: &[u8]) -> Result<Vec<Certificate>, SettingsError> {
+fn read_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
     let mut roots = RootCertStore::empty();
     let certificates = CertificateDer::pem_slice_iter(pem)
         .map(|der| {
             let der = der.map_err(|_| SettingsError::Certificates)?;
-            let certificate =
-                Certificate::from_der(&der).map_err(|_| SettingsError::Certificates)?;
-            roots.add(der).map_err(|_| SettingsError::Certificates)?;
-            Ok(certificate)
+            roots
+                .add(der.clone())
+                .map_err(|_| SettingsError::Certificates)?;
+            Ok(der)
         })
         .collect::<Result<Vec<_>, SettingsError>>()?;
     if certificates.is_empty() {

@@ -24,6 +24,7 @@ use super::{Detail, Hint, Observer, Outcome, Outgoing, Permit, Secret, Verdict, 
 use answer::{Answer, Fault};
 use errcode::Class;
 use http::Http;
+use hyper::Uri;
 use jiff::Timestamp;
 use reqwest::Url;
 use std::sync::Arc;
@@ -115,9 +116,9 @@ impl WeChat {
     /// An address or a certificate is unusable.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let base = parse_base(&settings.api_base)?;
-        let http = Http::new(settings, &base)?;
+        let http = Http::new(settings, base.scheme() == "https")?;
         Ok(Self {
-            tokens: Arc::new(Tokens::new(settings, &base, http.clone())),
+            tokens: Arc::new(Tokens::new(settings, &base, http.clone())?),
             http,
             templates: settings.templates.clone(),
             observer: Arc::clone(&settings.observer),
@@ -204,7 +205,7 @@ impl WeChat {
 
     async fn ask_quota(&self, token: &Token) -> Result<Answer, Fault> {
         let body = format!("{{\"cgi_path\":\"/cgi-bin/{}\"}}", call::TEMPLATE_SEND);
-        let url = token.call("openapi/quota/get");
+        let url = token.call("openapi/quota/get")?;
         let answer = self.http.post(url, body.into()).await?;
         if let Some(code) = answer.errcode().filter(|code| *code != 0) {
             self.observer.errcode(errcode::label(code));
@@ -246,8 +247,10 @@ impl WeChat {
     ) -> Result<Answer, Verdict> {
         let current = self.tokens.current().await;
         let mut token = current.map_err(|refusal| refusal.verdict(now))?;
-        let url = token.call(call);
-        let mut refused = match self.attempt(url, &body, permit, now, spread).await {
+        let mut refused = match self
+            .attempt(token.call(call), &body, permit, now, spread)
+            .await
+        {
             Attempt::Done(done) => return done,
             Attempt::TokenRefused(verdict) => verdict,
         };
@@ -257,8 +260,10 @@ impl WeChat {
             }
             let replaced = self.tokens.replace(&token, mode).await;
             token = replaced.map_err(|refusal| refusal.verdict(now))?;
-            let url = token.call(call);
-            refused = match self.attempt(url, &body, permit, now, spread).await {
+            refused = match self
+                .attempt(token.call(call), &body, permit, now, spread)
+                .await
+            {
                 Attempt::Done(done) => return done,
                 Attempt::TokenRefused(verdict) => verdict,
             };
@@ -272,15 +277,15 @@ impl WeChat {
 
     async fn attempt(
         &self,
-        url: Url,
+        url: Result<Uri, Fault>,
         body: &bytes::Bytes,
         permit: Option<&Permit>,
         now: Timestamp,
         spread: u8,
     ) -> Attempt {
-        let posted = match permit {
-            Some(permit) => self.http.post_if(url, body.clone(), permit).await,
-            None => self.http.post(url, body.clone()).await,
+        let posted = match url {
+            Ok(url) => self.http.post_if(url, body.clone(), permit).await,
+            Err(fault) => Err(fault),
         };
         let answer = match posted {
             Ok(answer) => answer,

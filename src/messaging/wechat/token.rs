@@ -5,12 +5,14 @@
 //! the old one staying valid beside it; `force_refresh` kills the present token at once, at most
 //! 20 times a day and not within 30 s of the last.
 
+use super::SettingsError;
 use super::answer::{Answer, Fault};
 use super::call::TEMPLATE_SEND;
 use super::errcode::{self, Class};
 use super::http::Http;
 use super::{Settings, api_url};
 use crate::messaging::{Detail, Hint, Observer, Outcome, Secret, Verdict, Word};
+use hyper::Uri;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 use serde::Serialize;
@@ -88,7 +90,7 @@ pub struct TokenStatus {
 /// One token, with the address it is used at.
 pub(super) struct Token {
     /// The address of template messages, with the token in its query. The token is nowhere else.
-    pub(super) send: Url,
+    pub(super) send: Uri,
     /// From here on a new one is wanted.
     stale_at: Instant,
     /// From here on it is not used.
@@ -97,18 +99,20 @@ pub(super) struct Token {
 
 impl Token {
     /// The address of a call, by its path below `cgi-bin/`, with the token.
-    pub(super) fn call(&self, call: &str) -> Url {
+    ///
+    /// # Errors
+    /// There is no such address: nothing can be sent to it.
+    pub(super) fn call(&self, call: &str) -> Result<Uri, Fault> {
         if call == TEMPLATE_SEND {
-            return self.send.clone();
+            return Ok(self.send.clone());
         }
-        let mut url = self.send.clone();
-        let base = url
-            .path()
-            .strip_suffix(TEMPLATE_SEND)
-            .unwrap_or("/cgi-bin/");
-        let path = format!("{base}{call}");
-        url.set_path(&path);
-        url
+        let base = self.send.path();
+        let base = base.strip_suffix(TEMPLATE_SEND).unwrap_or("/cgi-bin/");
+        let query = self.send.query().unwrap_or_default();
+        let path = format!("{base}{call}?{query}");
+        let mut parts = self.send.clone().into_parts();
+        parts.path_and_query = Some(path.parse().map_err(|_| Fault::NoConnection)?);
+        Uri::from_parts(parts).map_err(|_| Fault::NoConnection)
     }
 }
 
@@ -175,7 +179,7 @@ impl Refusal {
 /// The cache and the one door to the token's endpoint.
 pub(super) struct Tokens {
     http: Http,
-    endpoint: Url,
+    endpoint: Uri,
     send: Url,
     appid: String,
     secret: Secret,
@@ -204,10 +208,11 @@ struct Request<'a> {
 }
 
 impl Tokens {
-    pub(super) fn new(settings: &Settings, base: &Url, http: Http) -> Self {
-        Self {
+    pub(super) fn new(settings: &Settings, base: &Url, http: Http) -> Result<Self, SettingsError> {
+        let endpoint = api_url(base, "cgi-bin/stable_token");
+        Ok(Self {
             http,
-            endpoint: api_url(base, "cgi-bin/stable_token"),
+            endpoint: Uri::try_from(endpoint.as_str()).map_err(|_| SettingsError::ApiBase)?,
             send: api_url(base, "cgi-bin/message/template/send"),
             appid: settings.appid.clone(),
             secret: settings.secret.clone(),
@@ -215,7 +220,7 @@ impl Tokens {
             cached: RwLock::default(),
             held: Mutex::default(),
             flight: Arc::default(),
-        }
+        })
     }
 
     /// The token to use now. One that nears its end is replaced behind the caller's back; one
@@ -366,6 +371,10 @@ impl Tokens {
         let mut send = self.send.clone();
         send.query_pairs_mut()
             .append_pair("access_token", secret.expose());
+        let send = Uri::try_from(send.as_str()).map_err(|_| Trouble {
+            fault: Some(Fault::Unreadable),
+            ..Trouble::default()
+        })?;
         // Counted from before the question, so that a slow answer does not lengthen the life.
         Ok(Token {
             send,
