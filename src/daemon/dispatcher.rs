@@ -397,12 +397,14 @@ impl Dispatcher {
                     .finished(self.handoff.finished(), self.shared.clock.elapsed());
                 let group = self.group_size();
                 let ahead = self.ahead(group);
-                self.handoff.set_low_water(ahead);
                 let mut claimed = true;
                 if self.claimed.len() + self.handoff.waiting() <= ahead && self.may_take() {
                     let wanted = self.take(group, moment);
                     claimed = self.claim(wanted).await;
                     self.hand_out();
+                }
+                if self.may_take() {
+                    self.handoff.set_low_water(ahead);
                 }
                 claimed
             }
@@ -617,8 +619,12 @@ impl Dispatcher {
             Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
         });
         let ready = self.may_take() && self.shared.gate().reason().is_none();
-        // Ready messages that wait for room with the workers are looked at again when the
-        // recorder tells of settled ones.
+        if ready && self.handoff.waiting() == 0 {
+            // The workers have run dry, perhaps before they were asked to tell.
+            return Duration::from_millis(1);
+        }
+        // Ready messages that wait for room with the workers are looked at again when those run
+        // low, or the recorder tells of settled ones.
         let least = if ready {
             Duration::from_millis(5)
         } else {

@@ -20,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 pub struct Handoff {
     jobs: Mutex<VecDeque<Job>>,
     available: Semaphore0,
-    /// The dispatcher is told when so few are left.
+    /// The dispatcher is told, once for each time that it asks, when so few are left.
     low_water: AtomicUsize,
+    low_awaited: AtomicBool,
     low: Notify,
     /// More messages could be sent than workers have at hand.
     busy: AtomicBool,
@@ -80,9 +81,10 @@ impl Handoff {
             .len()
     }
 
-    /// Asks to be told by [`Handoff::runs_low`] when not more than `left` wait.
+    /// Asks to be told by [`Handoff::runs_low`] when one is taken and not more than `left` wait.
     pub fn set_low_water(&self, left: usize) {
         self.low_water.store(left, Ordering::Relaxed);
+        self.low_awaited.store(true, Ordering::Release);
     }
 
     /// Waits until few are left.
@@ -110,7 +112,9 @@ impl Handoff {
         self.available.0.acquire().await.ok()?.forget();
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         let job = jobs.pop_front();
-        if jobs.len() == self.low_water.load(Ordering::Relaxed) {
+        if jobs.len() <= self.low_water.load(Ordering::Relaxed)
+            && self.low_awaited.swap(false, Ordering::AcqRel)
+        {
             self.low.notify_one();
         }
         job
