@@ -4,7 +4,8 @@
 //! changes nothing, a plan that is refused leaves the last good one, a directory that cannot be
 //! listed ends nobody's plan.
 
-use super::config::{Channel as ChannelConfig, Config, ConfigError, Environment, Staff};
+use super::config::{Channel as ChannelConfig, Config, ConfigError, Environment};
+use super::desk::Desk;
 use super::dispatcher::Notice;
 use super::manners::Manners;
 use super::monitor::{self, Monitor};
@@ -18,7 +19,7 @@ use crate::http::admin::{Reloaded, Request};
 use crate::messaging::Channel;
 use crate::plan::PatientId;
 use crate::plan::diagnostic::{Diagnostic, Severity};
-use crate::store::{Address, Applied, PlanChange, PlanEnd, StoreError};
+use crate::store::{Applied, PlanChange, PlanEnd, StoreError};
 use jiff::Timestamp;
 use sd_notify::NotifyState;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +53,7 @@ pub struct Planner {
     /// When to look again for files that are gone, in steady time.
     again_at: Option<Duration>,
     /// What the store was told last of staff, and whether patients can answer.
-    desk: Option<(bool, Vec<Staff>)>,
+    desk: Desk,
     /// Plans were not read because the clock is in doubt: they are when it is not any more.
     held_by_clock: bool,
 }
@@ -62,7 +63,7 @@ impl Planner {
     #[must_use]
     pub fn new(
         shared: Arc<Shared>,
-        config: Config,
+        (config, desk): (Config, Desk),
         environment: Environment,
         dispatcher: mpsc::UnboundedSender<Notice>,
         bell: Arc<Notify>,
@@ -79,7 +80,7 @@ impl Planner {
             rejected: BTreeSet::new(),
             gone: Gone::default(),
             again_at: None,
-            desk: None,
+            desk,
             held_by_clock: false,
         }
     }
@@ -330,39 +331,13 @@ impl Planner {
         }
     }
 
-    /// Tells the store who at the clinic is told of patients, and whether patients can answer,
-    /// where that has changed.
-    async fn set_desk(&mut self) -> Result<(), StoreError> {
-        let is_wechat = matches!(self.config.messaging.channel, ChannelConfig::WeChat(_));
-        let answers = self.config.takes_answers();
-        let desk = Some((answers, self.config.talk.staff.clone()));
-        if self.desk == desk {
-            return Ok(());
-        }
-        let address = |openid: &String| Address {
-            channel: "wechat".to_owned(),
-            address: openid.clone(),
-        };
-        let staff = self.config.talk.staff.iter().map(|it| {
-            let address = it.wechat.as_ref().filter(|_| is_wechat).map(address);
-            (it.member.clone(), address)
-        });
-        let now = self.shared.now();
-        self.shared
-            .store
-            .set_desk(now, answers, staff.collect())
-            .await?;
-        self.desk = desk;
-        Ok(())
-    }
-
     /// Compares what was read with what is in force, and applies the difference.
     async fn apply(
         &mut self,
         loaded: &mut LoadedPlans,
         accept_removals: bool,
     ) -> Result<Reloaded, StoreError> {
-        self.set_desk().await?;
+        self.desk.tell(&self.shared, &self.config).await?;
         let heads = self.shared.store.plan_heads().await?;
         let changes = plan_changes::changes(&self.config, loaded, &heads);
         let in_force: BTreeSet<&str> = heads.keys().map(String::as_str).collect();

@@ -2,6 +2,7 @@
 
 use super::clock::Clock;
 use super::config::{self, Config, ConfigError, Environment};
+use super::desk::Desk;
 use super::dispatcher::Dispatcher;
 use super::inbox::{self, Sorter};
 use super::manners::Manners;
@@ -179,6 +180,10 @@ pub async fn run(config: Config, options: Options, control: Control) -> Result<(
     timekeeper::begin(&shared)
         .await
         .map_err(|_| DaemonError::StoreLost)?;
+    // Nor does anything come in or leave before it is known whom it concerns at the clinic.
+    let desk = Desk::begin(&shared, &config)
+        .await
+        .map_err(|_| DaemonError::StoreLost)?;
     // The hour's ceiling depends on it from the first message on.
     if let Ok(plans) = shared.store.count_plans().await {
         let active = usize::try_from(plans).unwrap_or(usize::MAX);
@@ -187,7 +192,14 @@ pub async fn run(config: Config, options: Options, control: Control) -> Result<(
     let (inbox, sorter) = inbox::open(&shared);
     let reception = reception(&config, Arc::new(inbox))?;
     let listeners = Listeners::bind(&config, reception).await?;
-    let mut tasks = Tasks::start(&shared, config, &options, listeners, sorter, &control);
+    let mut tasks = Tasks::start(
+        &shared,
+        (config, desk),
+        &options,
+        listeners,
+        sorter,
+        &control,
+    );
     let ended = tasks.watch(&shared, &options, &control).await;
     monitor::notify(&[NotifyState::Stopping]);
     control.stop.cancel();
@@ -357,7 +369,7 @@ enum Ended {
 impl Tasks {
     fn start(
         shared: &Arc<Shared>,
-        config: Config,
+        (config, desk): (Config, Desk),
         options: &Options,
         listeners: Listeners,
         sorter: Sorter,
@@ -425,7 +437,7 @@ impl Tasks {
         let keep = config.store.keep;
         let planner = Planner::new(
             Arc::clone(shared),
-            config,
+            (config, desk),
             options.environment.clone(),
             to_dispatcher.clone(),
             Arc::clone(&bell),

@@ -45,7 +45,7 @@ impl Inbox for Slow {
 }
 
 /// A push in the clear: whose, the words, its number.
-fn request(second: i64, openid: &str, text: &str, number: u64) -> Vec<u8> {
+pub fn request(second: i64, openid: &str, text: &str, number: u64) -> Vec<u8> {
     let signed = signature(&[TOKEN, &second.to_string(), "7"]);
     let body = format!(
         "<xml><ToUserName>gh_a</ToUserName><FromUserName>{openid}</FromUserName>\
@@ -61,7 +61,7 @@ fn request(second: i64, openid: &str, text: &str, number: u64) -> Vec<u8> {
 }
 
 /// Sends a request; what was answered, if anything was.
-async fn send(address: SocketAddr, request: &[u8]) -> Option<String> {
+pub async fn send(address: SocketAddr, request: &[u8]) -> Option<String> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     stream.write_all(request).await.ok()?;
     let mut answer = Vec::new();

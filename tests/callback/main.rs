@@ -9,3 +9,4 @@ mod end;
 mod forms;
 mod hostile;
 mod pushes;
+mod start;

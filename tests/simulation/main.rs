@@ -58,7 +58,7 @@ fn the_guarantees_hold_in_every_seed() {
 const FOUND_BY: [(DeliberateFault, u64); 5] = [
     (DeliberateFault::SettleBeforeSend, 3),
     (DeliberateFault::RearmSent, 0),
-    (DeliberateFault::IgnoreWindow, 6),
+    (DeliberateFault::IgnoreWindow, 18),
     (DeliberateFault::NewIdOnResend, 5),
     (DeliberateFault::ForgetInbound, 7),
 ];

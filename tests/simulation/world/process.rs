@@ -7,6 +7,7 @@ use super::disk::Disk;
 use super::executor::Executor;
 use dosed::daemon::clock::Clock;
 use dosed::daemon::config::{Config, Environment};
+use dosed::daemon::desk::Desk;
 use dosed::daemon::dispatcher::Dispatcher;
 use dosed::daemon::manners::Manners;
 use dosed::daemon::metrics::Metrics;
@@ -26,7 +27,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -145,11 +146,22 @@ pub struct Process {
     inbox: Option<Arc<inbox::Inbox>>,
 }
 
-/// Reads what an earlier process saw of the clock. The store answers on this thread.
-fn begin(shared: &Shared) {
-    let mut beginning = pin!(timekeeper::begin(shared));
+/// What comes before all tasks: what an earlier process saw of the clock, and who is told of
+/// patients. The store answers on this thread.
+fn begin(shared: &Shared, config: &Config) -> Desk {
+    let mut beginning = pin!(async {
+        let mut desk = Desk::default();
+        // Whoever is to know of a failure here meets it again in the tasks.
+        let _ = timekeeper::begin(shared).await;
+        let _ = desk.tell(shared, config).await;
+        desk
+    });
     let mut context = Context::from_waker(Waker::noop());
-    while beginning.as_mut().poll(&mut context).is_pending() {}
+    loop {
+        if let Poll::Ready(desk) = beginning.as_mut().poll(&mut context) {
+            return desk;
+        }
+    }
 }
 
 impl Process {
@@ -176,7 +188,7 @@ impl Process {
         let metrics = Arc::new(Metrics::new(0.0));
         let vitals = Arc::new(Vitals::default());
         let shared = Arc::new(Shared::new(clock, store, vitals, metrics, outlet));
-        begin(&shared);
+        let desk = begin(&shared, &site.config);
         let (inbox, sorter) = inbox::open(&shared);
         let mut process = Self {
             inbox: Some(Arc::new(inbox)),
@@ -186,11 +198,11 @@ impl Process {
             reload: Arc::new(Notify::new()),
             shared,
         };
-        process.spawn(site, sorter);
+        process.spawn(site, sorter, desk);
         Ok(process)
     }
 
-    fn spawn(&mut self, site: &Site, sorter: inbox::Sorter) {
+    fn spawn(&mut self, site: &Site, sorter: inbox::Sorter, desk: Desk) {
         let (shared, stop) = (&self.shared, &self.stop);
         let (to_dispatcher, notices) = mpsc::unbounded_channel();
         let (to_recorder, ended) = mpsc::unbounded_channel();
@@ -222,7 +234,7 @@ impl Process {
         executor.spawn(dispatcher.run(stop.clone()));
         let mut planner = Planner::new(
             Arc::clone(shared),
-            site.config.clone(),
+            (site.config.clone(), desk),
             Environment::default(),
             to_dispatcher.clone(),
             Arc::clone(&bell),

@@ -517,7 +517,7 @@ def five_hundred_callbacks_a_second_beside_a_burst_outlive_a_kill(stage):
     wechat = platform(clinic, "secure")
     for number in range(patients):
         patient = f"p{number:04}"
-        clinic.plan(patient, [("二甲双胍", 'at = "08:00"\nwindow = "60 min"\nnudge = "none"')])
+        clinic.plan(patient, [("二甲双胍", 'at = "08:00"\nwindow = "60 min"')])
         clinic.expect(patient, "二甲双胍", START, 3600)
     clinic.start().stop()
     clinic.set_clock(START - 3)

@@ -335,19 +335,31 @@ CLOSED = {
 # All else that was said, in the journal's words, by day.
 SAID = {
     23: ["chen-lele check_in_answered 39.2 True",
+         "chen-lele consent_given by mother",
          "chen-lele said_not_taken",
+         "emma-miller consent_given by patient",
          "emma-miller consented",
+         "emma-miller enrolled",
          "emma-miller snoozed",
          "emma-miller wrote I have chest pain",
-         'wang-xiulan check_in_answered {"lower": 95, "upper": 170} True'],
+         'wang-xiulan check_in_answered {"lower": 95, "upper": 170} True',
+         "wang-xiulan consent_given by lei",
+         "wang-xiulan consent_given by patient",
+         "wang-xiulan consented",
+         "wang-xiulan enrolled"],
     24: ["chen-lele check_in_answered 36.8 False",
          "emma-miller started",
          "emma-miller stopped",
          "wang-xiulan wrote 她吃了"],
     25: ["chen-lele check_in_answered 37.0 False",
+         "emma-miller enrolled",
          "emma-miller unfollowed",
          'wang-xiulan check_in_answered {"lower": 85, "upper": 130} False'],
 }
+
+
+def person(by):
+    return by if isinstance(by, str) else by["caregiver"]
 
 
 def journal_of(story):
@@ -367,8 +379,7 @@ def journal_of(story):
             if end in ends:
                 continue
             ends.add(end)
-            by = answer.get("by")
-            by = f" by {by if isinstance(by, str) else by['caregiver']}" if by else ""
+            by = f" by {person(answer['by'])}" if "by" in answer else ""
             due = line["due"]
             closed.setdefault(int(due[8:10]), []).append(
                 f"{patient} {due[8:16]} {line['id']} {line['state']}{by}")
@@ -381,6 +392,8 @@ def journal_of(story):
             said.setdefault(day, []).append(f"{patient} {entry} {value} {line['alert']}")
         elif entry == "wrote":
             said.setdefault(day, []).append(f"{patient} {entry} {line['text']}")
+        elif entry == "consent_given":
+            said.setdefault(day, []).append(f"{patient} {entry} by {person(line['by'])}")
         elif entry == "reach_changed":
             said.setdefault(day, []).append(f"{patient} {line['why']}")
         elif entry in ("snoozed", "said_not_taken"):
