@@ -362,6 +362,9 @@ impl Dispatcher {
             .is_none_or(|seen| seen >= FAST_PER_SECOND);
         let busy = passage == Passage::Open && fast && self.may_take();
         self.handoff.set_busy(busy);
+        if passage != Passage::Open {
+            self.pace.drain(self.shared.clock.elapsed());
+        }
         match passage {
             Passage::Closed(until) => {
                 self.release_claimed(until);
@@ -533,26 +536,34 @@ impl Dispatcher {
 
     /// Hands claimed messages to the workers, as many as the rate allows.
     fn hand_out(&mut self) {
-        let allowed = match self.shared.outlet().rate {
+        let allowed = match self.rate() {
             None => self.claimed.len(),
-            Some(rate) => {
-                self.pace
-                    .allow(self.claimed.len(), rate.get(), self.shared.clock.elapsed())
-            }
+            Some(rate) => self
+                .pace
+                .allow(self.claimed.len(), rate, self.shared.clock.elapsed()),
         };
         self.handoff.push(self.claimed.drain(..allowed));
     }
 
+    /// Messages that may leave within a second: what the configuration says, or less while the API
+    /// takes less.
+    fn rate(&self) -> Option<f64> {
+        let configured = self.shared.outlet().rate.map(|rate| f64::from(rate.get()));
+        let now = self.shared.now();
+        let limited = self.shared.gate().rate(now);
+        [configured, limited].into_iter().flatten().reduce(f64::min)
+    }
+
     /// About a second of the present rate: a crash puts few messages in doubt.
     fn group_size(&self) -> usize {
-        let rate = self.shared.outlet().rate;
+        let rate = self.rate();
         let seen = self
             .pace
             .seen_per_second()
             .unwrap_or(0)
             .max(2 * self.concurrency)
             .max(GROUP_FIRST);
-        rate.map_or(seen, |rate| seen.min(rate.get() as usize))
+        rate.map_or(seen, |rate| seen.min(rate as usize))
             .clamp(1, GROUP_MAX)
     }
 
@@ -578,7 +589,7 @@ impl Dispatcher {
         if overdue.is_empty() {
             return;
         }
-        let closed = self.shared.gate().reason();
+        let closed = self.shared.gate().waits_for(now);
         for queued in overdue {
             let held = self.held.reason(&queued.message.key);
             let untouched = if queued.message.not_before < self.started {
@@ -602,19 +613,22 @@ impl Dispatcher {
     fn pause(&self) -> Duration {
         let now = self.shared.now();
         if !self.claimed.is_empty() {
+            // Twice as often as one may leave: what a turn is late by is not lost.
+            let half = |rate: f64| Duration::from_secs_f64(0.5 / rate);
             return self
-                .shared
-                .outlet()
-                .rate
-                .map_or(Duration::from_millis(1), |rate| {
-                    Duration::from_secs_f64(1.0 / f64::from(rate.get()))
-                        .max(Duration::from_millis(1))
-                });
+                .rate()
+                .map_or(Duration::from_millis(1), half)
+                .max(Duration::from_millis(1));
         }
-        let next = [self.queue.next_ripe(), self.queue.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min();
+        let probes_at = self.shared.gate().probes_at();
+        let next = [
+            self.queue.next_ripe(),
+            self.queue.next_deadline(),
+            probes_at.filter(|_| self.may_take()),
+        ]
+        .into_iter()
+        .flatten()
+        .min();
         let span = next.map_or(TURN_MAX, |at| {
             Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
         });

@@ -1,6 +1,7 @@
-//! Whether the channel may be used at all: throttling for everybody, and a circuit breaker.
-//! A pure value; the dispatcher holds it.
+//! Whether the channel may be used at all, and how fast: throttling for everybody, and a circuit
+//! breaker. A pure value; the dispatcher holds it.
 
+use super::throttle::Throttle;
 use crate::engine::ExpiredReason;
 use crate::messaging::Outcome;
 use jiff::{SignedDuration, Timestamp};
@@ -45,6 +46,7 @@ pub struct Gate {
     /// The last tries, one bit each, 1 for a failure.
     last: u128,
     last_success: Option<Timestamp>,
+    throttle: Throttle,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +125,10 @@ impl Gate {
                 if self.closed.is_some_and(opens) {
                     self.closed = None;
                     self.last = 0;
+                    self.throttle.opened(now);
+                }
+                if outcome == Outcome::Accepted {
+                    self.throttle.taken(now);
                 }
             }
             // Nothing was asked of the API.
@@ -137,6 +143,8 @@ impl Gate {
             }
             Outcome::Throttled(until) => {
                 self.failed();
+                let is_probe = self.closed.is_some_and(|closed| closed.probing);
+                self.throttle.refused(until, is_probe, now);
                 self.close(
                     ExpiredReason::Throttled,
                     PAUSE_FIRST,
@@ -168,6 +176,7 @@ impl Gate {
         match &mut self.closed {
             Some(closed) if closed.reason == ExpiredReason::Throttled => {
                 closed.until = closed.until.max(until);
+                self.throttle.forget();
                 true
             }
             Some(_) | None => false,
@@ -181,6 +190,28 @@ impl Gate {
         {
             closed.until = closed.until.min(now);
         }
+    }
+
+    /// Messages that may leave within a second while the API takes only so many; `None`: as many
+    /// as there are.
+    #[must_use]
+    pub fn rate(&self, now: Timestamp) -> Option<f64> {
+        self.throttle.rate(now)
+    }
+
+    /// When a closed gate lets a probe through; `None` while it is open, or one is under way.
+    #[must_use]
+    pub fn probes_at(&self) -> Option<Timestamp> {
+        self.closed
+            .filter(|closed| !closed.probing)
+            .map(|closed| closed.until)
+    }
+
+    /// Why messages wait at present: nothing is sent, or less than there is.
+    #[must_use]
+    pub fn waits_for(&self, now: Timestamp) -> Option<ExpiredReason> {
+        let slowed = self.rate(now).map(|_| ExpiredReason::Throttled);
+        self.reason().or(slowed)
     }
 
     /// Why nothing is sent at present.

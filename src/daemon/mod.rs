@@ -37,6 +37,7 @@ pub mod shared;
 pub mod signals;
 pub mod small_file;
 mod supervisor;
+pub mod throttle;
 pub mod timekeeper;
 pub mod vitals;
 pub mod watch;

@@ -136,6 +136,8 @@ impl Monitor {
     #[must_use]
     pub fn summary(&self) -> String {
         let signs = self.shared.vitals.signs();
+        let now = self.shared.now();
+        let waits_for = self.shared.gate().waits_for(now);
         let mut parts = Vec::new();
         if signs.plans.rejected > 0 {
             parts.push(format!(
@@ -154,7 +156,7 @@ impl Monitor {
             .is_some()
         {
             parts.push("sending is held: too many messages within an hour".to_owned());
-        } else if let Some(reason) = self.shared.gate().reason() {
+        } else if let Some(reason) = waits_for {
             parts.push(match reason {
                 ExpiredReason::Throttled => "the API limits us".to_owned(),
                 _ => "the API does not take messages".to_owned(),
@@ -210,7 +212,11 @@ impl Monitor {
     fn messaging_checks(&self, signs: &Signs, now: Timestamp) -> Vec<Check> {
         let (closed, failures, last_success) = {
             let gate = self.shared.gate();
-            (gate.reason(), gate.failures_in_a_row(), gate.last_success())
+            (
+                gate.waits_for(now),
+                gate.failures_in_a_row(),
+                gate.last_success(),
+            )
         };
         let mut checks = vec![
             Check::new("outbox:oldest").measured(
@@ -224,7 +230,7 @@ impl Monitor {
                 .with("consecutiveFailures", failures)
                 .when(closed.is_some(), Status::Warn, || match closed {
                     Some(ExpiredReason::Throttled) => {
-                        "the API limits us; messages wait for its next period".to_owned()
+                        "the API limits us; messages leave when it takes them".to_owned()
                     }
                     _ => "the API does not take messages; it is probed; see the log".to_owned(),
                 })

@@ -26,14 +26,20 @@ impl Pace {
 
     /// How many of `wanted` may go now at `rate` a second. At most a tenth of a second's worth is
     /// saved up, so that a pause is not followed by a burst.
-    pub fn allow(&mut self, wanted: usize, rate: u32, elapsed: Duration) -> usize {
+    pub fn allow(&mut self, wanted: usize, rate: f64, elapsed: Duration) -> usize {
         let gone = elapsed.saturating_sub(self.filled).as_secs_f64();
         self.filled = elapsed;
-        let most = (f64::from(rate) / 10.0).max(1.0);
-        self.tokens = (self.tokens + gone * f64::from(rate)).min(most);
+        let most = (rate / 10.0).max(1.0);
+        self.tokens = (self.tokens + gone * rate).min(most);
         let allowed = wanted.min(self.tokens as usize);
         self.tokens -= allowed as f64;
         allowed
+    }
+
+    /// Nothing may go at present: nothing is saved up for afterwards.
+    pub fn drain(&mut self, elapsed: Duration) {
+        self.tokens = 0.0;
+        self.filled = elapsed;
     }
 
     /// Workers have finished with `count` messages since the start. What is seen is the rate of
@@ -72,9 +78,11 @@ mod tests {
         let mut pace = Pace::new(Duration::ZERO);
         let mut sent = 0;
         for millisecond in 1..=10_000 {
-            sent += pace.allow(1_000, 80, Duration::from_millis(millisecond));
+            sent += pace.allow(1_000, 80.0, Duration::from_millis(millisecond));
         }
         assert!((799..=800).contains(&sent), "{sent}");
-        assert!(pace.allow(1_000, 80, Duration::from_secs(100)) <= 8);
+        assert!(pace.allow(1_000, 80.0, Duration::from_secs(100)) <= 8);
+        pace.drain(Duration::from_secs(200));
+        assert_eq!(pace.allow(1_000, 80.0, Duration::from_secs(200)), 0);
     }
 }
