@@ -1,6 +1,6 @@
 //! Transaction 5: changed plans come into force, ended ones leave it.
 
-use super::contacts::{attest, bars, bind, contact_number, known_conversation, mask, unbind};
+use super::contacts::{attest, bars, bind, contact_number, known_conversation, let_go, mask};
 use super::patient::{Queued, Tables, Tally, Visit};
 use super::records::{
     Address, CaregiverContact, Contacts, JournalRow, PATIENT_IDS, PATIENT_SLUGS, PATIENTS,
@@ -318,9 +318,10 @@ impl Reach<'_> {
         };
         // Nothing comes back from a channel without a way in.
         let heard = self.address.is_some_and(|it| it.channel != "console");
-        if let Some(old) = old.filter(|old| Some(*old) != attested) {
-            unbind(scope, old, self.number)?;
-        }
+        let mut gone: Vec<u32> = old
+            .filter(|old| Some(*old) != attested)
+            .into_iter()
+            .collect();
         if let Some(contact) = attested.filter(|_| heard && old != attested) {
             bind(scope, contact, self.number, Teller::Patient, true)?;
             attest(scope, contact)?;
@@ -332,7 +333,7 @@ impl Reach<'_> {
             if !caregiver.attested && !named && known {
                 kept.push(caregiver);
             } else {
-                unbind(scope, caregiver.contact, self.number)?;
+                gone.push(caregiver.contact);
             }
         }
         for (id, address) in self.caregivers {
@@ -350,6 +351,15 @@ impl Reach<'_> {
             });
         }
         contacts.caregivers = kept;
+        for contact in gone {
+            let_go(
+                scope,
+                contact,
+                self.number,
+                attested.filter(|_| heard),
+                contacts,
+            )?;
+        }
         contacts.barred = match contacts.patients(attested, plan) {
             Some(contact) => bars(scope, contact)?,
             // Whoever has left has left, whatever else the plan says now.
@@ -423,6 +433,10 @@ fn end_plan(
         input,
         &mut applied.tally,
     )?;
+    if let Some(contact) = plan.head.contact {
+        // Should the plan come back and name somebody else, this one is not heard.
+        let_go(scope, contact, number, None, &visit.record.contacts)?;
+    }
     visit.finish(tables, &mut applied.queued)?;
     tables.plans.remove(number)?;
     applied.ended += 1;

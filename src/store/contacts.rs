@@ -3,8 +3,8 @@
 use super::StoreError;
 use super::patient::Tables;
 use super::records::{
-    Address, CONTACT_NUMBERS, CONTACT_PATIENTS, CONTACTS, CONVERSATIONS, ContactRole, UNFOLLOWED,
-    decode, encode,
+    Address, CONTACT_NUMBERS, CONTACT_PATIENTS, CONTACTS, CONVERSATIONS, ContactRole, Contacts,
+    UNFOLLOWED, decode, encode,
 };
 use super::writer::Scope;
 use crate::engine::{Consent, Conversation, ExpiredReason, IdKey, Teller};
@@ -182,7 +182,25 @@ pub(super) fn bind(
     Ok(())
 }
 
-pub(super) fn unbind(scope: &Scope<'_>, contact: u32, patient: u32) -> Result<(), StoreError> {
+/// Lets a contact go that was bound in one way. Where the patient names it in another way it stays
+/// bound in that: `attested` is the contact that the plan in force names, `contacts` are those of
+/// the patient's record.
+pub(super) fn let_go(
+    scope: &Scope<'_>,
+    contact: u32,
+    patient: u32,
+    attested: Option<u32>,
+    contacts: &Contacts,
+) -> Result<(), StoreError> {
+    if attested == Some(contact) || contacts.bound == Some(contact) {
+        let by_plan = attested == Some(contact);
+        return bind(scope, contact, patient, Teller::Patient, by_plan);
+    }
+    let caregiver = contacts.caregivers.iter().find(|it| it.contact == contact);
+    if let Some(caregiver) = caregiver {
+        let role = Teller::Caregiver(caregiver.id.clone());
+        return bind(scope, contact, patient, role, caregiver.attested);
+    }
     let mut table = scope.transaction.open_table(CONTACT_PATIENTS)?;
     table.remove((contact, patient))?;
     Ok(())

@@ -1,6 +1,6 @@
 //! Codes that bind a contact to a patient: made at the clinic, scanned once.
 
-use super::contacts::{bind, unbind};
+use super::contacts::{bind, let_go};
 use super::patient::Tables;
 use super::records::{CaregiverContact, ENROLMENTS, EnrolmentRecord, PATIENT_IDS, decode, encode};
 use super::writer::Scope;
@@ -119,9 +119,11 @@ pub(super) fn redeem(
     Ok(Some(known))
 }
 
-/// Binds a contact to the patient of a code; the contact bound before is let go.
+/// Binds a contact to the patient of a code; the contact bound before is let go. `attested` is the
+/// contact that the plan in force names.
 pub(super) fn bind_by_code(
     scope: &Scope<'_>,
+    attested: Option<u32>,
     contacts: &mut super::records::Contacts,
     code: &EnrolmentRecord,
     contact: u32,
@@ -143,7 +145,7 @@ pub(super) fn bind_by_code(
         }
     };
     if let Some(before) = before.filter(|before| *before != contact) {
-        unbind(scope, before, code.patient)?;
+        let_go(scope, before, code.patient, attested, contacts)?;
     }
     bind(scope, contact, code.patient, code.role.clone(), false)
 }

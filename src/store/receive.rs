@@ -1,8 +1,8 @@
 //! Transaction 4: what came from contacts.
 
 use super::contacts::{
-    address_of, bars, conversation, delete_address, number_of, patients_of, save_conversation,
-    unbind,
+    address_of, bars, conversation, delete_address, let_go, number_of, patients_of,
+    save_conversation,
 };
 use super::enrol::{bind_by_code, redeem};
 use super::patient::{Queued, Tables, Tally, Visit};
@@ -402,7 +402,8 @@ impl Outcome<'_> {
             contacts
                 .caregivers
                 .retain(|it| it.contact != contact || it.attested);
-            unbind(scope, contact, number)?;
+            // Unless the plan names them: then they are heard again as soon as they follow.
+            let_go(scope, contact, number, plan.head.contact, contacts)?;
         }
         visit.finish(tables, &mut received.queued)?;
         Ok(replies)
@@ -484,7 +485,13 @@ fn enrolled(
     let Some((plan, mut record)) = load(scope, tables, code.patient)? else {
         return Ok(None);
     };
-    bind_by_code(scope, &mut record.contacts, code, contact)?;
+    bind_by_code(
+        scope,
+        plan.head.contact,
+        &mut record.contacts,
+        code,
+        contact,
+    )?;
     conversation.language = plan.plan.language;
     conversation.stopped_at = None;
     let wake_at = record.wake_at;

@@ -1,11 +1,13 @@
 //! Tests of the store.
 
+mod bindings;
 mod care;
 mod disk;
 mod faults;
 mod fsck;
 mod life;
 mod opening;
+mod others;
 mod quarantine;
 mod receive;
 mod reopening;
