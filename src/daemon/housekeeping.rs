@@ -32,6 +32,12 @@ const RUN_MAX: Duration = Duration::from_secs(600);
 /// Counts of days are kept this long: more than a year, for the report of a year.
 const DAY_COUNTS_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
+/// Words of people whom nobody knows are kept for so long: they are read within days, or not.
+const STRANGERS_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// Of whom staff were told is kept for so long: an answer comes within the hour, or not.
+const TOLD_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// For so long after a person accepted the clock nothing is removed by it.
 const PROBATION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -180,6 +186,13 @@ async fn forget(shared: &Shared, keep: SignedDuration, now: Timestamp) -> Result
     let texts = shared.store.forget_ended_plans_before(now, before).await?;
     if rows + texts > 0 {
         tracing::info!(rows, texts, "what is older than it is kept was removed");
+    }
+    let ago = |kept| now.saturating_sub(kept).unwrap_or(Timestamp::MIN);
+    let strangers = ago(STRANGERS_KEPT);
+    let strangers = shared.store.forget_strangers_before(now, strangers).await?;
+    let told = shared.store.forget_told_before(now, ago(TOLD_KEPT)).await?;
+    if strangers + told > 0 {
+        tracing::info!(strangers, told, "old rows of talks were removed");
     }
     shared
         .store

@@ -4,7 +4,8 @@
 //! numbers of patients, which are never given out again.
 
 use super::records::{
-    JOBS, JOURNAL, PATIENTS, PLAN_HISTORY, PLANS, PatientRecord, PlanText, decode, journal_day,
+    JOBS, JOURNAL, PATIENTS, PLAN_HISTORY, PLANS, PatientRecord, PlanText, STRANGERS, TOLD, decode,
+    journal_day,
 };
 use super::{JobRun, Store, StoreError};
 use jiff::Timestamp;
@@ -85,7 +86,79 @@ impl Store {
                 let next = last.filter(|_| count == PER_STEP);
                 Ok((
                     old.len(),
-                    next.map(|(patient, version)| (patient, version.saturating_add(1))),
+                    next.map(|(patient, version)| after(patient, version)),
+                ))
+            });
+            let (step, next) = step.await?;
+            removed += step as u64;
+            from = next;
+        }
+        Ok(removed)
+    }
+
+    /// Removes words of people whom nobody knows, written before `before`. Returns how many.
+    ///
+    /// # Errors
+    /// A transaction failed; what was removed stays removed.
+    pub async fn forget_strangers_before(
+        &self,
+        now: Timestamp,
+        before: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        loop {
+            let step = self.write(now, move |scope| {
+                let mut strangers = scope.transaction.open_table(STRANGERS)?;
+                let mut old = Vec::new();
+                for row in strangers
+                    .range(..(before.as_millisecond(), 0))?
+                    .take(PER_STEP)
+                {
+                    old.push(row?.0.value());
+                }
+                for key in &old {
+                    strangers.remove(key)?;
+                }
+                Ok(old.len())
+            });
+            let step = step.await?;
+            removed += step as u64;
+            if step < PER_STEP {
+                return Ok(removed);
+            }
+        }
+    }
+
+    /// Removes of whom staff were told, where that was last before `before`: what they write is no
+    /// answer to it any more. Returns how many rows.
+    ///
+    /// # Errors
+    /// A transaction failed; what was removed stays removed.
+    pub async fn forget_told_before(
+        &self,
+        now: Timestamp,
+        before: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let (mut removed, mut from) = (0, Some((0, 0)));
+        while let Some(start) = from {
+            let step = self.write(now, move |scope| {
+                let mut told = scope.transaction.open_table(TOLD)?;
+                let (mut old, mut last, mut count) = (Vec::new(), None, 0);
+                for row in told.range(start..)?.take(PER_STEP) {
+                    let (key, at) = row?;
+                    let (contact, patient) = key.value();
+                    (last, count) = (Some((contact, patient)), count + 1);
+                    if at.value() < before.as_millisecond() {
+                        old.push((contact, patient));
+                    }
+                }
+                for key in &old {
+                    told.remove(key)?;
+                }
+                let next = last.filter(|_| count == PER_STEP);
+                Ok((
+                    old.len(),
+                    next.map(|(contact, patient)| after(contact, patient)),
                 ))
             });
             let (step, next) = step.await?;
@@ -117,6 +190,15 @@ impl Store {
             Ok(())
         })
         .await
+    }
+}
+
+/// The key after one of two numbers.
+fn after(first: u32, second: u32) -> (u32, u32) {
+    match second.checked_add(1) {
+        Some(second) => (first, second),
+        // Nobody has the last number of all, so this is no key that was looked at.
+        None => (first.saturating_add(1), 0),
     }
 }
 

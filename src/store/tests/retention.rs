@@ -1,8 +1,8 @@
 //! What is removed after its time, and what never is.
 
-use super::super::records::{JOURNAL, PATIENTS, PLAN_HISTORY, PLANS, WAKES};
+use super::super::records::{JOURNAL, PATIENTS, PLAN_HISTORY, PLANS, STRANGERS, TOLD, WAKES};
 use super::*;
-use redb::ReadableTableMetadata;
+use redb::{ReadableTable, ReadableTableMetadata};
 
 /// Rows of journal, plan history, plans, states, wakes.
 async fn rows(store: &Store) -> [u64; 5] {
@@ -109,6 +109,48 @@ async fn texts_go_only_of_patients_who_left_long_ago_with_nothing_open() {
     store.close().await;
     let report = fsck(&options(&directory)).unwrap();
     assert!(report.is_clean(), "{report:?}");
+}
+
+#[tokio::test]
+async fn words_of_strangers_and_of_whom_staff_were_told_go_in_steps_and_only_the_old() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&options(&directory));
+    // Two staff and a thousand patients, of whom every second was told of long ago; and a stranger
+    // who wrote on every day of half a year, several times at once.
+    let filled = store.write(hour(0), |scope| {
+        let mut told = scope.transaction.open_table(TOLD)?;
+        for contact in [1, 2] {
+            for patient in 1..=1_000_u32 {
+                let at = if patient % 2 == 0 { days(1) } else { days(8) };
+                told.insert((contact, patient), at.as_millisecond())?;
+            }
+        }
+        let mut strangers = scope.transaction.open_table(STRANGERS)?;
+        for day in 0..180 {
+            for number in 0..8 {
+                strangers.insert((days(day).as_millisecond(), number), b"words".as_slice())?;
+            }
+        }
+        Ok(())
+    });
+    filled.await.unwrap();
+    let removed = store.forget_told_before(days(9), days(8)).await.unwrap();
+    assert_eq!(removed, 1_000);
+    let removed = store.forget_strangers_before(days(180), days(90)).await;
+    assert_eq!(removed.unwrap(), 90 * 8);
+    let left = store.read(|snapshot, _| {
+        let told = snapshot.open_table(TOLD)?;
+        for row in told.iter()? {
+            let (key, at) = row?;
+            assert!(key.value().1 % 2 == 1 && at.value() == days(8).as_millisecond());
+        }
+        let strangers = snapshot.open_table(STRANGERS)?;
+        let first = strangers.first()?.map(|(key, _)| key.value());
+        assert_eq!(first, Some((days(90).as_millisecond(), 0)));
+        Ok((told.len()?, strangers.len()?))
+    });
+    assert_eq!(left.await.unwrap(), (1_000, 90 * 8));
+    assert_eq!(store.forget_told_before(days(9), days(8)).await.unwrap(), 0);
 }
 
 #[tokio::test]
