@@ -1,7 +1,7 @@
 //! A plan's doses reach the patient's phone: once, at their instant, with the right words.
 
 use crate::support::{TlsFront, World, eventually, metric};
-use dosed::sandbox::Outcome;
+use dosed::sandbox::{Fault, Faults, Outcome};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -195,6 +195,49 @@ async fn quiet_hours_hold_check_ins_and_never_doses() {
     let seven: Timestamp = "2026-03-25T07:00:00+08:00".parse().expect("an instant");
     assert_eq!(question.value("thing2"), Some("睡得好吗？"));
     assert!(question.received >= seven, "{}", question.received);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recipients_whose_sends_hang_delay_nobody_else() {
+    // The first tries of ten are never answered; they are the most urgent of all.
+    let world = World::with_sandbox("2026-03-24T07:59:55+08:00", |options| {
+        let tried = std::sync::Mutex::new(BTreeSet::new());
+        options.faults = Faults::none().on_send(move |send, _| {
+            let first = tried.lock().expect("no panic").insert(send.touser.clone());
+            if first && send.touser.starts_with("o-slow") {
+                Fault::Hang
+            } else {
+                Fault::None
+            }
+        });
+    })
+    .await;
+    for n in 0..10 {
+        let keys = "take = \"1片\"\nat = \"08:00\"\ncritical = true";
+        world.patient(
+            &format!("slow{n}"),
+            &format!("李{n:02}"),
+            &[("胰岛素", keys)],
+        );
+    }
+    world.crowd(200);
+    let daemon = world.start().await;
+    let all = world.sandbox.wait_for(|inbox| inbox.len() == 210, MINUTE);
+    assert!(all.await);
+    daemon.stop().await;
+    let attempts = world.sandbox.attempts();
+    let slow = |attempt: &&dosed::sandbox::Attempt| attempt.touser.starts_with("o-slow");
+    assert_eq!(
+        attempts.iter().filter(slow).count(),
+        20,
+        "each was tried twice"
+    );
+    // What was waited for is not the hanging ones' time limit.
+    let again = attempts.iter().filter(slow).nth(10).expect("a second try");
+    let later = attempts
+        .iter()
+        .filter(|attempt| !slow(attempt) && attempt.received > again.received);
+    assert_eq!(later.count(), 0, "others waited for those that hang");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
