@@ -611,6 +611,9 @@ impl Dispatcher {
 
     /// How long nothing will happen by itself.
     fn pause(&self) -> Duration {
+        if self.shared.time().doubted {
+            return TURN_MAX;
+        }
         let now = self.shared.now();
         if !self.claimed.is_empty() {
             // Twice as often as one may leave: what a turn is late by is not lost.

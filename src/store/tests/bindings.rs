@@ -57,6 +57,7 @@ impl Clinic {
             language: Language::En,
             alerts: crate::engine::News::NAMES.map(str::to_owned).to_vec(),
             quiet_hours: None,
+            refuses: false,
         };
         let staff = vec![(member, Some(address("openid-hao")))];
         store.set_desk(hour(0), true, staff).await.unwrap();
