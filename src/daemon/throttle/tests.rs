@@ -306,7 +306,7 @@ impl Sender {
             },
         };
         for _ in 0..sent {
-            let chance = self.one_in.is_some_and(|of| self.roll() % of == 0);
+            let chance = self.one_in.is_some_and(|of| self.roll().is_multiple_of(of));
             let outcome = if !chance && api.takes(ms) {
                 Outcome::Accepted
             } else {

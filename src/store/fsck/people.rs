@@ -25,15 +25,13 @@ impl Examination {
             let (_, contact) = row?;
             let contact = contact.value();
             self.row("unfollowed");
-            let address = match contacts.get(contact)? {
-                Some(row) => decode::<Address>(&CONTACTS, row.value()).ok(),
-                None => {
-                    let what = format!("somebody has left as the contact {contact}, which is not");
-                    self.find("unfollowed", None, what);
-                    continue;
-                }
+            let Some(row) = contacts.get(contact)? else {
+                let what = format!("somebody has left as the contact {contact}, which is not");
+                self.find("unfollowed", None, what);
+                continue;
             };
-            if address.is_some_and(|it| !it.address.is_empty()) {
+            let address = decode::<Address>(&CONTACTS, row.value());
+            if address.is_ok_and(|it| !it.address.is_empty()) {
                 let what = format!("contact {contact} has left, and its address is written down");
                 self.find("unfollowed", None, what);
             }

@@ -23,15 +23,11 @@ fn address(openid: &str) -> Address {
 
 /// A plan that names these openids: the patient's own, and that of the caregiver `lei`.
 fn named(own: Option<&str>, caregiver: Option<&str>) -> PlanChange {
-    let mut text = String::new();
-    for own in own.iter() {
-        text += &format!("wechat = \"{own}\"\n");
-    }
-    text += TWICE;
-    text += "[[caregiver]]\nid = \"lei\"\nname = \"Lei\"\nrelation = \"son\"\nanswers = true\n";
-    for caregiver in caregiver.iter() {
-        text += &format!("wechat = \"{caregiver}\"\n");
-    }
+    let line = |openid: Option<&str>| {
+        openid.map_or(String::new(), |openid| format!("wechat = \"{openid}\"\n"))
+    };
+    let lei = "[[caregiver]]\nid = \"lei\"\nname = \"Lei\"\nrelation = \"son\"\nanswers = true\n";
+    let text = format!("{}{TWICE}{lei}{}", line(own), line(caregiver));
     PlanChange {
         address: own.map(address),
         caregivers: caregiver
@@ -148,12 +144,12 @@ impl Clinic {
         bound
     }
 
-    async fn looked_over(&self) -> Report {
+    fn looked_over(&self) -> Report {
         fsck(&options(&self.directory)).unwrap()
     }
 
-    async fn is_clean(&self) {
-        let report = self.looked_over().await;
+    fn is_clean(&self) {
+        let report = self.looked_over();
         assert!(report.is_clean(), "{report:?}");
     }
 }
@@ -166,21 +162,21 @@ async fn a_contact_that_is_bound_in_two_ways_stays_bound_in_the_other() {
     clinic.scan("o-wang", None).await;
     clinic.apply(named(None, None)).await;
     assert_eq!(clinic.bound().await, ["o-wang"]);
-    clinic.is_clean().await;
+    clinic.is_clean();
 
     // The other way round: she leaves, which undoes the scan, and the plan still names her.
     let mut clinic = Clinic::new().await;
     clinic.apply(named(Some("o-wang"), None)).await;
     clinic.scan("o-wang", None).await;
     clinic.push("o-wang", What::Unfollowed).await;
-    clinic.is_clean().await;
+    clinic.is_clean();
     clinic.push("o-wang", What::Followed { secret: None }).await;
     assert_eq!(
         clinic.bound().await,
         ["o-wang"],
         "heard without another scan"
     );
-    clinic.is_clean().await;
+    clinic.is_clean();
 
     // She was her own caregiver, too, until somebody else was enrolled as that.
     let mut clinic = Clinic::new().await;
@@ -188,7 +184,7 @@ async fn a_contact_that_is_bound_in_two_ways_stays_bound_in_the_other() {
     clinic.scan("o-wang", Some("lei")).await;
     clinic.scan("o-lei", Some("lei")).await;
     assert_eq!(clinic.bound().await, ["o-lei", "o-wang"]);
-    clinic.is_clean().await;
+    clinic.is_clean();
 }
 
 #[tokio::test]
@@ -199,7 +195,7 @@ async fn a_contact_whom_nothing_names_any_more_is_heard_as_a_stranger() {
     assert!(!clinic.is_stranger("o-wang").await);
     // The plan ends, and comes back with another phone.
     clinic.end().await;
-    clinic.is_clean().await;
+    clinic.is_clean();
     clinic.apply(named(Some("o-new"), None)).await;
     assert_eq!(clinic.bound().await, ["o-new"]);
     assert!(!clinic.is_stranger("o-new").await);
@@ -207,7 +203,7 @@ async fn a_contact_whom_nothing_names_any_more_is_heard_as_a_stranger() {
         clinic.is_stranger("o-wang").await,
         "the old phone is not hers any more"
     );
-    clinic.is_clean().await;
+    clinic.is_clean();
     // The same phone, after an end: it is heard again.
     clinic.end().await;
     clinic.apply(named(Some("o-new"), Some("o-lei"))).await;
@@ -215,10 +211,10 @@ async fn a_contact_whom_nothing_names_any_more_is_heard_as_a_stranger() {
     // Caregiver and patient change places.
     clinic.apply(named(Some("o-lei"), Some("o-new"))).await;
     assert_eq!(clinic.bound().await, ["o-lei", "o-new"]);
-    clinic.is_clean().await;
+    clinic.is_clean();
     clinic.apply(named(None, None)).await;
     assert_eq!(clinic.bound().await, [""; 0]);
-    clinic.is_clean().await;
+    clinic.is_clean();
 }
 
 /// A clinic where everything has happened: scans, talks, news, advice, reports, somebody who left.
@@ -261,9 +257,9 @@ async fn talked() -> Clinic {
 #[tokio::test]
 async fn a_clinic_in_use_is_clean_with_its_people() {
     let clinic = talked().await;
-    clinic.is_clean().await;
+    clinic.is_clean();
     clinic.store.close().await;
-    let report = clinic.looked_over().await;
+    let report = clinic.looked_over();
     assert!(report.is_clean(), "{report:?}");
     for table in [
         "contacts",
@@ -470,7 +466,7 @@ async fn each_thing_that_does_not_hold_between_people_is_found_in_its_table() {
         spoil(&transaction);
         transaction.commit().unwrap();
         drop(database);
-        let report = clinic.looked_over().await;
+        let report = clinic.looked_over();
         assert!(!report.is_clean(), "{what}");
         let found = report.findings.iter().any(|it| it.table == *table);
         assert!(found, "{what}: {:?}", report.findings);
