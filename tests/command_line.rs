@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
 
-const SUBCOMMANDS: [&str; 13] = [
+const SUBCOMMANDS: [&str; 16] = [
     "run",
     "check",
     "interpret",
@@ -11,6 +11,9 @@ const SUBCOMMANDS: [&str; 13] = [
     "demo",
     "status",
     "history",
+    "patients",
+    "report",
+    "export",
     "reload",
     "resume",
     "clock",

@@ -120,6 +120,24 @@ pub(super) fn rfc3339(at: Timestamp, zone: &Zone) -> String {
         .to_string()
 }
 
+/// How instants are written.
+#[derive(Clone, Copy)]
+pub(super) enum Instants<'a> {
+    /// Whole seconds, in the zone at home.
+    Seconds(&'a Zone),
+    /// As they are, with the offset at which the patient lived, on trips too.
+    Exact(&'a Zone),
+}
+
+impl Instants<'_> {
+    fn say(self, at: Timestamp) -> String {
+        match self {
+            Instants::Seconds(zone) => rfc3339(at, zone),
+            Instants::Exact(zone) => zone.rfc3339(at),
+        }
+    }
+}
+
 fn doses_json(doses: &[DoseLine], zone: &Zone) -> String {
     let mut text = String::new();
     for dose in doses {
@@ -136,7 +154,10 @@ fn doses_json(doses: &[DoseLine], zone: &Zone) -> String {
             "messages": messages,
         });
         if let (Some(answer), Value::Object(fields)) = (&dose.answer, &mut line) {
-            fields.insert("answer".to_owned(), answer_json(answer, zone));
+            fields.insert(
+                "answer".to_owned(),
+                answer_json(answer, &Instants::Seconds(zone)),
+            );
         }
         let _ = writeln!(text, "{line}");
     }
@@ -177,7 +198,7 @@ fn journal_text(lines: &[JournalLine], zone: &Zone, as_json: bool) -> String {
     let mut text = String::new();
     for line in lines {
         let at = rfc3339(line.at, zone);
-        let mut entry = entry_json(&line.entry, zone);
+        let mut entry = entry_json(&line.entry, &Instants::Seconds(zone));
         if as_json {
             if let Value::Object(fields) = &mut entry {
                 fields.insert("at".to_owned(), at.into());
@@ -191,8 +212,8 @@ fn journal_text(lines: &[JournalLine], zone: &Zone, as_json: bool) -> String {
     text
 }
 
-fn entry_json(entry: &Entry, zone: &Zone) -> Value {
-    let instant = |at: &crate::engine::Millis| rfc3339(at.0, zone);
+pub(super) fn entry_json(entry: &Entry, zone: &Instants<'_>) -> Value {
+    let instant = |at: &crate::engine::Millis| zone.say(at.0);
     let about = |about: &[crate::engine::About]| -> Vec<Value> {
         about
             .iter()
@@ -230,6 +251,7 @@ fn entry_json(entry: &Entry, zone: &Zone) -> Value {
             "id": dose.medication,
             "dose": dose.amount,
             "due": instant(&dose.due),
+            "on_time_until": instant(&dose.on_time_until),
             "state": dose.state.name(),
             "reason": dose.reason.map(ExpiredReason::name),
             "reminded": dose.reminded.as_ref().map(instant),
@@ -249,6 +271,7 @@ fn entry_json(entry: &Entry, zone: &Zone) -> Value {
             "dose": amount,
             "from": due.first().map(instant),
             "to": due.last().map(instant),
+            "due": due.iter().map(instant).collect::<Vec<_>>(),
             "count": due.len(),
             "reason": reason.name(),
         }),
@@ -277,8 +300,8 @@ fn entry_json(entry: &Entry, zone: &Zone) -> Value {
 }
 
 /// Entries of what was said, and of who was told.
-fn talk_json(entry: &Entry, zone: &Zone) -> Value {
-    let instant = |at: &crate::engine::Millis| rfc3339(at.0, zone);
+fn talk_json(entry: &Entry, zone: &Instants<'_>) -> Value {
+    let instant = |at: &crate::engine::Millis| zone.say(at.0);
     let about = |about: &[crate::engine::About]| -> Vec<Value> {
         about
             .iter()
@@ -329,8 +352,8 @@ fn talk_json(entry: &Entry, zone: &Zone) -> Value {
 }
 
 /// Entries of questions, of what was written, and of who was told.
-fn news_json(entry: &Entry, zone: &Zone) -> Value {
-    let instant = |at: &crate::engine::Millis| rfc3339(at.0, zone);
+fn news_json(entry: &Entry, zone: &Instants<'_>) -> Value {
+    let instant = |at: &crate::engine::Millis| zone.say(at.0);
     match entry {
         Entry::CheckInAnswered {
             check_in,
@@ -374,8 +397,8 @@ fn news_json(entry: &Entry, zone: &Zone) -> Value {
 }
 
 /// Entries of consent, of advice, and of what the channel reports.
-fn advice_json(entry: &Entry, zone: &Zone) -> Value {
-    let instant = |at: &crate::engine::Millis| rfc3339(at.0, zone);
+fn advice_json(entry: &Entry, zone: &Instants<'_>) -> Value {
+    let instant = |at: &crate::engine::Millis| zone.say(at.0);
     match entry {
         Entry::ConsentGiven { version, at, by } => json!({
             "entry": "consent_given",
@@ -466,10 +489,10 @@ fn care_json(entry: &Entry) -> Value {
     }
 }
 
-fn answer_json(answer: &crate::engine::GivenAnswer, zone: &Zone) -> Value {
+fn answer_json(answer: &crate::engine::GivenAnswer, zone: &Instants<'_>) -> Value {
     json!({
-        "said_at": rfc3339(answer.said_at.0, zone),
-        "taken_at": answer.taken_at.as_ref().map(|at| rfc3339(at.0, zone)),
+        "said_at": zone.say(answer.said_at.0),
+        "taken_at": answer.taken_at.as_ref().map(|at| zone.say(at.0)),
         "by": teller(&answer.by),
         "reason": answer.reason,
         "late": answer.late,

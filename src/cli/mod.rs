@@ -13,6 +13,7 @@ pub mod diff;
 pub mod enrol;
 pub mod exit;
 pub mod explain;
+pub mod export;
 mod fhir_file;
 pub mod fsck;
 pub mod history;
@@ -20,9 +21,12 @@ pub mod import;
 pub mod inbox;
 pub mod interpret;
 pub mod manual;
+pub mod patients;
 mod plan_texts;
 pub mod preview;
+mod progress;
 pub mod reload;
+pub mod report;
 pub mod resume;
 pub mod run;
 pub mod say;
@@ -63,6 +67,9 @@ enum Command {
     Demo(demo::Args),
     Status(status::Args),
     History(history::Args),
+    Patients(patients::Args),
+    Report(report::Args),
+    Export(export::Args),
     Enrol(enrol::Args),
     Say(say::Args),
     Calls(calls::Args),
@@ -110,6 +117,9 @@ fn dispatch(command: Command) -> Exit {
         Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),
         Command::History(args) => history::run(&args),
+        Command::Patients(args) => patients::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Enrol(args) => enrol::run(&args),
         Command::Say(args) => say::run(&args),
         Command::Calls(args) => calls::run(&args),
@@ -139,6 +149,42 @@ fn write_data(text: &str) -> Result<(), (Exit, String)> {
             Err((Exit::Io, error.to_string()))
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether the reader of stdout has gone away, which is nobody's fault.
+fn written(done: std::io::Result<()>) -> Result<bool, (Exit, String)> {
+    match done {
+        Ok(()) => Ok(false),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(true),
+        Err(error) => Err((Exit::Io, error.to_string())),
+    }
+}
+
+/// A patient who is asked for must have had a plan.
+fn known(reader: &Reader, patient: Option<&str>) -> Result<(), (Exit, String)> {
+    let Some(patient) = patient else {
+        return Ok(());
+    };
+    match reader.knows(patient) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let message = format!("no plan was ever in force for `{patient}`");
+            Err((Exit::Findings, message))
+        }
+        Err(error) => Err((Exit::Io, error.to_string())),
+    }
+}
+
+/// What could not be read was left out: that is said.
+fn all_read(reader: &Reader) -> Result<Exit, (Exit, String)> {
+    match reader.unreadable() {
+        0 => Ok(Exit::Ok),
+        rows => {
+            let message =
+                format!("{rows} records cannot be read and were left out; run: dosed fsck");
+            Err((Exit::Findings, message))
+        }
     }
 }
 

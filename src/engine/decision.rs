@@ -638,6 +638,8 @@ pub struct ClosedDose {
     pub amount: String,
     /// The scheduled instant.
     pub due: Millis,
+    /// Taken until here it is taken on time, as the plan in force then had it.
+    pub on_time_until: Millis,
     /// The state.
     pub state: DoseState,
     /// Why, when it expired.

@@ -3,6 +3,7 @@
 //! No clock, no I/O, no runtime: the instant comes in as an argument, what is to be done goes
 //! out as a [`Decision`]. [`step`] is total and deterministic.
 
+mod adherence;
 mod conversation;
 mod converse;
 mod counsel;
@@ -14,6 +15,7 @@ mod reply;
 mod state;
 mod step;
 
+pub use adherence::*;
 pub use conversation::*;
 pub use converse::*;
 pub use counsel::*;

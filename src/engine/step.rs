@@ -670,6 +670,7 @@ impl RecentDose {
             medication: self.dose.medication.clone(),
             amount: self.dose.amount.clone(),
             due: Millis(self.dose.due),
+            on_time_until: Millis(self.dose.on_time_until),
             state: self.state,
             reason: self.reason,
             reminded: self.dose.sending.accepted_at.map(Millis),

@@ -42,6 +42,24 @@ impl ResolvedPlan {
         })
     }
 
+    /// How many doses of a medication the plan's pauses leave out, from `from` on and before
+    /// `until`.
+    #[must_use]
+    pub fn doses_paused(&self, medication: &Medication, from: Timestamp, until: Timestamp) -> u64 {
+        let unpaused = Schedule {
+            pauses: Vec::new(),
+            ..medication.schedule.clone()
+        };
+        let instant = |second, limit| Timestamp::from_second(second).unwrap_or(limit);
+        let paused = medication.schedule.pauses.iter().map(|pause| {
+            let from = from.max(instant(pause.from, Timestamp::MIN));
+            let until = until.min(instant(pause.until, Timestamp::MAX));
+            let left_out = unpaused.occurrences(&self.zone, from);
+            left_out.take_while(|it| it.at < until).count() as u64
+        });
+        paused.sum()
+    }
+
     /// The askings of one of the plan's check-ins at or after `from`, ascending; without `start`
     /// they reach into the past without end.
     pub fn check_ins_from<'a>(

@@ -10,6 +10,7 @@
 mod advise;
 mod apply;
 mod calls;
+mod charts;
 mod claim;
 mod contacts;
 mod deliberate;
@@ -39,6 +40,7 @@ mod tests;
 pub use advise::{Advised, Audience};
 pub use apply::{Applied, PlanChange, PlanEnd, without_addresses};
 pub use calls::{CallEnd, SeenTo};
+pub use charts::{Chart, Charts, JournalPageRow, JournalPages};
 pub use claim::{Claimed, Waiting};
 pub use deliberate::DeliberateFault;
 pub use enrol::{EnrolError, Enrolment};

@@ -424,6 +424,7 @@ fn closed_doses(entry: Entry) -> Vec<ClosedDose> {
                 medication: medication.clone(),
                 amount: amount.clone(),
                 due,
+                on_time_until: due,
                 state: DoseState::Expired,
                 reason: Some(reason),
                 reminded: None,
