@@ -3,7 +3,9 @@
 use super::exit::Exit;
 use super::history::{parse_instant, rfc3339};
 use crate::daemon::config::{Config, Environment};
+use crate::engine::interpret::{Reading, Reply, interpret};
 use crate::engine::{Entry, Teller};
+use crate::plan::Language;
 use crate::store::StoreError;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -48,6 +50,22 @@ struct Line {
     text: String,
 }
 
+/// Whether a stranger's words hold one that cannot wait.
+fn is_urgent(text: &str, red_flags: &[String]) -> bool {
+    let now = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+    let read = interpret(&Reply {
+        now: &now,
+        language: Language::default(),
+        text,
+        red_flags,
+        open: &[],
+        recent: &[],
+        as_needed: &[],
+        asked_which: None,
+    });
+    read.reading == Reading::RedFlag
+}
+
 fn show(args: &Args) -> Result<Exit, (Exit, String)> {
     let config = Config::load(&args.config, &Environment::of_process())
         .map_err(|error| (Exit::from(&error), error.to_string()))?;
@@ -76,11 +94,12 @@ fn show(args: &Args) -> Result<Exit, (Exit, String)> {
         }),
         _ => None,
     });
+    let red_flags = &config.talk.red_flags;
     let of_strangers = strangers.into_iter().map(|line| Line {
         at: line.at,
         patient: None,
         by: format!("stranger {}", line.contact),
-        red_flag: false,
+        red_flag: is_urgent(&line.text, red_flags),
         text: line.text,
     });
     let mut lines: Vec<Line> = of_patients.chain(of_strangers).collect();

@@ -15,6 +15,10 @@ const WROTE_MESSAGES: u8 = 5;
 /// A follow, a scan or a click in the menu does so for a minute.
 const ACTED_LASTS: SignedDuration = SignedDuration::from_mins(1);
 
+/// What comes so long after they stopped following was done after they followed again, whatever
+/// became of the word of that: the platform repeats a push within seconds.
+const LATE_PUSH: SignedDuration = SignedDuration::from_mins(5);
+
 /// For so many messages.
 const ACTED_MESSAGES: u8 = 3;
 
@@ -25,6 +29,9 @@ pub struct Conversation {
     pub language: Language,
     /// Whether the contact follows the account, as far as is known.
     pub following: bool,
+    /// When they stopped following.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    pub left_at: Option<Timestamp>,
     /// Whether medical messages may go there.
     pub consent: Consent,
     /// When all messages were stopped by the contact's word.
@@ -202,6 +209,7 @@ impl Conversation {
         Self {
             language,
             following: true,
+            left_at: None,
             consent: Consent::default(),
             stopped_at: None,
             asked: None,
@@ -211,6 +219,16 @@ impl Conversation {
             window: Window::default(),
             refuses: false,
         }
+    }
+
+    /// Something came that only somebody who follows can do. True if they follow again by that.
+    pub(super) fn note_doing(&mut self, now: Timestamp) -> bool {
+        let lately = |left: Timestamp| now >= left && now.duration_since(left) < LATE_PUSH;
+        if self.following || self.left_at.is_some_and(lately) {
+            return false;
+        }
+        self.following = true;
+        true
     }
 
     /// Something came from the contact: whatever was refused before may be tried again.

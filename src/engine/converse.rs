@@ -143,6 +143,10 @@ pub fn converse(
     if heard != Heard::Unfollowed {
         talk.conversation().note_hearing();
     }
+    if !matches!(heard, Heard::Followed | Heard::Unfollowed) && talk.conversation().note_doing(now)
+    {
+        talk.of_own(&Said::Reach(ReachChange::Followed));
+    }
     match heard {
         Heard::Words(text) => {
             talk.conversation().window.note_writing(now);
@@ -208,8 +212,10 @@ impl Talk<'_> {
     }
 
     fn unfollowed(&mut self) {
+        let now = self.now;
         let conversation = self.conversation();
         conversation.following = false;
+        conversation.left_at = Some(now);
         conversation.asked = None;
         conversation.window.close();
         self.of_own(&Said::Reach(ReachChange::Unfollowed));

@@ -1,6 +1,6 @@
 //! What is to be said: messages in words of the domain, before any channel renders them.
 
-use super::OutboxRef;
+use super::{OutboxRef, Value};
 use crate::plan::{AnswerType, Language, Zone};
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
@@ -255,8 +255,8 @@ pub enum News {
     CheckIn {
         /// The question.
         ask: String,
-        /// The answer, as the patient would read it.
-        value: String,
+        /// The answer.
+        value: Value,
     },
     /// A check-in was not answered in the time that the plan gives.
     NoAnswer {

@@ -408,7 +408,7 @@ impl About<'_> {
             ),
             News::CheckIn { ask, value } => (
                 &["alert_check_in", "alert_check_in_short"],
-                context! { ask, value },
+                context! { ask, value => self.value(value) },
             ),
             News::NoAnswer { ask } => (
                 &["alert_no_answer", "alert_no_answer_short"],

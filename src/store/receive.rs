@@ -1,7 +1,7 @@
 //! Transaction 4: what came from contacts.
 
 use super::contacts::{
-    address_of, bars, conversation, delete_address, let_go, number_of, patients_of,
+    address_of, bars, contact_number, conversation, delete_address, let_go, number_of, patients_of,
     save_conversation,
 };
 use super::enrol::{bind_by_code, redeem};
@@ -159,7 +159,13 @@ fn receive_one(
         deliveries::reported(scope, &mut tables, effects, fits, number, delivery)?;
         return Ok(None);
     }
-    let contact = number_of(scope, &mut tables, &pushed.address)?;
+    let follows = matches!(pushed.what, What::Followed { .. } | What::Scanned { .. });
+    let contact = if follows {
+        number_of(scope, &mut tables, &pushed.address)?
+    } else {
+        // A push from before they stopped following may come after it: it brings no address back.
+        contact_number(scope, &mut tables, &pushed.address)?
+    };
     let mut conversation = conversation(scope, contact, talk.language)?;
     if conversation.refuses && pushed.what != What::Unfollowed {
         scope.effects.staff_refuses.push((contact, false));
@@ -192,6 +198,7 @@ fn receive_one(
         return Ok(None);
     };
     let under_way = under_way(scope, &people);
+    let was_following = conversation.following;
     let persons: Vec<Person<'_>> = people
         .iter()
         .zip(&under_way)
@@ -220,6 +227,9 @@ fn receive_one(
     drop(persons);
     replies.extend(said_back);
     save_conversation(scope, contact, &conversation)?;
+    if conversation.following && !was_following {
+        number_of(scope, &mut tables, &pushed.address)?;
+    }
     if let Some(text) = stranger.filter(|_| scope.memory.desk.name(contact).is_none()) {
         note_stranger(scope, contact, text)?;
     }
@@ -386,6 +396,12 @@ impl Outcome<'_> {
             };
             let (effects, tally) = (&mut scope.effects, &mut received.tally);
             visit.step(tables, effects, &plan.plan, input, tally)?;
+            if is_new && own {
+                // The patient's own messages come here from now on.
+                let why = ReachChange::Enrolled;
+                let input = Input::ReachChanged { why };
+                visit.step(tables, effects, &plan.plan, input, tally)?;
+            }
         }
         for said in about {
             let input = said.as_input(&role.role);

@@ -289,16 +289,20 @@ async fn the_inbox_shows_words_of_patients_and_strangers_one_line_each() {
     world.sandbox.write("o-wang", "今天能\n吃柚子吗");
     world.sandbox.follow("o-x");
     world.sandbox.write("o-x", "你们几点开门");
+    world.sandbox.follow("o-y");
+    world.sandbox.write("o-y", "我胸痛");
     let lines = eventually("both", async || {
         let output = world.cli(&["inbox", "--from", "2026-03-24"]).await;
         let (_, stdout, _) = text(&output);
-        let both = stdout.contains("柚子") && stdout.contains("开门");
+        let both = ["柚子", "开门", "胸痛"];
+        let both = both.iter().all(|it| stdout.contains(it));
         both.then_some(stdout)
     });
     let lines = lines.await;
     // Somebody who follows without a code is listed, too.
-    assert_eq!(lines.lines().count(), 3, "{lines}");
+    assert_eq!(lines.lines().count(), 5, "{lines}");
     assert!(lines.contains("[follow]"), "{lines}");
+    assert!(lines.contains("RED FLAG  我胸痛"), "{lines}");
     assert!(lines.contains("wang-xiulan  今天能 吃柚子吗"), "{lines}");
     assert!(lines.contains("  stranger "), "{lines}");
     assert!(
@@ -310,7 +314,8 @@ async fn the_inbox_shows_words_of_patients_and_strangers_one_line_each() {
         .await;
     for line in text(&output).1.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
-        assert_eq!(line["red_flag"], false, "{line}");
+        let urgent = line["text"] == "我胸痛";
+        assert_eq!(line["red_flag"], urgent, "{line}");
     }
     daemon.stop().await;
 }

@@ -58,7 +58,7 @@ impl Turn<'_> {
             self.call(CallReason::CheckIn);
             let news = News::CheckIn {
                 ask: ask.clone(),
-                value: value.to_string(),
+                value: value.clone(),
             };
             self.tell_staff(plan, &news, &[]);
             let told = known

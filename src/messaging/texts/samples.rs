@@ -160,7 +160,7 @@ pub(super) fn news() -> Vec<News> {
         News::Due { doses: doses() },
         News::CheckIn {
             ask: ask(),
-            value: "165/95".to_owned(),
+            value: Value::Bool(false),
         },
         News::NoAnswer { ask: ask() },
         News::RedFlag { text: text() },

@@ -448,3 +448,73 @@ async fn a_mothers_stop_takes_back_what_waits_for_her_child_and_her_start_brings
         assert_eq!(reminders(&store).await, 2, "and the evening's");
     }
 }
+
+#[tokio::test]
+async fn a_push_from_before_an_unfollow_brings_no_address_back_and_later_words_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&options(&directory));
+    staffed(&store, hour(0)).await;
+    let named = PlanChange {
+        address: Some(address(WANG)),
+        ..change("wang", TWICE)
+    };
+    apply(&store, hour(0), vec![named]).await;
+    push(&store, hour(7), WANG, What::Unfollowed).await;
+    let known = async |store: &Store| {
+        let read = store.read(|snapshot, _| {
+            let numbers = snapshot.open_table(super::super::records::CONTACT_NUMBERS)?;
+            Ok(numbers.get("wechat:openid-wang")?.is_some())
+        });
+        read.await.unwrap()
+    };
+    // The platform repeats what it could not deliver before.
+    write(&store, at(7 * 3600 + 10), WANG, "1").await;
+    assert!(!known(&store).await);
+    fire(&store, hour(8)).await;
+    assert!(
+        waiting(&store)
+            .await
+            .iter()
+            .all(|it| it.message.to != Recipient::Patient)
+    );
+    // That they follow again was lost; that they write was not.
+    write(&store, at(8 * 3600 + 60), WANG, "hello").await;
+    assert!(known(&store).await);
+    let waiting = waiting(&store).await;
+    let dose = waiting
+        .iter()
+        .find(|it| matches!(it.message.body, Body::Dose(_)));
+    assert_eq!(dose.map(|it| &*it.address), Some(WANG));
+}
+
+#[tokio::test]
+async fn a_mother_who_is_known_already_is_reminded_for_another_child_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&options(&directory));
+    staffed(&store, hour(0)).await;
+    let second = PlanChange {
+        patient: "mimi".to_owned(),
+        caregivers: Vec::new(),
+        ..child()
+    };
+    apply(&store, hour(0), vec![child(), second]).await;
+    write(&store, hour(7), LEI, "hello").await;
+    fire(&store, hour(8)).await;
+    assert_eq!(
+        reminders(&store).await,
+        1,
+        "of the child whose plan names her"
+    );
+    let enrolment = Enrolment {
+        patient: "mimi".to_owned(),
+        caregiver: Some("lei".to_owned()),
+        expires: hour(10),
+    };
+    let secret = "s2".to_owned();
+    store.enrol(hour(9), enrolment, secret).await.unwrap();
+    let scanned = What::Scanned {
+        secret: "s2".to_owned(),
+    };
+    push(&store, hour(9), LEI, scanned).await;
+    assert_eq!(reminders(&store).await, 2, "the dose of eight has time yet");
+}
