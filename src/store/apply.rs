@@ -327,6 +327,9 @@ impl Reach<'_> {
             attest(scope, contact)?;
         }
         let mut kept = Vec::new();
+        // Whoever is the patient's own contact, too, speaks as the patient.
+        let bound = contacts.bound;
+        let is_own = |contact: u32| bound == Some(contact) || attested == Some(contact);
         for caregiver in std::mem::take(&mut contacts.caregivers) {
             let named = self.caregivers.iter().any(|(id, _)| *id == caregiver.id);
             let known = plan.caregivers.iter().any(|it| it.id == caregiver.id);
@@ -338,8 +341,10 @@ impl Reach<'_> {
         }
         for (id, address) in self.caregivers {
             let contact = contact_number(scope, tables, address)?;
-            let role = Teller::Caregiver(id.clone());
-            bind(scope, contact, self.number, role, true)?;
+            if !is_own(contact) {
+                let role = Teller::Caregiver(id.clone());
+                bind(scope, contact, self.number, role, true)?;
+            }
             attest(scope, contact)?;
             let talk = known_conversation(scope, contact)?;
             kept.push(CaregiverContact {

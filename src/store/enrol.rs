@@ -147,6 +147,11 @@ pub(super) fn bind_by_code(
     if let Some(before) = before.filter(|before| *before != contact) {
         let_go(scope, before, code.patient, attested, contacts)?;
     }
+    let own = contacts.bound == Some(contact) || attested == Some(contact);
+    if code.role != Teller::Patient && own {
+        // Whoever is the patient's own contact, too, speaks as the patient.
+        return Ok(());
+    }
     bind(scope, contact, code.patient, code.role.clone(), false)
 }
 

@@ -159,13 +159,7 @@ fn receive_one(
         deliveries::reported(scope, &mut tables, effects, fits, number, delivery)?;
         return Ok(None);
     }
-    let follows = matches!(pushed.what, What::Followed { .. } | What::Scanned { .. });
-    let contact = if follows {
-        number_of(scope, &mut tables, &pushed.address)?
-    } else {
-        // A push from before they stopped following may come after it: it brings no address back.
-        contact_number(scope, &mut tables, &pushed.address)?
-    };
+    let contact = contact_of(scope, &mut tables, pushed)?;
     let mut conversation = conversation(scope, contact, talk.language)?;
     if conversation.refuses && pushed.what != What::Unfollowed {
         scope.effects.staff_refuses.push((contact, false));
@@ -259,6 +253,19 @@ fn receive_one(
         return Ok(None);
     }
     Ok((!words.is_empty()).then(|| words.join("\n")))
+}
+
+/// The number of the contact that did something. A push from before they stopped following may come
+/// after it: it brings no address back.
+fn contact_of(
+    scope: &Scope<'_>,
+    tables: &mut Tables<'_>,
+    pushed: &Pushed,
+) -> Result<u32, StoreError> {
+    match pushed.what {
+        What::Followed { .. } | What::Scanned { .. } => number_of(scope, tables, &pushed.address),
+        _ => contact_number(scope, tables, &pushed.address),
+    }
 }
 
 impl Talk {

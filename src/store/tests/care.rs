@@ -518,3 +518,45 @@ async fn a_mother_who_is_known_already_is_reminded_for_another_child_at_once() {
     push(&store, hour(9), LEI, scanned).await;
     assert_eq!(reminders(&store).await, 2, "the dose of eight has time yet");
 }
+
+#[tokio::test]
+async fn whoever_is_the_patients_caregiver_as_well_speaks_as_the_patient() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = options(&directory);
+    {
+        let store = open(&options);
+        staffed(&store, hour(0)).await;
+        let plan = |name: &str| PlanChange {
+            address: Some(address(LEI)),
+            ..with_caregiver("wang", name)
+        };
+        apply(&store, hour(0), vec![plan("Wang")]).await;
+        apply(&store, hour(1), vec![plan("Wang X")]).await;
+        let eight = hour(8);
+        fire(&store, eight).await;
+        for queued in claim(&store, eight).await {
+            settle(&store, eight, &queued, accepted(eight)).await;
+        }
+        let said = write(&store, at(8 * 3600 + 60), LEI, "taken").await;
+        assert!(said.contains("Taken"), "{said}");
+        // The caregiver is somebody else from now on: the patient is who they were.
+        let other = PlanChange {
+            address: Some(address(LEI)),
+            caregivers: vec![("lei".to_owned(), address("openid-mei"))],
+            ..with_caregiver("wang", "Wang Y")
+        };
+        apply(&store, hour(9), vec![other]).await;
+        let next = hour(32);
+        fire(&store, next).await;
+        for queued in claim(&store, next).await {
+            settle(&store, next, &queued, accepted(next)).await;
+        }
+        let said = write(&store, at(32 * 3600 + 60), LEI, "taken").await;
+        assert!(said.contains("Taken"), "{said}");
+        store.close().await;
+    }
+    let reader = open_reader(&options).unwrap();
+    let doses = reader.doses(None, hour(0), hour(40), hour(40)).unwrap();
+    let states: Vec<&str> = doses.iter().map(|it| it.state.name()).collect();
+    assert_eq!(states, ["taken", "taken"]);
+}

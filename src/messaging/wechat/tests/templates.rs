@@ -1,7 +1,7 @@
 //! Templates: what compiles, what fits, what is put on the wire.
 
 use super::*;
-use crate::engine::{Alert, AppointmentLine, Fits, News, Question, Text};
+use crate::engine::{Alert, AppointmentLine, Fits, News, Question, RefillLine, Text};
 use crate::messaging::{FieldError, Limits, Permit};
 use crate::plan::AnswerType;
 use jiff::SignedDuration;
@@ -171,6 +171,33 @@ fn times_stand_in_front_where_they_differ_and_fit() {
             assert_eq!(values["number3"], "2");
         }
     }
+}
+
+#[test]
+fn a_refill_is_said_in_the_most_telling_words_that_fit() {
+    let refill = |label: &str, days| {
+        Body::Refill(RefillLine {
+            label: label.to_owned(),
+            left: 14_000,
+            unit: "片".to_owned(),
+            days,
+            at: now(),
+        })
+    };
+    let templates = compile(MessageKind::Notice, &[("thing1", "{{ text }}")]);
+    for (label, days, said) in [
+        ("二甲双胍", 7, "二甲双胍还够7天，请配药"),
+        ("二甲双胍", 0, "二甲双胍快用完了，请配药"),
+        ("阿莫西林克拉维酸钾片分散片", 7, "有药快用完了，请联系诊所"),
+    ] {
+        assert_eq!(value(&templates, &refill(label, days)), said, "{label}");
+    }
+    let words = templates.in_words(&wang(), &refill("二甲双胍", 7));
+    let words = words.expect("it has words of its own");
+    assert_eq!(
+        words,
+        "二甲双胍大约还够 7 天，请早点联系诊所开药，不要断药。"
+    );
 }
 
 #[test]
