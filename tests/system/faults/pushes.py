@@ -197,10 +197,10 @@ class Platform:
     async def try_once(self, elements, patience=PATIENCE_SECONDS, **how):
         return await exchange(self.address, self.request(*self.form(elements, **how)), patience)
 
-    async def deliver(self, elements, pause=0.2, **how):
-        """Pushes until it is taken, four times at most: (tries, last answer). The platform's pause
-        between tries is not documented; here it is short, or `pause` seconds."""
-        for tries in range(1, TRIES + 1):
+    async def deliver(self, elements, pause=0.2, most=TRIES, **how):
+        """Pushes until it is taken, four times at most, or `most`: (tries, last answer). The
+        platform's pause between tries is not documented; here it is short, or `pause` seconds."""
+        for tries in range(1, most + 1):
             answer = await self.try_once(elements, **how)
             if answer.status == 200 and self.read(answer, elements) is not OUT_OF_ORDER:
                 return tries, answer
