@@ -155,6 +155,15 @@ fn collect(
                 &format_args!("MedicationRequest/{}: {reason}", request.id),
             );
         }
+        for course in request.courses.iter().filter(|course| course.is_never_due(&terms.zone)) {
+            said.line(
+                "note",
+                &format_args!(
+                    "MedicationRequest/{}: dosageInstruction[{}] is never due: its bounds leave no time for it",
+                    request.id, course.index
+                ),
+            );
+        }
         for due in request.due_between(&terms.zone, from, until) {
             place += 1;
             let row = Row {

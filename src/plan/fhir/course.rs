@@ -181,6 +181,12 @@ impl Course {
         })
     }
 
+    /// Whether its bounds leave no instant at all.
+    #[must_use]
+    pub fn is_never_due(&self, zone: &Zone) -> bool {
+        self.occurrences(zone, Timestamp::MIN).next().is_none()
+    }
+
     /// The last instant, if there is one.
     #[must_use]
     pub fn last(&self, zone: &Zone) -> Option<Timestamp> {

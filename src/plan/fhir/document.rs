@@ -38,10 +38,19 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        Fault::new(path, plain(&error.into_inner()))
+        let error = error.into_inner();
+        if error.is_syntax() || error.is_eof() {
+            return broken(&error);
+        }
+        Fault::new(path, plain(&error))
     })?;
-    json.end().map_err(|error| Fault::new(".", plain(&error)))?;
+    json.end().map_err(|error| broken(&error))?;
     Ok(value)
+}
+
+/// A text that is no JSON; how far it could be read says nothing about an element.
+fn broken(error: &serde_json::Error) -> Fault {
+    Fault::new(".", format!("it is no JSON: {}", plain(error)))
 }
 
 /// The message without the place, which counts from the beginning of the resource.
@@ -59,6 +68,13 @@ fn plain(error: &serde_json::Error) -> String {
 /// It is no JSON object, or has no `resourceType`.
 pub fn head(text: &str) -> Result<Kind, Refusal> {
     let nameless = |fault: Fault| fault.of("resource".to_owned());
+    let is_object = text
+        .trim_start_matches('\u{feff}')
+        .trim_start()
+        .starts_with('{');
+    if !is_object {
+        return Err(nameless(Fault::new(".", "it is no JSON object")));
+    }
     let head: Head<'_> = parse(text).map_err(nameless)?;
     let Some(kind) = head.resource_type else {
         return Err(nameless(Fault::new("resourceType", "it is missing")));

@@ -43,7 +43,7 @@ pub struct Terms {
 
 /// Why a resource, or an element of it, cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{resource}: {element}: {reason}")]
+#[error("{resource}: {}{reason}", path(element))]
 pub struct Refusal {
     /// Which resource: its type and id, else its type.
     pub resource: String,
@@ -51,6 +51,14 @@ pub struct Refusal {
     pub element: String,
     /// A sentence without a full stop.
     pub reason: String,
+}
+
+/// The path with what stands behind it in a message; none for the whole of a resource.
+fn path(element: &str) -> String {
+    match element {
+        "" | "." => String::new(),
+        element => format!("{element}: "),
+    }
 }
 
 /// A refused element before the resource is known.

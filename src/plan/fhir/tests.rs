@@ -951,3 +951,44 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_text_that_is_no_resource_is_refused_in_words() {
+    for (text, expected) in [
+        ("null", "resource: it is no JSON object"),
+        ("[]", "resource: it is no JSON object"),
+        (
+            "{\"resourceType\": \"MedicationRequest\"",
+            "resource: it is no JSON: EOF while parsing an object",
+        ),
+        (
+            "{\"resourceType\": \"MedicationRequest\"} x",
+            "resource: it is no JSON: trailing characters",
+        ),
+        ("{}", "resource: resourceType: it is missing"),
+    ] {
+        assert_eq!(head(text).unwrap_err().to_string(), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_dosage_whose_bounds_leave_no_time_is_never_due() {
+    let never = |repeat: Value| {
+        let terms = terms("America/New_York", Some("2026-03-03"));
+        let request = read(&one(&json!({ "repeat": repeat })), &terms).unwrap();
+        request.courses[0].is_never_due(&terms.zone)
+    };
+    let six_hours = json!({"value": 6, "code": "h"});
+    // By the clock from the morning on, and the bounds end before it.
+    assert!(never(json!({
+        "frequency": 1, "period": 90, "periodUnit": "min", "boundsDuration": six_hours,
+    })));
+    assert!(!never(json!({
+        "frequency": 1, "period": 90, "periodUnit": "min", "boundsDuration": {"value": 9, "code": "h"},
+    })));
+    // No Monday within the bounds.
+    let bounds = json!({"start": "2026-03-03", "end": "2026-03-06"});
+    assert!(never(json!({
+        "dayOfWeek": ["mon"], "timeOfDay": ["08:00:00"], "boundsPeriod": bounds,
+    })));
+}
