@@ -118,6 +118,9 @@ async fn settle(
         ..
     } in batch.drain(..)
     {
+        let id = queued.message.key.id;
+        let ended = settled.ended.iter().find(|(ended, _)| *ended == id);
+        let outcome = ended.map_or(outcome, |(_, settlement)| TriedOutcome::Final(*settlement));
         match outcome {
             TriedOutcome::Final(settlement) => {
                 shared.metrics.settled(queued.message.key.class, settlement);

@@ -165,6 +165,8 @@ pub struct DoseLine {
     pub label: String,
     /// `take`; empty for "as directed".
     pub amount: String,
+    /// The amount that the patient was told before, where the plan has another one since.
+    pub formerly: Option<String>,
     /// The scheduled instant.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub due: Timestamp,

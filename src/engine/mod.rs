@@ -25,4 +25,4 @@ pub use interpret::{DoseAnswer, Value};
 pub use message::*;
 pub use reply::*;
 pub use state::*;
-pub use step::{LOOK_AHEAD, OCCURRENCES_PER_STEP, step};
+pub use step::{LOOK_AHEAD, OCCURRENCES_PER_STEP, is_still_wanted, step};

@@ -141,7 +141,7 @@ pub struct Millis(
 pub struct OpenDose {
     /// The medication's id.
     pub medication: String,
-    /// `take` at that instant; empty for "as directed".
+    /// `take` at that instant, as its messages have it; empty for "as directed".
     pub amount: String,
     /// The scheduled instant: with patient and medication the dose's identity (P7).
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
@@ -161,6 +161,8 @@ pub struct OpenDose {
     pub said_not_taken: bool,
     /// It was closed before, by an answer that was taken back.
     pub reopened: bool,
+    /// What the patient was told, while a message that names another amount waits or is in doubt.
+    pub told: Option<String>,
     /// What is known of its messages.
     pub sending: Sending,
 }

@@ -9,6 +9,7 @@ use crate::plan::{Medication, ResolvedPlan, ScheduledDose, Zone};
 use jiff::{SignedDuration, Timestamp};
 
 mod advice;
+mod amount;
 mod answer;
 mod appointment;
 mod as_needed;
@@ -22,6 +23,8 @@ mod reach;
 mod repeat;
 mod settle;
 mod stock;
+
+pub use amount::is_still_wanted;
 
 /// How far ahead of the clock a patient is stepped: what is due within this span is put into the
 /// outbox with `not_before`, so that at the instant only the sending is left.
@@ -402,6 +405,7 @@ impl<'a> Turn<'a> {
                 snoozed_until: None,
                 said_not_taken: false,
                 reopened: false,
+                told: None,
                 sending: Sending::default(),
             });
         }

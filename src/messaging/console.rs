@@ -1,7 +1,7 @@
 //! The console channel: prints what patients would read, one line a message, for a first look and
 //! for development. Whoever can read standard output reads medical data.
 
-use super::wording::{self, Stamp};
+use super::wording::{self, Amounts, Stamp};
 use super::{Detail, MessageKind, Outcome, Outgoing, Permit, Texts, Verdict};
 use crate::engine::{Body, DoseLine};
 use crate::plan::Language;
@@ -223,6 +223,9 @@ struct JsonDose<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     amount: &'a str,
+    /// What the patient was told before, where that was another amount.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    formerly: Option<&'a str>,
     due: String,
 }
 
@@ -244,6 +247,7 @@ fn json(message: &Outgoing<'_>, texts: &Texts) -> String {
             .map(|dose| JsonDose {
                 name: &dose.label,
                 amount: &dose.amount,
+                formerly: dose.formerly.as_deref(),
                 due: rfc3339(dose.due),
             })
             .collect(),
@@ -272,7 +276,12 @@ impl Said {
                 let stamp = wording::stamps(doses, addressee).first().copied();
                 Self {
                     at: doses.iter().map(|dose| dose.due).min().unwrap_or_default(),
-                    text: wording::doses(doses, addressee, stamp.unwrap_or(Stamp::None), true),
+                    text: wording::doses(
+                        doses,
+                        addressee,
+                        stamp.unwrap_or(Stamp::None),
+                        Amounts::Changes,
+                    ),
                     aside: wording::notes(doses, addressee).into_owned(),
                     late: doses.iter().any(|dose| message.now > dose.on_time_until),
                 }
@@ -374,6 +383,7 @@ mod tests {
             medication: label.into(),
             label: label.into(),
             amount: amount.into(),
+            formerly: None,
             due: at(due),
             on_time_until: at(due) + jiff::SignedDuration::from_hours(1),
             note: note.map(str::to_owned),

@@ -44,12 +44,33 @@ pub(super) fn stamps(doses: &[DoseLine], addressee: &Addressee) -> &'static [Sta
     }
 }
 
-/// The doses as one list, with or without their amounts.
+/// How much is said of amounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Amounts {
+    /// Nothing.
+    No,
+    /// What is to be taken.
+    Now,
+    /// That, and what the patient was told before where that was another amount.
+    Changes,
+}
+
+/// True if one of the doses has another amount than the patient was told before.
+pub(super) fn have_changed(doses: &[DoseLine]) -> bool {
+    doses.iter().any(|dose| former(dose).is_some())
+}
+
+/// The amount that the patient was told before, as far as it can be said.
+fn former(dose: &DoseLine) -> Option<&str> {
+    dose.formerly.as_deref().filter(|amount| !amount.is_empty())
+}
+
+/// The doses as one list.
 pub(super) fn doses(
     doses: &[DoseLine],
     addressee: &Addressee,
     stamp: Stamp,
-    amounts: bool,
+    amounts: Amounts,
 ) -> String {
     let separator = match addressee.language {
         Language::ZhCn => "、",
@@ -76,9 +97,16 @@ pub(super) fn doses(
             Stamp::None => {}
         }
         list.push_str(&dose.label);
-        if amounts && !dose.amount.is_empty() {
+        if amounts != Amounts::No && !dose.amount.is_empty() {
             list.push(' ');
             list.push_str(&dose.amount);
+        }
+        if let (Amounts::Changes, Some(former)) = (amounts, former(dose)) {
+            // Writing to a String cannot fail.
+            let _ = match addressee.language {
+                Language::ZhCn => write!(list, "（原{former}）"),
+                Language::En => write!(list, " (was {former})"),
+            };
         }
     }
     list
@@ -200,6 +228,7 @@ mod tests {
             medication: label.into(),
             label: label.into(),
             amount: amount.into(),
+            formerly: None,
             due,
             on_time_until: due,
             note: note.map(str::to_owned),
@@ -216,17 +245,45 @@ mod tests {
         let zh = addressee(Language::ZhCn, "Asia/Shanghai");
         let en = addressee(Language::En, "Asia/Shanghai");
         assert_eq!(
-            doses(&list, &zh, Stamp::None, true),
+            doses(&list, &zh, Stamp::None, Amounts::Now),
             "二甲双胍 1片、氨氯地平 1片、鱼油"
         );
         assert_eq!(
-            doses(&list, &zh, Stamp::None, false),
+            doses(&list, &zh, Stamp::None, Amounts::No),
             "二甲双胍、氨氯地平、鱼油"
         );
         assert_eq!(
-            doses(&list, &en, Stamp::None, true),
+            doses(&list, &en, Stamp::None, Amounts::Now),
             "二甲双胍 1片, 氨氯地平 1片, 鱼油"
         );
+    }
+
+    #[test]
+    fn an_amount_that_is_not_what_was_told_before_says_so() {
+        let changed = |label: &str, amount: &str, formerly: &str| DoseLine {
+            formerly: Some(formerly.into()),
+            ..dose(label, amount, "2026-11-24T00:00:00Z", None)
+        };
+        let list = [
+            changed("二甲双胍", "2片", "1片"),
+            changed("鱼油", "", "1粒"),
+            changed("氨氯地平", "1片", ""),
+        ];
+        assert!(have_changed(&list[..1]) && have_changed(&list[1..2]));
+        assert!(!have_changed(&list[2..]), "nothing can be said of it");
+        let zh = addressee(Language::ZhCn, "Asia/Shanghai");
+        let en = addressee(Language::En, "Asia/Shanghai");
+        let said = |addressee, amounts| doses(&list, addressee, Stamp::None, amounts);
+        assert_eq!(
+            said(&zh, Amounts::Changes),
+            "二甲双胍 2片（原1片）、鱼油（原1粒）、氨氯地平 1片"
+        );
+        assert_eq!(
+            said(&en, Amounts::Changes),
+            "二甲双胍 2片 (was 1片), 鱼油 (was 1粒), 氨氯地平 1片"
+        );
+        assert_eq!(said(&zh, Amounts::Now), "二甲双胍 2片、鱼油、氨氯地平 1片");
+        assert_eq!(said(&zh, Amounts::No), "二甲双胍、鱼油、氨氯地平");
     }
 
     #[test]
@@ -269,7 +326,11 @@ mod tests {
         for (due, expected, text) in rows {
             let list = at(due);
             assert_eq!(stamps(&list, &zh), expected, "{due:?}");
-            assert_eq!(doses(&list, &zh, expected[0], true), text, "{due:?}");
+            assert_eq!(
+                doses(&list, &zh, expected[0], Amounts::Now),
+                text,
+                "{due:?}"
+            );
         }
         // 01:30 comes twice on the morning that London leaves summer time.
         let london = addressee(Language::En, "Europe/London");

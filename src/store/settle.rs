@@ -11,8 +11,8 @@ use super::records::{
 use super::writer::{Scope, key_head};
 use super::{DeliberateFault, Store, StoreError, refusals};
 use crate::engine::{
-    About, Body, Delivery, Entry, ExpiredReason, Fits, Input, Millis, OutboxRef, Recipient,
-    Settlement, Window,
+    self, About, Body, Delivery, Entry, ExpiredReason, Fits, Input, MessageId, Millis, OutboxRef,
+    Recipient, Settlement, Window,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashSet};
@@ -58,6 +58,9 @@ pub struct Settled {
     pub queued: Vec<Queued>,
     /// Doses and check-ins closed.
     pub tally: Tally,
+    /// Messages that were to be tried again and are over: nobody is to be told of that any more,
+    /// or in other words.
+    pub ended: Vec<(MessageId, Settlement)>,
 }
 
 impl Store {
@@ -101,6 +104,14 @@ impl Store {
                 }
                 if tried.receipt.in_words {
                     note_window(scope, &tables, &tried.key, Window::note_sending)?;
+                }
+                if let TriedOutcome::Later(_, attempts) = tried.outcome
+                    && !is_still_wanted(&tables, &tried, &attempts)?
+                {
+                    let reason = attempts.failure.unwrap_or(ExpiredReason::ApiDown);
+                    let settlement = Settlement::NotSent(reason);
+                    settled.ended.push((tried.key.id, settlement));
+                    tried.outcome = TriedOutcome::Final(settlement);
                 }
                 match tried.outcome {
                     TriedOutcome::Later(not_before, attempts) => {
@@ -186,6 +197,40 @@ fn refuses(
     let refused = matches!(report, Some((_, Delivery::Refused)));
     let unreachable = settlement == Settlement::Undeliverable(ExpiredReason::Unreachable);
     record.message.to != Recipient::Patient && (refused || unreachable)
+}
+
+/// False for a reminder that surely was not taken and whose dose was answered, or was changed by
+/// the doctor, while the try was under way: it could not be withdrawn then, and must not leave
+/// now. Where plan or state cannot be read nobody knows better.
+fn is_still_wanted(
+    tables: &Tables<'_>,
+    tried: &Tried,
+    attempts: &Attempts,
+) -> Result<bool, StoreError> {
+    use redb::ReadableTable;
+    if attempts.first_unknown.is_some() {
+        return Ok(true);
+    }
+    let Some(row) = tables.outbox.get(outbox_key(&tried.key))? else {
+        return Ok(true);
+    };
+    let Ok(record) = decode::<OutboxRecord>(&OUTBOX, row.value()) else {
+        return Ok(true);
+    };
+    let known = (tables.plan(record.patient), tables.patient(record.patient));
+    match known {
+        (Ok(Some(plan)), Ok(Some(patient))) => Ok(engine::is_still_wanted(
+            &plan.plan,
+            &patient.state,
+            &record.message.body,
+        )),
+        // The plan has ended, and with it all that is to be taken.
+        (Ok(None), _) => Ok(!matches!(record.message.body, Body::Dose(_))),
+        (Err(StoreError::Record { .. }) | Ok(_), Err(StoreError::Record { .. }) | Ok(_)) => {
+            Ok(true)
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
 }
 
 /// Corrects what is known of the free words that a contact takes.

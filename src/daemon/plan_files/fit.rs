@@ -56,6 +56,7 @@ pub fn misfits(plan: &ResolvedPlan, limits: &Limits) -> Vec<Misfit> {
                 medication: medication.id.clone(),
                 label: label.to_owned(),
                 amount: amount.to_owned(),
+                formerly: None,
                 due: at,
                 on_time_until: at,
                 note: medication.note.clone(),

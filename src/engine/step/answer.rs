@@ -293,7 +293,7 @@ impl Turn<'_> {
             let waits = |id| self.state.unsettled.iter().any(|key| key.id == id);
             if !recent.dose.sending.prompt.is_some_and(waits) {
                 // The message was taken back with the answer.
-                recent.dose.sending.withdraw();
+                recent.dose.withdraw();
             }
             self.state.doses.push(recent.dose);
         }

@@ -28,7 +28,7 @@ impl Turn<'_> {
         }
         self.close_due(old.unwrap_or(new));
         self.cancel_removed(new);
-        self.correct_unsent(new);
+        self.correct_waiting(new);
         self.remember_medications(old, new);
         self.count_stocks(new);
         self.find_caregivers(new);
@@ -111,29 +111,6 @@ impl Turn<'_> {
                     .any(|it| it.what == prompt.id && it.remind.contains(&prompt.due)),
             },
         );
-    }
-
-    /// What has not left yet leaves with the new amount: a dose that nobody was told of must not
-    /// be told of in words that the doctor has taken back.
-    fn correct_unsent(&mut self, new: &ResolvedPlan) {
-        let claimed = self.context.claimed;
-        let mut changed = Vec::new();
-        for dose in &mut self.state.doses {
-            let waits = dose.sending.prompt.is_none_or(|id| !claimed.contains(&id));
-            if dose.sending.has_left() || !waits {
-                continue;
-            }
-            let medication = new.medications.iter().find(|it| it.id == dose.medication);
-            let scheduled = medication.and_then(|it| new.doses_from(it, dose.due).next());
-            let amount = scheduled
-                .filter(|it| it.due == dose.due)
-                .map(|it| it.amount);
-            if let Some(amount) = amount.filter(|amount| **amount != *dose.amount) {
-                dose.amount = amount.into_owned();
-                changed.extend(dose.sending.prompt);
-            }
-        }
-        self.withdraw_messages(&changed);
     }
 
     fn cancel(
@@ -237,6 +214,6 @@ fn is_addressed_otherwise(old: &ResolvedPlan, new: &ResolvedPlan) -> bool {
         != (&new.wechat, &new.name, new.language, &new.zone)
 }
 
-fn local_date(plan: &ResolvedPlan, at: Timestamp) -> Date {
+pub(super) fn local_date(plan: &ResolvedPlan, at: Timestamp) -> Date {
     plan.zone.local(at).date()
 }

@@ -67,6 +67,12 @@ impl Turn<'_> {
         group: &[usize],
         repeat: Option<Timestamp>,
     ) {
+        if repeat.is_some() {
+            // What was told of may have changed since; what was not told of was corrected.
+            for index in group {
+                self.name_what_is_prescribed(plan, *index);
+            }
+        }
         let body = Body::Dose(group.iter().map(|index| self.line(plan, *index)).collect());
         if group.len() == 1 || self.context.fits.fits(&addressee(plan), &body) {
             self.issue_doses(plan, group, repeat, body);
@@ -101,6 +107,7 @@ impl Turn<'_> {
                 .map_or(dose.medication.as_str(), |it| it.label())
                 .to_owned(),
             amount: dose.amount.clone(),
+            formerly: dose.told.clone(),
             due: dose.due,
             on_time_until: dose.on_time_until,
             note: medication.and_then(|it| it.note.clone()),
@@ -291,7 +298,7 @@ impl Turn<'_> {
             for dose in &mut self.state.doses {
                 if dose.sending.prompt == Some(*id) {
                     // A repeat that has not left is wanted again, for the others that it names.
-                    dose.snoozed_until = dose.sending.withdraw();
+                    dose.snoozed_until = dose.withdraw();
                 }
             }
             for prompt in &mut self.state.prompts {
@@ -305,7 +312,15 @@ impl Turn<'_> {
     /// Removes the open doses for which `gone` holds, with their messages, and gives them back.
     /// Doses that shared a message with one of them are prompted again by the caller.
     pub(super) fn remove_doses(&mut self, gone: impl Fn(&OpenDose) -> bool) -> Vec<OpenDose> {
-        let removed: Vec<OpenDose> = self.state.doses.extract_if(.., |dose| gone(dose)).collect();
+        let claimed = self.context.claimed;
+        let mut removed: Vec<OpenDose> =
+            self.state.doses.extract_if(.., |dose| gone(dose)).collect();
+        for dose in &mut removed {
+            if dose.sending.prompt.is_some_and(|id| !claimed.contains(&id)) {
+                // The other amount was never said.
+                dose.take_back_amount();
+            }
+        }
         let prompts: Vec<MessageId> = removed
             .iter()
             .filter_map(|dose| dose.sending.prompt)

@@ -29,25 +29,23 @@ impl Turn<'_> {
         self.end_notice(message);
         let now = self.now;
         let mut about = Vec::new();
-        let doses = self
-            .state
-            .doses
-            .iter_mut()
-            .map(|dose| (&dose.medication, dose.due, &mut dose.sending));
-        let prompts = self
-            .state
-            .prompts
-            .iter_mut()
-            .map(|prompt| (&prompt.id, prompt.due, &mut prompt.sending));
-        for (id, due, sending) in doses
-            .chain(prompts)
-            .filter(|(_, _, sending)| sending.prompt == Some(message))
-        {
-            about.push(About {
-                id: id.clone(),
-                due: Millis(due),
-            });
-            sending.settle(message, settlement, now);
+        for dose in &mut self.state.doses {
+            if dose.sending.prompt == Some(message) {
+                about.push(About {
+                    id: dose.medication.clone(),
+                    due: Millis(dose.due),
+                });
+                dose.settle(message, settlement, now);
+            }
+        }
+        for prompt in &mut self.state.prompts {
+            if prompt.sending.prompt == Some(message) {
+                about.push(About {
+                    id: prompt.id.clone(),
+                    due: Millis(prompt.due),
+                });
+                prompt.sending.settle(message, settlement, now);
+            }
         }
         let of_open = !about.is_empty();
         about.extend(self.settle_recent(message, settlement));
@@ -65,7 +63,11 @@ impl Turn<'_> {
             }
             Settlement::InDoubt if of_open => self.note_doubt(plan, message),
             Settlement::InDoubt => {}
-            Settlement::NotSent(_) => self.prompt_again(plan),
+            Settlement::NotSent(_) => {
+                // It was on its way when the plan was edited, perhaps.
+                self.correct_waiting(plan);
+                self.prompt_again(plan);
+            }
             Settlement::Undeliverable(reason) => {
                 if reason == ExpiredReason::Unreachable {
                     self.note_unreachable(plan);
@@ -106,7 +108,7 @@ impl Turn<'_> {
         let mut about = Vec::new();
         for recent in &mut self.state.recent {
             if recent.dose.sending.prompt == Some(message) {
-                recent.dose.sending.settle(message, settlement, now);
+                recent.dose.settle(message, settlement, now);
                 about.push(About {
                     id: recent.dose.medication.clone(),
                     due: Millis(recent.dose.due),

@@ -2,6 +2,7 @@
 //! shell.
 
 mod advice;
+mod amounts;
 mod answers;
 mod care;
 mod edits;

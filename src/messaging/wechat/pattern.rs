@@ -104,7 +104,7 @@ mod tests {
     use crate::engine::Body;
     use crate::messaging::wechat::scene::{Lateness, Wording};
     use crate::messaging::wechat::tests::{dose, now, wang};
-    use crate::messaging::wording::Stamp;
+    use crate::messaging::wording::{Amounts, Stamp};
     use proptest::prelude::*;
 
     #[test]
@@ -179,7 +179,7 @@ mod tests {
             let mut line = dose("二甲双胍", "1片");
             line.note = Some(note);
             let (body, addressee) = (Body::Dose(vec![line]), wang());
-            let scene = Scene::new(&body, &addressee, "诊所", Wording::Stamp(Stamp::None), Lateness::At(now()));
+            let scene = Scene::new(&body, &addressee, "诊所", Wording::Doses(Stamp::None, Amounts::Now), Lateness::At(now()));
             let ours = Pattern::Pieces(pieces).render(&engine, &scene).expect("pieces cannot fail");
             let theirs = Pattern::Engine("source".into()).render(&engine, &scene);
             prop_assert_eq!(Some(ours), theirs.ok(), "{}", source);

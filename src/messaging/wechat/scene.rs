@@ -2,7 +2,7 @@
 
 use crate::engine::{Addressee, Body, DoseLine};
 use crate::messaging::MessageKind;
-use crate::messaging::wording::{self, Stamp};
+use crate::messaging::wording::{self, Amounts, Stamp};
 use jiff::Timestamp;
 use minijinja::Value;
 use std::borrow::Cow;
@@ -119,10 +119,19 @@ impl Lateness {
 /// How much a message says, where it can be said in more and in fewer words.
 #[derive(Clone, Copy)]
 pub(super) enum Wording<'a> {
-    /// What stands in front of each dose.
-    Stamp(Stamp),
+    /// What stands in front of each dose, and what is said of amounts.
+    Doses(Stamp, Amounts),
     /// The words of news.
     Text(&'a str),
+}
+
+impl Wording<'_> {
+    fn amounts(self) -> Amounts {
+        match self {
+            Wording::Doses(_, amounts) => amounts,
+            Wording::Text(_) => Amounts::Now,
+        }
+    }
 }
 
 /// What one message says. Texts that cost something to put together are made when first asked for.
@@ -185,11 +194,11 @@ impl<'a> Scene<'a> {
             (Variable::At, _) => self
                 .at_text
                 .get_or_init(|| wording::date_time(self.at, self.addressee)),
-            (Variable::Medications, Body::Dose(doses)) => {
-                self.medications.get_or_init(|| self.list(doses, true))
-            }
+            (Variable::Medications, Body::Dose(doses)) => self
+                .medications
+                .get_or_init(|| self.list(doses, self.wording.amounts())),
             (Variable::Names, Body::Dose(doses)) => {
-                self.names.get_or_init(|| self.list(doses, false))
+                self.names.get_or_init(|| self.list(doses, Amounts::No))
             }
             (Variable::Note, Body::Dose(doses)) => self
                 .notes
@@ -205,7 +214,7 @@ impl<'a> Scene<'a> {
             (Variable::Text, Body::Notice(text)) => &text.text,
             (Variable::Text, Body::Alert(_) | Body::Refill(_)) => match self.wording {
                 Wording::Text(text) => text,
-                Wording::Stamp(_) => "",
+                Wording::Doses(..) => "",
             },
             _ => "",
         }
@@ -233,9 +242,9 @@ impl<'a> Scene<'a> {
             .clone()
     }
 
-    fn list(&self, doses: &[DoseLine], amounts: bool) -> String {
+    fn list(&self, doses: &[DoseLine], amounts: Amounts) -> String {
         let stamp = match self.wording {
-            Wording::Stamp(stamp) => stamp,
+            Wording::Doses(stamp, _) => stamp,
             Wording::Text(_) => Stamp::None,
         };
         wording::doses(doses, self.addressee, stamp, amounts)

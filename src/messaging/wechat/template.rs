@@ -8,7 +8,8 @@ pub use super::unfit::{FieldError, Unfit};
 use crate::engine::{
     Addressee, Alert, AppointmentLine, Body, DoseLine, Fits, News, Question, Text,
 };
-use crate::messaging::{MessageKind, Outgoing, Texts, wording};
+use crate::messaging::wording::{self, Amounts};
+use crate::messaging::{MessageKind, Outgoing, Texts};
 use crate::plan::{AnswerType, Language, Zone};
 use jiff::Timestamp;
 use minijinja::Environment;
@@ -238,8 +239,18 @@ impl Templates {
         let mut values = Err(Unfit::NotConfigured(kind));
         match body {
             Body::Dose(doses) => {
-                for stamp in wording::stamps(doses, addressee) {
-                    values = fill(Wording::Stamp(*stamp));
+                // That an amount has changed is the last thing to be left out.
+                let amounts: &[Amounts] = if wording::have_changed(doses) {
+                    &[Amounts::Changes, Amounts::Now]
+                } else {
+                    &[Amounts::Now]
+                };
+                let stamps = wording::stamps(doses, addressee);
+                let wordings = amounts.iter().flat_map(|amounts| {
+                    stamps.iter().map(|stamp| Wording::Doses(*stamp, *amounts))
+                });
+                for wording in wordings {
+                    values = fill(wording);
                     if values.is_ok() {
                         break;
                     }
@@ -264,7 +275,7 @@ impl Templates {
                 }
             }
             Body::CheckIn(_) | Body::Appointment(_) | Body::Notice(_) => {
-                values = fill(Wording::Stamp(wording::Stamp::None));
+                values = fill(Wording::Doses(wording::Stamp::None, Amounts::Now));
             }
         }
         Ok((template, values?))
@@ -407,6 +418,7 @@ fn sample(kind: MessageKind, note: Option<&str>) -> Body {
             medication: "metformin".into(),
             label: "二甲双胍".into(),
             amount: "1片".into(),
+            formerly: None,
             due: at,
             on_time_until: at,
             note,

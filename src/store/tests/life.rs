@@ -354,3 +354,61 @@ async fn numbers_are_kept_over_an_end_and_shared_by_one_address() {
     }
     assert_eq!(reader.who("p-aaaaaaaa").unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_reminder_that_was_refused_is_not_tried_again_in_an_amount_that_was_changed_meanwhile() {
+    for (edit, amounts) in [
+        (Some("take = \"1 tablet\""), None),
+        (
+            Some("take = \"2 tablets\""),
+            Some(vec!["2 tablets".to_owned()]),
+        ),
+        // The plan has ended.
+        (None, Some(Vec::new())),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, queued) = with_messages(&directory, 1).await;
+        let mut queued = store
+            .claim(hour(8), queued)
+            .await
+            .unwrap()
+            .messages
+            .remove(0);
+        match edit {
+            Some(take) => {
+                let text = TWICE.replace("take = \"1 tablet\"", take) + "# edited\n";
+                apply(&store, at(8 * 3600 + 1), vec![change("p0", &text)]).await;
+            }
+            None => {
+                end(&store, at(8 * 3600 + 1), "p0").await;
+            }
+        }
+        queued.attempts.count += 1;
+        let now = at(8 * 3600 + 2);
+        let later = TriedOutcome::Later(hour(9), queued.attempts);
+        let settled = settle(&store, now, &queued, later).await;
+        let ended: Vec<MessageId> = settled.ended.iter().map(|(id, _)| *id).collect();
+        let Some(amounts) = amounts else {
+            assert_eq!(ended, [], "{edit:?}");
+            assert_eq!(
+                rows(&store).await.1,
+                1,
+                "{edit:?}: it waits for its next try"
+            );
+            continue;
+        };
+        assert_eq!(ended, [queued.message.key.id], "{edit:?}");
+        let said = settled.queued.iter().flat_map(|it| match &it.message.body {
+            Body::Dose(lines) => lines.clone(),
+            other => panic!("{other:?}"),
+        });
+        let said: Vec<String> = said.map(|line| line.amount).collect();
+        assert_eq!(said, amounts, "{edit:?}");
+        let left = waiting(&store).await;
+        assert_eq!(ids(&left), ids(&settled.queued), "{edit:?}");
+        assert_eq!(memory(&store).await, (vec![], vec![]), "{edit:?}");
+        // Made again it changes nothing more.
+        settle(&store, now, &queued, later).await;
+        assert_eq!(ids(&waiting(&store).await), ids(&left), "{edit:?}");
+    }
+}

@@ -40,6 +40,7 @@ pub fn dose(label: &str, amount: &str) -> DoseLine {
         medication: label.into(),
         label: label.into(),
         amount: amount.into(),
+        formerly: None,
         due: now(),
         on_time_until: now() + jiff::SignedDuration::from_hours(1),
         note: None,

@@ -146,6 +146,7 @@ fn times_stand_in_front_where_they_differ_and_fit() {
     let two = |first: usize, second: usize| {
         let bare = |name: &str, count, minute| DoseLine {
             amount: String::new(),
+            formerly: None,
             ..at_minute(&name.repeat(count), minute)
         };
         Body::Dose(vec![bare("甲", first, 0), bare("乙", second, 60)])
