@@ -106,6 +106,13 @@ pub trait Backing: Send + Sync + 'static {
     fn fault(&self) -> Option<DeliberateFault> {
         None
     }
+
+    /// Whether the next commit saves the allocator's state, so that a repair after a crash is
+    /// quick. A simulation that knows that no crash is near leaves it out: it is a third of a
+    /// commit's work.
+    fn saves_allocator(&self) -> bool {
+        true
+    }
 }
 
 /// The machine's steady clock, since an arbitrary beginning.
@@ -141,6 +148,14 @@ impl Place {
         match self {
             Place::File(_) => None,
             Place::Backing(backing, _) => backing.fault(),
+        }
+    }
+
+    /// Whether the next commit saves the allocator's state; always in a file.
+    pub fn saves_allocator(&self) -> bool {
+        match self {
+            Place::File(_) => true,
+            Place::Backing(backing, _) => backing.saves_allocator(),
         }
     }
 

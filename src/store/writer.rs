@@ -467,7 +467,8 @@ impl Writer {
     ) -> Result<T, StoreError> {
         self.database()?;
         let database = self.database.as_ref().ok_or(StoreError::Closed)?;
-        let transaction = begin_write(database)?;
+        let mut transaction = begin_write(database)?;
+        transaction.set_quick_repair(self.place.saves_allocator());
         let mut scope = Scope {
             transaction: &transaction,
             memory: &self.memory,

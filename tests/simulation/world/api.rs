@@ -44,9 +44,22 @@ pub struct Sent {
     pub doses: Vec<(String, String, i64)>,
     /// It reached the patient.
     pub delivered: bool,
+    /// The API took it, now or before, and it never reaches the patient.
+    pub lost: bool,
     pub outcome: Outcome,
     /// How long it waited for a token, ms.
     pub waited: i64,
+}
+
+/// What the platform will say of a message that it took.
+pub struct Report {
+    /// When, in true time: before the try is answered, soon, or hours later.
+    pub at: i64,
+    pub address: String,
+    pub msgid: i64,
+    /// It is not on the phone.
+    pub fails: bool,
+    pub id: MessageId,
 }
 
 #[derive(Clone)]
@@ -59,7 +72,11 @@ struct State {
     dice: Dice,
     weather: Weather,
     /// When an address was sent an id first, in true time.
-    seen: BTreeMap<(String, MessageId), i64>,
+    seen: BTreeMap<(String, MessageId), Seen>,
+    /// Messages are numbered, and what became of them is reported.
+    fates: Option<Dice>,
+    reports: Vec<Report>,
+    numbered: i64,
     unfollowed: BTreeSet<String>,
     sent: Vec<Sent>,
     under_way: usize,
@@ -67,12 +84,24 @@ struct State {
     died: bool,
 }
 
+/// A message that was taken.
+#[derive(Clone, Copy)]
+struct Seen {
+    first: i64,
+    msgid: Option<i64>,
+    lost: bool,
+}
+
 impl Api {
-    pub fn new(clock: SimClock, dice: Dice) -> Self {
+    /// With `fates` the API numbers messages, loses some of those that it took, and reports.
+    pub fn new(clock: SimClock, dice: Dice, fates: Option<Dice>) -> Self {
         let state = State {
             dice,
             weather: Weather::Fair,
             seen: BTreeMap::new(),
+            fates,
+            reports: Vec::new(),
+            numbered: 0,
             unfollowed: BTreeSet::new(),
             sent: Vec::new(),
             under_way: 0,
@@ -113,6 +142,11 @@ impl Api {
         state.dies_at = Some(state.sent.len() + messages);
     }
 
+    /// The process is going to die while a message is under way.
+    pub fn is_about_to_die(&self) -> bool {
+        self.state().dies_at.is_some()
+    }
+
     pub fn has_died(&self) -> bool {
         self.state().died
     }
@@ -136,19 +170,27 @@ impl Api {
         self.state().sent[known..].to_vec()
     }
 
+    /// What will be reported, as far as nobody has asked for it yet.
+    pub fn reports(&self) -> Vec<Report> {
+        std::mem::take(&mut self.state().reports)
+    }
+
     /// Takes a request: what the answer is, and after how long it is read.
     fn take(&self, message: &Outgoing<'_>, waited: i64) -> (i64, Verdict) {
         let (steady, wall) = (self.clock.steady(), self.clock.wall());
         let mut state = self.state();
-        let (latency, taken, verdict) = state.answer(message);
+        let (latency, taken, mut verdict) = state.answer(message);
         let key = (message.address.to_owned(), message.id);
-        let known = state
-            .seen
-            .get(&key)
-            .is_some_and(|first| steady - first < REMEMBERS_MS);
-        let delivered = taken && !known;
-        if delivered {
-            state.seen.insert(key, steady);
+        let known = state.seen.get(&key).copied();
+        let known = known.filter(|known| steady - known.first < REMEMBERS_MS);
+        let seen = known.or_else(|| taken.then(|| state.fresh(message, steady)));
+        let delivered = taken && known.is_none() && seen.is_some_and(|seen| !seen.lost);
+        let lost = taken && seen.is_some_and(|seen| seen.lost);
+        if let (true, Some(seen)) = (taken, seen) {
+            state.seen.insert(key, seen);
+            if verdict.outcome == Outcome::Accepted {
+                verdict.msgid = seen.msgid;
+            }
         }
         let doses = match message.body {
             Body::Dose(lines) => lines
@@ -167,6 +209,7 @@ impl Api {
             id: message.id,
             doses,
             delivered,
+            lost,
             outcome: verdict.outcome,
             waited,
         });
@@ -178,6 +221,37 @@ impl Api {
 }
 
 impl State {
+    /// A message is taken: its number, and what becomes of it.
+    fn fresh(&mut self, message: &Outgoing<'_>, now: i64) -> Seen {
+        let mut seen = Seen {
+            first: now,
+            msgid: None,
+            lost: false,
+        };
+        let Some(fates) = &mut self.fates else {
+            return seen;
+        };
+        self.numbered += 1;
+        seen.msgid = Some(self.numbered);
+        seen.lost = fates.chance(30);
+        let after = match fates.below(20) {
+            0..8 => Some(fates.range(1, 400)),
+            8..17 => Some(fates.range(400, 60_000)),
+            17 | 18 => Some(fates.range(60_000, 7_200_000)),
+            _ => None,
+        };
+        if let Some(after) = after {
+            self.reports.push(Report {
+                at: now + after,
+                address: message.address.to_owned(),
+                msgid: self.numbered,
+                fails: seen.lost,
+                id: message.id,
+            });
+        }
+        seen
+    }
+
     /// Latency, whether the message is taken, and what the daemon is told.
     fn answer(&mut self, message: &Outgoing<'_>) -> (i64, bool, Verdict) {
         let quick = self.dice.range(20, 400);

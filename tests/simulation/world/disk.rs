@@ -25,27 +25,63 @@ pub struct Disk {
 #[derive(Default)]
 struct Medium {
     now: Vec<u8>,
-    /// What was done since the last sync, in order, with what is needed to undo it.
+    /// What was done since the last sync, in order.
     unsynced: Vec<Change>,
+    /// What those writes and cuts replaced, one behind the other.
+    replaced: Vec<u8>,
     calls: u64,
     fails_at: Option<u64>,
     dies_at: Option<u64>,
     died: bool,
+    /// Something may die soon.
+    crash_is_near: bool,
     /// Handles of an earlier one belong to a process that is gone.
     generation: u64,
 }
 
+/// One call that was not synced. What it replaced ends where that of the next one begins.
 enum Change {
-    Write {
-        offset: usize,
-        before: Vec<u8>,
-        after: Vec<u8>,
-    },
-    SetLen {
-        before: usize,
-        cut: Vec<u8>,
-        after: usize,
-    },
+    Write { offset: usize, length: usize },
+    SetLen { before: usize, after: usize },
+}
+
+/// A write as a power cut sees it: where, and what was written.
+type Written = (usize, Vec<u8>);
+
+impl Medium {
+    /// Notes what a range holds before it is changed; nothing of what lies behind the end.
+    fn keep(&mut self, from: usize, until: usize) {
+        let until = until.min(self.now.len());
+        if from < until {
+            self.replaced.extend_from_slice(&self.now[from..until]);
+        }
+    }
+
+    /// Puts everything back as it was at the last sync. Returns what was done since, in order.
+    fn undo(&mut self) -> (Vec<Written>, Vec<usize>) {
+        let (mut writes, mut lengths) = (Vec::new(), Vec::new());
+        while let Some(change) = self.unsynced.pop() {
+            match change {
+                Change::Write { offset, length } => {
+                    let range = offset..offset + length;
+                    writes.push((offset, self.now[range.clone()].to_vec()));
+                    let begin = self.replaced.len() - length;
+                    self.now[range].copy_from_slice(&self.replaced[begin..]);
+                    self.replaced.truncate(begin);
+                }
+                Change::SetLen { before, after } => {
+                    lengths.push(after);
+                    self.now.resize(before, 0);
+                    let begin = self.replaced.len() - before.saturating_sub(after);
+                    self.now[after.min(before)..].copy_from_slice(&self.replaced[begin..]);
+                    self.replaced.truncate(begin);
+                }
+            }
+        }
+        writes.reverse();
+        lengths.reverse();
+        (writes, lengths)
+    }
 }
 
 impl Disk {
@@ -64,6 +100,17 @@ impl Disk {
 
     fn medium(&self) -> MutexGuard<'_, Medium> {
         self.medium.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether something may die soon: then commits are made ready for it.
+    pub fn expect_crash(&self, is_near: bool) {
+        self.medium().crash_is_near = is_near;
+    }
+
+    /// True when no call is about to fail.
+    pub fn is_sound(&self) -> bool {
+        let medium = self.medium();
+        medium.fails_at.is_none() && medium.dies_at.is_none()
     }
 
     /// The call after so many fails, once.
@@ -94,38 +141,21 @@ impl Disk {
     /// The machine is gone: of each sector that was not synced any version may have survived.
     pub fn cut_power(&self, dice: &mut Dice) {
         let mut medium = self.medium();
-        let changes = std::mem::take(&mut medium.unsynced);
-        for change in changes.iter().rev() {
-            match change {
-                Change::Write { offset, before, .. } => {
-                    medium.now[*offset..*offset + before.len()].copy_from_slice(before);
-                }
-                Change::SetLen { before, cut, after } => {
-                    medium.now.resize(*before, 0);
-                    if before > after {
-                        medium.now[*after..].copy_from_slice(cut);
-                    }
-                }
+        let (writes, lengths) = medium.undo();
+        for length in lengths {
+            if length > medium.now.len() {
+                medium.now.resize(length, 0);
             }
         }
-        let mut versions: BTreeMap<usize, Vec<Vec<u8>>> = BTreeMap::new();
-        for change in &changes {
-            match change {
-                Change::SetLen { after, .. } => {
-                    if *after > medium.now.len() {
-                        medium.now.resize(*after, 0);
-                    }
-                }
-                Change::Write { offset, after, .. } => {
-                    let mut from = 0;
-                    while from < after.len() {
-                        let at = offset + from;
-                        let size = (SECTOR - at % SECTOR).min(after.len() - from);
-                        let part = after[from..from + size].to_vec();
-                        versions.entry(at).or_default().push(part);
-                        from += size;
-                    }
-                }
+        let mut versions: BTreeMap<usize, Vec<&[u8]>> = BTreeMap::new();
+        for (offset, data) in &writes {
+            let mut from = 0;
+            while from < data.len() {
+                let at = offset + from;
+                let size = (SECTOR - at % SECTOR).min(data.len() - from);
+                let part = &data[from..from + size];
+                versions.entry(at).or_default().push(part);
+                from += size;
             }
         }
         // Most cuts lose nearly all or nearly nothing; some anything.
@@ -175,6 +205,11 @@ impl Backing for Disk {
     fn fault(&self) -> Option<DeliberateFault> {
         self.fault
     }
+
+    fn saves_allocator(&self) -> bool {
+        let medium = self.medium();
+        medium.crash_is_near || medium.dies_at.is_some() || medium.fails_at.is_some()
+    }
 }
 
 struct Handle {
@@ -222,26 +257,25 @@ impl StorageBackend for Handle {
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.call(|medium| {
             let (before, after) = (medium.now.len(), len as usize);
-            let cut = medium.now.get(after..).unwrap_or_default().to_vec();
+            medium.keep(after, before);
             medium.now.resize(after, 0);
-            medium.unsynced.push(Change::SetLen { before, cut, after });
+            medium.unsynced.push(Change::SetLen { before, after });
         })
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.call(|medium| medium.unsynced.clear())
+        self.call(|medium| {
+            medium.unsynced.clear();
+            medium.replaced.clear();
+        })
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.call(|medium| {
-            let offset = offset as usize;
-            let before = medium.now[offset..offset + data.len()].to_vec();
-            medium.now[offset..offset + data.len()].copy_from_slice(data);
-            medium.unsynced.push(Change::Write {
-                offset,
-                before,
-                after: data.to_vec(),
-            });
+            let (offset, length) = (offset as usize, data.len());
+            medium.keep(offset, offset + length);
+            medium.now[offset..offset + length].copy_from_slice(data);
+            medium.unsynced.push(Change::Write { offset, length });
         })
     }
 }

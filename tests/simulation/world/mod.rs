@@ -9,6 +9,7 @@ mod clock;
 mod dice;
 mod disk;
 mod executor;
+mod facts;
 mod oracle;
 mod people;
 mod process;
@@ -24,9 +25,10 @@ use chart::Chart;
 use clock::SimClock;
 use dice::Dice;
 use disk::Disk;
+use dosed::engine::MessageId;
 use dosed::messaging::Limits;
+use facts::{Facts, Trouble};
 use jiff::Timestamp;
-use oracle::{Facts, Trouble};
 use people::{PATIENCE, Platform, Words};
 use process::{Folder, Process, Site};
 use scenario::Event;
@@ -43,6 +45,11 @@ const CONVALESCENCE: i64 = 3 * HOUR;
 
 /// The kernel's word about a clock in doubt is asked for at least so often.
 const WORD_WITHIN: i64 = 2 * MINUTE;
+
+/// Parts of `/health`.
+const CLOCK: &str = "clock:step";
+const PLANS: &str = "plans:active";
+const SENDING: &str = "messaging:send";
 
 /// A task that is polled so often at one instant spins.
 const POLLS_MAX: u64 = 2_000_000;
@@ -89,12 +96,16 @@ struct World {
     people: Dice,
     answers: Dice,
     platform: Platform,
+    /// Messages that were lost and of which that will be reported, by their number.
+    lost: BTreeMap<i64, MessageId>,
     /// Who has said that they unfollow, and since when; until it is known that they are back.
     away: BTreeMap<usize, i64>,
     charts: Vec<Chart>,
     /// Patients whose text in the folder is broken.
     broken: BTreeSet<usize>,
     gone: BTreeSet<usize>,
+    /// The folder cannot be read.
+    unreadable: bool,
     facts: Facts,
     base_offset: i64,
     end: i64,
@@ -104,6 +115,9 @@ struct World {
     foul_since: Option<i64>,
     /// Since when the daemon has not believed the clock, by that clock.
     held_since: Option<i64>,
+    /// What keeps reminders from patients, as the part of `/health` that must say so, and since
+    /// when, in true time (G10).
+    ailing: BTreeMap<&'static str, i64>,
     /// When somebody at the clinic has come to look after a clock that is held.
     looks_after_clock_at: Option<i64>,
     /// Since when the clock has been right and a process has run, in true time.
@@ -139,7 +153,9 @@ impl World {
         if Dice::new(seed, "time service").chance(600) {
             clock.serve();
         }
-        let api = Api::new(clock.clone(), Dice::new(seed, "api"));
+        let reports = scenario.has(Fault::Answers) && scenario.has(Fault::Reports);
+        let fates = reports.then(|| Dice::new(seed, "fates"));
+        let api = Api::new(clock.clone(), Dice::new(seed, "api"), fates);
         let mut dice = Dice::new(seed, "disk");
         let disk = Disk::new(clock.clone(), &mut dice, scenario.deliberate);
         let folder = Folder::default();
@@ -166,21 +182,20 @@ impl World {
             people,
             answers: Dice::new(seed, "answers"),
             platform: Platform::default(),
+            lost: BTreeMap::new(),
             away: BTreeMap::new(),
             charts: Vec::new(),
             broken: BTreeSet::new(),
             gone: BTreeSet::new(),
-            facts: Facts {
-                patients: scenario.patients,
-                answers: scenario.has(Fault::Answers),
-                ..Facts::default()
-            },
+            unreadable: false,
+            facts: Facts::new(scenario.patients, scenario.has(Fault::Answers)),
             base_offset: site.clock.offset(),
             end,
             starts_at: Some(0),
             down_since: None,
             foul_since: None,
             held_since: None,
+            ailing: BTreeMap::new(),
             looks_after_clock_at: None,
             could_know_since: 0,
             restarts: 0,
@@ -260,6 +275,12 @@ impl World {
                 }
                 return self.look(true);
             }
+            let next = self
+                .events
+                .last()
+                .is_some_and(|(_, event)| event.may_kill());
+            let is_near = next || self.site.api.is_about_to_die();
+            self.site.disk.expect_crash(is_near);
             let target = if healed { last } else { self.end };
             let at = self.next_instant().min(target);
             self.site.clock.advance(at);
@@ -314,7 +335,37 @@ impl World {
             }
         }
         self.hear();
-        self.watch_clock()
+        self.watch_clock()?;
+        self.watch_health()
+    }
+
+    /// What keeps reminders from patients is told of within a minute (G10).
+    fn watch_health(&mut self) -> Result<(), String> {
+        let now = self.site.clock.steady();
+        let Some(process) = self.process.as_ref().filter(|it| !it.is_stopping()) else {
+            self.ailing.clear();
+            return Ok(());
+        };
+        let is_held = self.held_since.is_some();
+        let texts = self.broken.difference(&self.gone).next().is_some();
+        let unread = self.unreadable || (texts && !is_held && self.site.disk.is_sound());
+        for (part, is_so) in [(CLOCK, is_held), (PLANS, unread)] {
+            if is_so {
+                self.ailing.entry(part).or_insert(now);
+            } else {
+                self.ailing.remove(part);
+            }
+        }
+        for (part, since) in &mut self.ailing {
+            if now - *since > MINUTE {
+                if !process.tells_of(part) {
+                    return Err(format!("G10: nothing is said of {part} for a minute"));
+                }
+                // It is looked at again after another.
+                *since = now;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the daemon believes the clock. Where a time service runs a right clock must be
@@ -375,10 +426,15 @@ impl World {
         for sent in self.site.api.sent_since(self.told) {
             self.told += 1;
             let trouble = match sent.outcome {
-                dosed::messaging::Outcome::Accepted if sent.waited < SECOND => None,
+                dosed::messaging::Outcome::Accepted if sent.waited < SECOND && !sent.lost => None,
                 dosed::messaging::Outcome::Recipient => Some(Trouble::Unfollowed),
                 _ => Some(Trouble::Api),
             };
+            let weather = self.site.api.weather();
+            let is_foul = !matches!(weather, Weather::Fair | Weather::Gusty(_));
+            if is_foul && matches!(trouble, Some(Trouble::Api)) && !sent.lost {
+                self.ailing.entry(SENDING).or_insert(sent.steady);
+            }
             if let Some(kind) = trouble {
                 // What follows may wait behind it.
                 let since = sent.wall - sent.waited - 2 * MINUTE;
@@ -396,7 +452,14 @@ impl World {
             if sent.delivered && !sent.doses.is_empty() && self.facts.answers {
                 self.react(&sent.name);
             }
-            self.facts.sent.push(sent);
+            self.facts.note_sent(sent);
+        }
+        for report in self.site.api.reports() {
+            if report.fails {
+                self.lost.insert(report.msgid, report.id);
+            }
+            let event = Event::Report(report.address, report.msgid, report.fails);
+            self.schedule(report.at, event);
         }
     }
 
@@ -464,6 +527,18 @@ impl World {
         }
     }
 
+    /// Of which lost messages the daemon has taken the report.
+    fn hear_what_is_reported(&mut self) {
+        for (number, push) in self.platform.pushes.iter().enumerate() {
+            if let Words::Report(msgid, true) = push.words
+                && self.platform.is_taken(number)
+                && let Some(id) = self.lost.remove(&msgid)
+            {
+                self.facts.reported.insert(id);
+            }
+        }
+    }
+
     /// What was taken of those that have come back.
     fn hear_who_is_back(&mut self) {
         let wall = self.site.clock.wall();
@@ -501,8 +576,11 @@ impl World {
             self.idle = 0;
         } else {
             let is_waited_for = outbox > 0 || self.held_since.is_some();
-            let most = if is_waited_for { 20 * SECOND } else { HOUR };
-            self.idle = (self.idle * 2).clamp(250, most);
+            self.idle = match self.idle {
+                // What is under way in memory comes to its end.
+                idle if is_waited_for || idle < 4 * SECOND => (idle * 2).clamp(250, 20 * SECOND),
+                _ => HOUR,
+            };
         }
         let mut rest = now + self.idle;
         if let Some(wake) = process.shared.vitals.signs().next_wake {
@@ -584,6 +662,7 @@ impl World {
     fn look(&mut self, last: bool) -> Result<(), String> {
         self.hear();
         self.hear_who_is_back();
+        self.hear_what_is_reported();
         self.facts.notes.clear();
         for (number, push) in self.platform.pushes.iter().enumerate() {
             if let Some(note) = &push.note {
@@ -611,10 +690,9 @@ impl World {
         if let Some(since) = self.held_since {
             open.push((Trouble::Clock, since.min(now) - 2 * MINUTE, since.max(now)));
         }
-        let count = self.facts.troubles.len();
-        self.facts.troubles.extend(open);
+        self.facts.set_open(open);
         let numbers = oracle::examine(&database, &self.facts, now, last);
-        self.facts.troubles.truncate(count);
+        self.facts.set_open(Vec::new());
         self.numbers = numbers?;
         let numbers = format!("{:?}", self.numbers);
         self.note(&numbers);
@@ -642,6 +720,7 @@ impl World {
         self.facts
             .trouble(Trouble::Edit, now - MINUTE, now + MINUTE);
         self.site.folder.set_readable(true);
+        self.unreadable = false;
         self.site.folder.accept_removals();
         if let Some(process) = &self.process {
             process.reload();
@@ -659,6 +738,7 @@ impl World {
                 .trouble(Trouble::Api, since - MINUTE, wall + 15 * MINUTE);
         }
         self.site.api.set_weather(weather);
+        self.ailing.remove(SENDING);
         if weather != Weather::Fair {
             self.foul_since = Some(wall);
         }
@@ -742,6 +822,7 @@ impl World {
             }
             Event::Readable(readable) => {
                 self.site.folder.set_readable(*readable);
+                self.unreadable = !readable;
                 self.note(&format!("the folder can be read: {readable}"));
                 self.edited();
             }
@@ -787,6 +868,13 @@ impl World {
             Event::SetClock(ahead) => self.set_clock(self.base_offset + ahead),
             Event::Drift(gain) => self.site.clock.set_drift(*gain),
             Event::Says(patient, words) => self.say(*patient, *words),
+            Event::Report(address, msgid, fails) => {
+                let now = Timestamp::from_millisecond(wall).unwrap_or(Timestamp::UNIX_EPOCH);
+                let words = Words::Report(*msgid, *fails);
+                let dice = &mut self.answers;
+                let number = self.platform.says(dice, usize::MAX, address, words, now);
+                self.push(number);
+            }
             Event::Push(number) => self.push(*number),
             Event::Look => return self.look(false),
         }

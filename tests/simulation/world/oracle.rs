@@ -4,6 +4,7 @@
 use super::api::Sent;
 use super::calendar;
 use super::chart::{Chart, Medication, When};
+use super::facts::{Facts, Trouble};
 use dosed::engine::{ClosedDose, DoseState, Entry, ExpiredReason, MessageId};
 use dosed::messaging::Outcome;
 use dosed::store::{JournalRow, PlanText};
@@ -14,67 +15,6 @@ use std::fmt::Write as _;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
-
-/// What was out of order at a time: what a dose may then expire of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trouble {
-    Down,
-    Api,
-    Clock,
-    Store,
-    Edit,
-    Unfollowed,
-}
-
-/// What the world knows and the daemon does not say.
-#[derive(Default)]
-pub struct Facts {
-    /// By the first line of a text: the plan that it means. A text that is not here is broken.
-    pub charts: BTreeMap<String, Chart>,
-    /// Wall-clock intervals.
-    pub troubles: Vec<(Trouble, i64, i64)>,
-    /// Where the wall clock was set back: what it showed after and before.
-    pub set_back: Vec<(i64, i64)>,
-    pub sent: Vec<Sent>,
-    pub patients: usize,
-    /// Patients can answer.
-    pub answers: bool,
-    /// The names of those who have said something.
-    pub speakers: BTreeSet<String>,
-    /// Words that no reminder asks for, each different, and whether the platform was told that
-    /// they were taken.
-    pub notes: BTreeMap<String, bool>,
-}
-
-impl Facts {
-    /// Something was out of order from `from` to `until`, by the wall clock.
-    pub fn trouble(&mut self, kind: Trouble, from: i64, until: i64) {
-        self.troubles.push((kind, from.min(until), until.max(from)));
-    }
-
-    fn is_calm(&self, from: i64, until: i64) -> bool {
-        !self
-            .troubles
-            .iter()
-            .any(|(_, begin, end)| *begin <= until && from <= *end)
-    }
-
-    fn had(&self, kinds: &[Trouble], from: i64, until: i64) -> bool {
-        self.troubles
-            .iter()
-            .any(|(kind, begin, end)| kinds.contains(kind) && *begin <= until && from <= *end)
-    }
-
-    /// How far the clock had been ahead of `at` when it was set back to before it.
-    fn ahead_of(&self, at: i64) -> i64 {
-        self.set_back
-            .iter()
-            .filter(|(after, before)| *after <= at && at < *before)
-            .map(|(_, before)| *before)
-            .max()
-            .unwrap_or(at)
-    }
-}
 
 /// A dose: medication and instant.
 type Dose = (String, i64);
@@ -87,9 +27,8 @@ struct Book {
     /// Those of which the design does not say whether they fall.
     may: BTreeMap<Dose, i64>,
     closed: BTreeMap<Dose, Vec<Closing>>,
-    accepted: BTreeSet<Dose>,
-    /// What the plans said, and from when on.
-    amounts: BTreeMap<Dose, Vec<(i64, &'static str)>>,
+    /// How much of each medication the plans said, and from when on.
+    amounts: BTreeMap<String, Vec<(i64, &'static str)>>,
     /// Doses of plans with an address.
     enrolled: BTreeSet<Dose>,
     /// From when until when, by the journal, a dose is answered: nothing about it leaves.
@@ -218,10 +157,6 @@ pub fn examine(
     }
     numbers.journal = rows.len();
 
-    let mut by_name: BTreeMap<&str, Vec<&Sent>> = BTreeMap::new();
-    for sent in &facts.sent {
-        by_name.entry(sent.name.as_str()).or_default().push(sent);
-    }
     let mut written = BTreeSet::new();
     for (number, slug) in &names {
         let mut ledger = Ledger::new(facts);
@@ -236,10 +171,7 @@ pub fn examine(
         for note in book.notes.keys() {
             written.insert(note.clone());
         }
-        let sent = by_name
-            .get(name.as_str())
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let sent = facts.sent.get(&name).map(Vec::as_slice).unwrap_or_default();
         book.check(facts, sent, now, final_look).map_err(|wrong| {
             // The first line says what is wrong, the others what the journal has.
             let mut said = format!("{slug}: {wrong}");
@@ -375,12 +307,6 @@ impl<'f> Ledger<'f> {
                         });
                     }
                 }
-                Entry::Accepted { about, .. } => {
-                    for about in about {
-                        let key = (about.id.clone(), about.due.0.as_millisecond());
-                        self.book.accepted.insert(key);
-                    }
-                }
                 Entry::DoseReopened { about, .. } => {
                     let key = (about.id.clone(), about.due.0.as_millisecond());
                     self.book.not_quiet(&key, row.at);
@@ -415,6 +341,8 @@ impl<'f> Ledger<'f> {
             let before = self.known.get(&medication.id).copied();
             let since = before.map_or(at, |(since, _)| since);
             self.known.insert(medication.id.clone(), (since, at));
+            let told = self.book.amounts.entry(medication.id.clone());
+            told.or_default().push((at, medication.amount));
             if matches!(medication.schedule.when, When::Every { .. }) || before.is_none() {
                 continue;
             }
@@ -486,10 +414,6 @@ impl<'f> Ledger<'f> {
             }
             // A clock that was set back during the reign has seen what comes after `at` too.
             let until = at.max(self.seen_in(reign.from, at));
-            for due in calendar::slots(medication, &zone, reign.from - 72 * HOUR, until) {
-                let told = self.book.amounts.entry((medication.id.clone(), due));
-                told.or_default().push((reign.from, medication.amount));
-            }
             let (mut fall, mut unclear) = (Vec::new(), Vec::new());
             for due in calendar::slots(medication, &zone, reign.from, until) {
                 if due > at || due <= reign.clear_from {
@@ -602,7 +526,7 @@ impl Book {
     fn check(
         &self,
         facts: &Facts,
-        sent: &[&Sent],
+        sent: &[Sent],
         now: i64,
         final_look: bool,
     ) -> Result<(), String> {
@@ -611,6 +535,14 @@ impl Book {
                 .map_or_else(|_| at.to_string(), |at| at.to_string())
         };
         let expected = |dose: &Dose| self.must.get(dose).or_else(|| self.may.get(dose));
+        // Taken by the API and never on the phone: is that known to the daemon?
+        let mut lost: BTreeMap<Dose, bool> = BTreeMap::new();
+        for sent in sent.iter().filter(|it| it.lost) {
+            let is_known = facts.reported.contains(&sent.id);
+            for (id, _, due) in &sent.doses {
+                *lost.entry((id.clone(), *due)).or_insert(true) &= is_known;
+            }
+        }
         for (dose, closings) in &self.closed {
             let (id, due) = (&dose.0, show(dose.1));
             if expected(dose).is_none() {
@@ -618,7 +550,13 @@ impl Book {
                     "G6: {id} of {due} was closed ({closings:?}) and never fell"
                 ));
             }
-            let follows = |pair: &[Closing]| pair[0].reopened || pair[1].answered;
+            let was_lost = lost.contains_key(dose);
+            let follows = |pair: &[Closing]| {
+                let corrected = (pair[0].state, pair[1].state);
+                pair[0].reopened
+                    || pair[1].answered
+                    || (was_lost && corrected == (DoseState::Missed, DoseState::Expired))
+            };
             if !closings.windows(2).all(follows) {
                 return Err(format!("G1: {id} of {due} was closed twice: {closings:?}"));
             }
@@ -640,24 +578,18 @@ impl Book {
                 if sent.wall >= end {
                     return Err(format!("G2: {told}: sent after its window, {}", show(end)));
                 }
-                let first = firsts.entry(sent.id).or_insert(sent.wall);
-                let amounts = self
-                    .amounts
-                    .get(&dose)
-                    .map(Vec::as_slice)
-                    .unwrap_or_default();
+                // What the API may have is sent again as it is.
+                let first = match sent.outcome {
+                    Outcome::Unknown => *firsts.entry(sent.id).or_insert(sent.wall),
+                    _ => firsts.get(&sent.id).copied().unwrap_or(sent.wall),
+                };
+                let amounts = self.amounts.get(id).map(Vec::as_slice).unwrap_or_default();
                 // A message that was on its way when the plan was edited stays what it was.
-                let before = |(from, _): &&(i64, &'static str)| from + 15_000 <= *first;
+                let before =
+                    |(from, _): &&(i64, &'static str)| from + 15_000 <= first - sent.waited;
                 let valid = amounts.iter().rposition(|it| before(&it)).unwrap_or(0);
                 let said = amounts[valid..].iter().any(|(_, it)| it == amount);
-                // What was told of once is repeated in the same words.
-                let told_before = tried.get(&dose).is_some_and(|before| {
-                    let lines = before.iter().flat_map(|it| &it.doses);
-                    lines
-                        .into_iter()
-                        .any(|(it, what, at)| (it, what, at) == (id, amount, due))
-                });
-                if !said && !told_before && facts.set_back.is_empty() {
+                if !said && facts.set_back.is_empty() {
                     return Err(format!(
                         "G6: {told}: {amount} was not prescribed then: {amounts:?}"
                     ));
@@ -742,11 +674,21 @@ impl Book {
             let reached = delivered.get(dose).is_some_and(|it| !it.is_empty());
             let (id, due) = (&dose.0, show(dose.1));
             let end = expected(dose).copied().unwrap_or(dose.1);
+            let last = closings.last().filter(|it| !it.answered);
+            if final_look
+                && last.is_some_and(|it| it.state == DoseState::Missed)
+                && !reached
+                && lost.get(dose) == Some(&true)
+            {
+                return Err(format!(
+                    "G1: {id} of {due} is missed, and it is known that it reached nobody"
+                ));
+            }
             for closing in closings {
                 match closing.state {
                     // What a patient says is not ours to judge.
                     _ if closing.answered => {}
-                    DoseState::Missed if !reached => {
+                    DoseState::Missed if !reached && !lost.contains_key(dose) => {
                         return Err(format!("G1: {id} of {due} is missed and reached nobody"));
                     }
                     DoseState::Expired if reached && !closing.in_doubt => {

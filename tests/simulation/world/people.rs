@@ -3,7 +3,7 @@
 
 use super::dice::Dice;
 use super::{HOUR, MINUTE, SECOND};
-use dosed::messaging::wechat::callback::{DedupeKey, Event, Inbound, Kind};
+use dosed::messaging::wechat::callback::{DedupeKey, DeliveryStatus, Event, Inbound, Kind};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +25,8 @@ pub enum Words {
     Other,
     Unfollows,
     Follows,
+    /// It is the platform that says it, of a message with this number: whether it was lost.
+    Report(i64, bool),
 }
 
 /// One thing said, as the platform has it.
@@ -70,11 +72,19 @@ impl Platform {
                 note = Some(format!("my neighbour talks of {}", letters(number)));
                 note.as_deref().unwrap_or_default()
             }
-            Words::Unfollows | Words::Follows => "",
+            Words::Unfollows | Words::Follows | Words::Report(..) => "",
         };
         let kind = match words {
             Words::Unfollows => Kind::Event(Event::Unsubscribe),
             Words::Follows => Kind::Event(Event::Subscribe { scene: None }),
+            Words::Report(msgid, fails) => Kind::Event(Event::TemplateSendJobFinish {
+                msgid,
+                status: if fails {
+                    DeliveryStatus::SystemFailed
+                } else {
+                    DeliveryStatus::Success
+                },
+            }),
             _ => Kind::Text {
                 content: text.to_owned(),
                 menu_id: None,

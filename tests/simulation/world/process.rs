@@ -18,6 +18,8 @@ use dosed::daemon::shared::{Outlet, Shared};
 use dosed::daemon::vitals::Vitals;
 use dosed::daemon::worker::Handoff;
 use dosed::daemon::{inbox, recorder, scheduler, timekeeper, worker};
+use dosed::http::Source as _;
+use dosed::http::health::Status;
 use dosed::messaging::wechat::callback::{Inbound, Inbox as _};
 use dosed::messaging::{Channel, Limits};
 use dosed::plan::diagnostic::Source;
@@ -52,7 +54,9 @@ pub struct Folder(Arc<Mutex<Shelf>>);
 
 #[derive(Default)]
 struct Shelf {
-    texts: BTreeMap<String, String>,
+    /// With the number of the writing: what a file's stamp is.
+    texts: BTreeMap<String, (u64, String)>,
+    written: u64,
     unreadable: bool,
     /// A person accepts what is gone.
     accepts: bool,
@@ -64,7 +68,10 @@ impl Folder {
     }
 
     pub fn write(&self, patient: &str, text: String) {
-        self.shelf().texts.insert(patient.to_owned(), text);
+        let mut shelf = self.shelf();
+        shelf.written += 1;
+        let number = shelf.written;
+        shelf.texts.insert(patient.to_owned(), (number, text));
     }
 
     pub fn remove(&self, patient: &str) {
@@ -79,7 +86,8 @@ impl Folder {
         self.shelf().accepts = true;
     }
 
-    fn load(&self, terms: &Terms) -> (LoadedPlans, bool) {
+    /// Reads all texts but those of which `known` has the number.
+    fn load(&self, terms: &Terms, known: &BTreeMap<String, u64>) -> (LoadedPlans, bool) {
         let mut shelf = self.shelf();
         let mut loaded = LoadedPlans::default();
         let accepts = std::mem::take(&mut shelf.accepts);
@@ -90,13 +98,28 @@ impl Folder {
             });
             return (loaded, accepts);
         }
-        for (patient, text) in &shelf.texts {
+        for (patient, (number, text)) in &shelf.texts {
+            let id = patient.parse().expect("the simulation's ids are ids");
+            if known.get(patient) == Some(number) {
+                loaded.unchanged.insert(id);
+                continue;
+            }
             let path = Path::new("plans.d").join(format!("{patient}.toml"));
             let plan = read_bytes(&path, text.clone().into_bytes(), terms);
-            let id = patient.parse().expect("the simulation's ids are ids");
             loaded.plans.insert(id, plan);
         }
         (loaded, accepts)
+    }
+
+    /// The numbers of all texts.
+    fn numbers(&self) -> BTreeMap<String, u64> {
+        let shelf = self.shelf();
+        let texts = shelf.texts.iter();
+        texts.map(|(patient, it)| (patient.clone(), it.0)).collect()
+    }
+
+    fn is_readable(&self) -> bool {
+        !self.shelf().unreadable
     }
 }
 
@@ -144,6 +167,7 @@ pub struct Process {
     reload: Arc<Notify>,
     /// The door for pushes; gone when the end was asked for.
     inbox: Option<Arc<inbox::Inbox>>,
+    monitor: Arc<Monitor>,
 }
 
 /// What comes before all tasks: what an earlier process saw of the clock, and who is told of
@@ -191,6 +215,7 @@ impl Process {
         let desk = begin(&shared, &site.config);
         let (inbox, sorter) = inbox::open(&shared);
         let mut process = Self {
+            monitor: Arc::new(Monitor::new(Arc::clone(&shared), &site.config)),
             inbox: Some(Arc::new(inbox)),
             executor: Executor::default(),
             runtime,
@@ -208,7 +233,6 @@ impl Process {
         let (to_recorder, ended) = mpsc::unbounded_channel();
         let handoff = Arc::new(Handoff::default());
         let bell = Arc::new(Notify::new());
-        let monitor = Arc::new(Monitor::new(Arc::clone(shared), &site.config));
         let executor = &mut self.executor;
         executor.spawn(recorder::run(
             Arc::clone(shared),
@@ -238,20 +262,23 @@ impl Process {
             Environment::default(),
             to_dispatcher.clone(),
             Arc::clone(&bell),
-            monitor,
+            Arc::clone(&self.monitor),
         );
         let (reload, stopped) = (Arc::clone(&self.reload), stop.clone());
         let site = site.clone();
         executor.spawn(async move {
+            let mut known = BTreeMap::new();
             loop {
                 let terms = Terms::of(&site.config, site.clock.now());
-                let (loaded, accepts) = site.folder.load(&terms);
-                if planner
-                    .bring_into_force(loaded, accepts, &stopped)
-                    .await
-                    .is_none()
-                {
+                let (numbers, is_readable) = (site.folder.numbers(), site.folder.is_readable());
+                let (loaded, accepts) = site.folder.load(&terms, &known);
+                let brought = planner.bring_into_force(loaded, accepts, &stopped).await;
+                let Some(reloaded) = brought else {
                     return;
+                };
+                // While the clock is in doubt nothing was looked at.
+                if reloaded.refused.is_none() && is_readable {
+                    known = numbers;
                 }
                 let pause = planner.pause();
                 tokio::select! {
@@ -326,6 +353,13 @@ impl Process {
     /// True when the daemon would end itself because its store is lost.
     pub fn has_lost_its_store(&self) -> bool {
         self.shared.store.telemetry().lost()
+    }
+
+    /// Whether `/health` says that something is wrong with a part.
+    pub fn tells_of(&self, part: &str) -> bool {
+        let checks = self.monitor.health().checks;
+        let mut of_part = checks.iter().filter(|check| check.name == part);
+        of_part.any(|check| check.status != Status::Pass)
     }
 
     /// Messages in the outbox.

@@ -28,10 +28,13 @@ pub enum Fault {
     Zones,
     /// Patients answer, and the platform pushes it.
     Answers,
+    /// The platform reports what became of messages, early, late or never, and loses some. Only
+    /// where answers come does it have anybody to tell.
+    Reports,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 17] = [
+    pub const ALL: [Fault; 18] = [
         Fault::Edits,
         Fault::BadPlans,
         Fault::Removals,
@@ -49,6 +52,7 @@ impl Fault {
         Fault::Drift,
         Fault::Zones,
         Fault::Answers,
+        Fault::Reports,
     ];
 
     pub fn name(self) -> String {
@@ -116,9 +120,21 @@ pub enum Event {
     Drift(i64),
     /// A patient says something.
     Says(usize, Words),
+    /// The platform has something to say of a message: address, number, whether it was lost.
+    Report(String, i64, bool),
     /// The platform pushes what was said, for the first time or again.
     Push(usize),
     Look,
+}
+
+impl Event {
+    /// Whether the store is opened by another because of it.
+    pub fn may_kill(&self) -> bool {
+        matches!(
+            self,
+            Event::Kill | Event::PowerCut | Event::DiskFails | Event::Stop | Event::Look
+        )
+    }
 }
 
 /// All events of a scenario, the last first.
@@ -139,7 +155,7 @@ pub fn timeline(scenario: &Scenario) -> Vec<(i64, Event)> {
             Fault::PowerCut => 8,
             Fault::DiskErrors => 8,
             Fault::Stops => 6,
-            Fault::Downtime | Fault::Zones | Fault::Answers => 0,
+            Fault::Downtime | Fault::Zones | Fault::Answers | Fault::Reports => 0,
             Fault::ClockSteps => 4,
             Fault::ClockWrong => 2,
             Fault::Drift => 4,
@@ -239,6 +255,6 @@ fn happen(fault: Fault, dice: &mut Dice, at: i64, events: &mut Vec<(i64, Event)>
             events.push((at + span, Event::SetClock(0)));
         }
         Fault::Drift => events.push((at, Event::Drift(dice.range(-30, 30)))),
-        Fault::Downtime | Fault::Zones | Fault::Answers => {}
+        Fault::Downtime | Fault::Zones | Fault::Answers | Fault::Reports => {}
     }
 }
