@@ -53,21 +53,23 @@ fn the_guarantees_hold_in_every_seed() {
     });
 }
 
-/// By which seed each is found. `ForgetOutbox` and `KeepAnswered` need more than a short run:
-/// `dosed-sim --deliberate` looks for them.
-const FOUND_BY: [(DeliberateFault, u64); 5] = [
-    (DeliberateFault::SettleBeforeSend, 3),
-    (DeliberateFault::RearmSent, 0),
-    (DeliberateFault::IgnoreWindow, 18),
-    (DeliberateFault::NewIdOnResend, 5),
-    (DeliberateFault::ForgetInbound, 7),
+/// By which seed each is found, in how many days of how many patients.
+const FOUND_BY: [(DeliberateFault, u64, i64, usize); 7] = [
+    (DeliberateFault::SettleBeforeSend, 3, 6, 5),
+    (DeliberateFault::ForgetOutbox, 6, 6, 5),
+    (DeliberateFault::RearmSent, 0, 6, 5),
+    (DeliberateFault::IgnoreWindow, 6, 6, 5),
+    (DeliberateFault::NewIdOnResend, 5, 6, 5),
+    (DeliberateFault::ForgetInbound, 6, 6, 5),
+    (DeliberateFault::KeepAnswered, 6, 3, 20),
 ];
 
 #[test]
 fn deliberate_faults_are_found() {
-    for (fault, seed) in FOUND_BY {
-        let right = scenario(seed);
-        assert_eq!(run(&right, false).failure, None, "without the fault");
+    assert_eq!(FOUND_BY.map(|(fault, ..)| fault), DeliberateFault::ALL);
+    for (fault, seed, days, patients) in FOUND_BY {
+        let right = Scenario::new(seed, days, patients).drawn();
+        assert_eq!(run(&right, false).failure, None, "without {fault:?}");
         let wrong = Scenario {
             deliberate: Some(fault),
             ..right

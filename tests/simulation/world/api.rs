@@ -142,6 +142,11 @@ impl Api {
         state.dies_at = Some(state.sent.len() + messages);
     }
 
+    /// The process does not die any more by what was asked for before.
+    pub fn spare(&self) {
+        self.state().dies_at = None;
+    }
+
     /// The process is going to die while a message is under way.
     pub fn is_about_to_die(&self) -> bool {
         self.state().dies_at.is_some()

@@ -346,7 +346,7 @@ impl World {
             self.ailing.clear();
             return Ok(());
         };
-        let is_held = self.held_since.is_some();
+        let is_held = process.shared.vitals.signs().clock_held.is_some();
         let texts = self.broken.difference(&self.gone).next().is_some();
         let unread = self.unreadable || (texts && !is_held && self.site.disk.is_sound());
         for (part, is_so) in [(CLOCK, is_held), (PLANS, unread)] {
@@ -676,19 +676,20 @@ impl World {
             .copy()
             .map_err(|error| format!("the store cannot be opened: {error}"))?;
         let now = self.site.clock.wall();
-        // What is out of order now is not over.
+        // What is out of order now is not over, whatever the clock shows.
         let mut open = Vec::new();
+        let mut add = |kind, since: i64| open.push((kind, since.min(now) - 2 * MINUTE, i64::MAX));
         if let Some(since) = self.down_since {
-            open.push((Trouble::Down, since - 2 * MINUTE, now));
+            add(Trouble::Down, since);
         }
         if let Some(since) = self.foul_since {
-            open.push((Trouble::Api, since - MINUTE, now));
+            add(Trouble::Api, since);
         }
         for since in self.away.values() {
-            open.push((Trouble::Unfollowed, since - MINUTE, now));
+            add(Trouble::Unfollowed, *since);
         }
         if let Some(since) = self.held_since {
-            open.push((Trouble::Clock, since.min(now) - 2 * MINUTE, since.max(now)));
+            add(Trouble::Clock, since);
         }
         self.facts.set_open(open);
         let numbers = oracle::examine(&database, &self.facts, now, last);
@@ -703,6 +704,8 @@ impl World {
     fn heal(&mut self) -> Result<(), String> {
         self.note("all is in order again");
         self.events.clear();
+        self.site.disk.spare();
+        self.site.api.spare();
         self.set_weather(Weather::Fair);
         if self.site.clock.offset() != self.base_offset {
             self.set_clock(self.base_offset);
