@@ -103,7 +103,12 @@ pub fn fsck(options: &Options) -> Result<Report, FsckError> {
     let Ok(opened) = opened else {
         return Ok(damaged());
     };
-    let mut database = ManuallyDrop::new(opened.map_err(|error| open_error(path, error))?);
+    let opened = match opened {
+        // It is a store, and so much of it is missing that it does not open.
+        Err(DatabaseError::Storage(StorageError::Corrupted(_))) => return Ok(damaged()),
+        opened => opened.map_err(|error| open_error(path, error))?,
+    };
+    let mut database = ManuallyDrop::new(opened);
     let looked = catch_unwind(AssertUnwindSafe(|| -> Result<Report, FsckError> {
         check_schema(path, &*database)?;
         let integrity = match database.check_integrity() {

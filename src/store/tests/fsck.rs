@@ -241,3 +241,19 @@ async fn a_file_with_a_torn_page_is_damaged_or_refused_but_never_clean() {
     assert!(!clean);
     assert_eq!(std::fs::read(&path).unwrap(), torn, "it repairs nothing");
 }
+
+#[tokio::test]
+async fn a_file_that_was_cut_short_is_damaged_and_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    lived_in(&directory).await;
+    let path = options(&directory).path;
+    let whole = std::fs::read(&path).unwrap();
+    let half = &whole[..whole.len() / 2];
+    std::fs::write(&path, half).unwrap();
+    let report = fsck(&options(&directory)).unwrap();
+    assert_eq!(
+        (report.integrity, report.is_clean()),
+        (Integrity::Damaged, false)
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), half);
+}
