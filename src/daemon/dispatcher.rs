@@ -145,6 +145,8 @@ impl Dispatcher {
         while !stop.is_cancelled() {
             let store_failed = !self.refill().await | !self.turn().await;
             let pause = if store_failed {
+                // What ends meanwhile ends for our fault, and not for the API's.
+                self.held.hold(ExpiredReason::DaemonDown);
                 STORE_PAUSE
             } else {
                 self.pause()

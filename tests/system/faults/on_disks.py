@@ -125,6 +125,8 @@ def a_full_disk_holds_sending_until_there_is_room(stage):
     told -= START + 2 * MINUTE
     assert told <= 60, f"readiness said so only after {told:.0f} s"
     assert expired, "the disk was never full"
+    reasons_given = {line["reason"] for line in expired}
+    assert reasons_given == {"daemon_down"}, f"it was the store that failed: {reasons_given}"
     stage.figure(f"readiness said: {sorted(reasons)}, {max(0, told):.0f} s after the first dose that was "
                  "held up")
 
