@@ -5,6 +5,9 @@
 //! fails where a limit is not kept: 150 ns for daily clock times in a zone with DST, 1 µs for any
 //! pattern, 50 times as fast as `rrule` asked of a rule that began a year ago. The table says what
 //! each side does. `-- --quick` measures briefly and only prints.
+//!
+//! Of a rule that began three days ago `rrule` answers within about a microsecond, most of which it
+//! makes its iterator in: there the ratio is 20 to 50, it is shown, and nothing is claimed of it.
 
 use dosed::recurrence::{
     Clock, Day, Days, Elapsed, MonthDays, Part, Pattern, Schedule, Slot, Weekdays, Zone,
