@@ -248,7 +248,8 @@ def monday(story):
     story.hears("o-chen", "DOSE 陈乐乐 头孢克洛 5 ml")
     story.says("o-chen", "3", "好的，记下了：20:30 头孢克洛，这次不服。…")
     story.hears("o-emma", "DOSE Emma Miller Aspirin 1")
-    story.until("23T23:59:00")
+    # Its time is over six hours after it began.
+    story.until("24T02:15:00")
 
 
 def tuesday(story):
@@ -259,7 +260,7 @@ def tuesday(story):
     story.says("o-emma", "yes, took them all",
                "Thank you. Noted as taken: 08:00 Aspirin and Statin.")
     story.says("o-emma", "STOP", "All right, Dr Hao Clinic will send you no more messages…")
-    story.hears("o-hao", "ALERT Emma Miller 回复了“停止”")
+    story.hears("o-hao", "ALERT Emma Miller 不想再收到消息")
     story.hears("o-wang", *["DOSE 王秀兰 华法林 1片"] * 3)
     story.hears("o-chen", "DOSE 陈乐乐 头孢克洛 5 ml")
     story.says("o-chen", "1", "好的，记下了：08:30 头孢克洛，已服用。")
@@ -336,6 +337,8 @@ CLOSED = {
 SAID = {
     23: ["chen-lele check_in_answered 39.2 True",
          "chen-lele consent_given by mother",
+         "chen-lele consented",
+         "chen-lele enrolled",
          "chen-lele said_not_taken",
          "emma-miller consent_given by patient",
          "emma-miller consented",
