@@ -118,15 +118,12 @@ pub(super) fn fitting(instants: &[Timestamp], due: Timestamp) -> Option<Timestam
         .or_else(|| fits().next_back())
 }
 
-/// Whether a part of a day overlaps the time from shortly before a dose until now.
+/// Whether a part of a day overlaps the time from a dose until now.
 pub(super) fn part_fits(part: Part, day: i8, due: Timestamp, now: &Zoned) -> bool {
     let Some((from, until)) = span_of(part, day, now) else {
         return false;
     };
-    let early = due
-        .checked_sub(SignedDuration::from_hours(1))
-        .unwrap_or(due);
-    from <= now.timestamp() && early < until
+    from <= now.timestamp() && due < until
 }
 
 /// Whether a dose was due in a part of a day.
@@ -300,6 +297,12 @@ pub(super) fn minutes(text: &[char], at: usize) -> Option<(u32, usize)> {
         ("couple hours", 120),
         ("a half hour", 30),
         ("one hour", 60),
+        ("half an hr", 30),
+        ("half hr", 30),
+        ("an hr", 60),
+        ("俩小时", 120),
+        ("俩钟头", 120),
+        ("俩个小时", 120),
         ("半个小时", 30),
         ("半小时", 30),
         ("半个钟头", 30),

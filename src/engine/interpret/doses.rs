@@ -1,6 +1,7 @@
 //! Which doses an answer is about.
 
 use super::clock::due_in_part;
+use super::form;
 use super::lexicon::Manner;
 use super::name::{Target, part_count};
 use super::sentence::{Act, Choice, Said, Sentence, When};
@@ -208,7 +209,9 @@ pub(super) fn answer(
         return third(reply, &act);
     }
     match choose(reply, &act.choice, act.answer, act.when) {
-        Chosen::Open(items) => said_of_open(reply, &act, &items, reason, writing),
+        Chosen::Open(items) => {
+            said_of_open(reply, &act, &items, reason, &sentence.forms, writing)
+        }
         Chosen::Recent(doses) => said_of_recent(reply, &act, &doses),
         Chosen::Doubtful(items) => Some(ask(reply, act.answer, &items)),
         Chosen::Nothing => None,
@@ -277,35 +280,18 @@ fn said_of_open(
     act: &Act,
     items: &[usize],
     reason: Option<(usize, usize)>,
+    forms: &[Manner],
     writing: &Writing<'_>,
 ) -> Option<Interpretation> {
-    if act.manner == Manner::Needle && act.choice.names.is_empty() {
-        let injected = |index: &usize| {
-            let name = reply.open[*index].name.to_lowercase();
-            [
-                "胰岛素",
-                "针",
-                "注射",
-                "肽",
-                "肝素",
-                "insulin",
-                "inject",
-                "heparin",
-                "tide",
-                "mab",
-                "单抗",
-                "诺和",
-                "甘精",
-                "门冬",
-                "赖脯",
-                "疫苗",
-            ]
-            .iter()
-            .any(|word| name.contains(word))
-        };
-        if !items.iter().all(injected) {
-            return None;
-        }
+    // "打了" and "my inhaler" are about no tablet.
+    let formed = |index: &usize| {
+        let name = &reply.open[*index].name;
+        let named = !act.choice.names.is_empty();
+        (named || form::can_be(act.manner, name))
+            && forms.iter().all(|manner| form::is_of(*manner, name))
+    };
+    if !items.iter().all(formed) {
+        return None;
     }
     let reading = match act.answer {
         DoseAnswer::Taken => {
@@ -522,6 +508,16 @@ fn choose(reply: &Reply<'_>, choice: &Choice, answer: DoseAnswer, when: When) ->
                     return doses;
                 }
             }
+            if !prompt
+                .iter()
+                .all(|item| told_of(reply, answer, &when, reply.open[*item].at))
+            {
+                // 早上没吃 in the evening is about the dose of the morning.
+                let then: Vec<usize> = (0..reply.recent.len())
+                    .filter(|index| told_of(reply, answer, &when, reply.recent[*index].at))
+                    .collect();
+                return correctable(reply, &then, answer);
+            }
             Chosen::Open(prompt.clone())
         }
         _ => {
@@ -549,16 +545,32 @@ fn choose(reply: &Reply<'_>, choice: &Choice, answer: DoseAnswer, when: When) ->
 /// All of them, where what was said of when fits each.
 fn all_at(reply: &Reply<'_>, items: Vec<usize>, answer: DoseAnswer, when: When) -> Chosen {
     let fits = |item: &usize| {
-        !matches!(
-            taken_at(&when, Some(reply.open[*item].at), reply),
-            At::Impossible
-        )
+        let due = reply.open[*item].at;
+        told_of(reply, answer, &when, due)
+            && (answer != DoseAnswer::Taken
+                || !matches!(taken_at(&when, Some(due), reply), At::Impossible))
     };
-    if answer != DoseAnswer::Taken || items.iter().all(fits) {
+    if items.iter().all(fits) {
         Chosen::Open(items)
     } else {
         Chosen::Doubtful(items)
     }
+}
+
+/// Whether a part of the day or a time fits a dose that was not taken, or is not to be: there it
+/// can only tell which dose is meant.
+fn told_of(reply: &Reply<'_>, answer: DoseAnswer, when: &When, due: Timestamp) -> bool {
+    if !matches!(answer, DoseAnswer::NotTaken | DoseAnswer::Skipped) {
+        return true;
+    }
+    let part = when
+        .part
+        .is_none_or(|part| due_in_part(part, when.day.unwrap_or(0), due, reply.now));
+    let clock = when.clock.is_none_or(|clock| {
+        let clock = when.part.map_or(clock, |part| clock.in_part(part));
+        clock.shows(&due.to_zoned(reply.now.time_zone().clone()))
+    });
+    part && clock
 }
 
 /// The recent dose that a time fits better than the open one.
@@ -570,6 +582,15 @@ fn closest_recent(reply: &Reply<'_>, when: &When, open: Option<Timestamp>) -> Op
         _ => None,
     };
     let of_open = open.and_then(distance);
+    if let (false, Some(part)) = (exact, when.part) {
+        let in_part = |due: Timestamp| due_in_part(part, when.day.unwrap_or(0), due, reply.now);
+        let then: Vec<usize> = (0..reply.recent.len())
+            .filter(|index| in_part(reply.recent[*index].at))
+            .collect();
+        if !then.is_empty() && !open.is_some_and(in_part) {
+            return Some(correctable(reply, &then, DoseAnswer::Taken));
+        }
+    }
     if !exact && of_open.is_some() {
         return None;
     }
@@ -618,7 +639,17 @@ fn recent(reply: &Reply<'_>, answer: DoseAnswer, when: When) -> Chosen {
                 At::Impossible
             )
     };
-    let all: Vec<usize> = (0..reply.recent.len()).filter(fits).collect();
+    let mut all: Vec<usize> = (0..reply.recent.len()).filter(fits).collect();
+    if let (Some(part), None) = (when.part, when.clock) {
+        // 中午吃了 is about the dose of noon, if there was one.
+        let in_part = |index: &usize| {
+            let due = reply.recent[*index].at;
+            due_in_part(part, when.day.unwrap_or(0), due, reply.now)
+        };
+        if all.iter().any(in_part) || answer != DoseAnswer::Taken {
+            all.retain(in_part);
+        }
+    }
     correctable(reply, &all, answer)
 }
 
@@ -761,7 +792,7 @@ fn due_then(reply: &Reply<'_>, choice: &Choice, due: Timestamp) -> bool {
             .shows(&local)
     }) && choice
         .part
-        .is_none_or(|(part, day)| choice.clock.is_some() || due_in_part(part, day, due, reply.now))
+        .is_none_or(|(part, day)| due_in_part(part, day, due, reply.now))
 }
 
 fn choose_by_time(
@@ -779,7 +810,21 @@ fn choose_by_time(
         })
         .collect();
     match then[..] {
-        [prompt] => Chosen::Open(prompt.clone()),
+        [prompt] => {
+            // 8点的 may be those of the morning and of the evening.
+            let date = |due: Timestamp| due.to_zoned(reply.now.time_zone().clone()).date();
+            let today = date(reply.open[prompt[0]].at);
+            let other = reply.recent.iter().any(|dose| {
+                dose.state != DoseState::Taken
+                    && date(dose.at) == today
+                    && due_then(reply, choice, dose.at)
+            });
+            if other {
+                Chosen::Doubtful(prompt.clone())
+            } else {
+                Chosen::Open(prompt.clone())
+            }
+        }
         [] => {
             let recent: Vec<usize> = (0..reply.recent.len())
                 .filter(|index| due_then(reply, choice, reply.recent[*index].at))

@@ -20,6 +20,7 @@
 
 mod clock;
 mod doses;
+mod form;
 mod lexicon;
 mod name;
 mod numeral;

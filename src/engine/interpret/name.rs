@@ -123,6 +123,14 @@ fn spelt(text: &[char], at: usize, key: &[char]) -> Option<(usize, bool)> {
         }
     }
     let last = key.get(matched.checked_sub(1)?)?;
+    // "Emma's".
+    if is_letter(*last)
+        && text.get(end) == Some(&'\'')
+        && text.get(end + 1) == Some(&'s')
+        && text.get(end + 2).is_none_or(|c| !is_letter(*c))
+    {
+        end += 2;
+    }
     let in_word = |c: &char| is_letter(*c) || c.is_ascii_digit();
     if in_word(last) && text.get(end).is_some_and(in_word) {
         return None;
@@ -169,6 +177,34 @@ fn parts(name: &str) -> Vec<String> {
 
 /// Words of form that patients leave out, at the end of a name.
 const FORMS: &[&str] = &[
+    "干混悬剂",
+    "混悬剂",
+    "混悬滴剂",
+    "口服混悬液",
+    "吸入用混悬液",
+    "干糖浆",
+    "颗粒剂",
+    "滴剂",
+    "胶囊剂",
+    "栓剂",
+    "凝胶剂",
+    "鼻喷雾剂",
+    "鼻喷剂",
+    "喷鼻剂",
+    "滴鼻液",
+    "滴耳液",
+    "眼膏",
+    "眼用凝胶",
+    "预填充注射液",
+    "注射用",
+    "吸入粉雾剂",
+    "干粉吸入剂",
+    "舌下片",
+    "透皮贴剂",
+    "透皮贴",
+    "贴膏",
+    "洗剂",
+    "搽剂",
     "双层缓释片",
     "缓释片",
     "控释片",
@@ -273,6 +309,15 @@ const SALTS: &[&str] = &[
     "氢溴酸",
     "重酒石酸",
     "门冬氨酸",
+    "草酸",
+    "醋酸",
+    "丙酸",
+    "糠酸",
+    "乳酸",
+    "甲苯磺酸",
+    "对甲苯磺酸",
+    "苯甲酸",
+    "乙磺酸",
 ];
 
 /// The ways of writing one name.

@@ -77,6 +77,12 @@ pub(super) struct Sentence {
     pub(super) symptom: bool,
     /// "One tablet" was said.
     pub(super) one: bool,
+    /// What was written before was a slip.
+    pub(super) slip: bool,
+    /// A meal was told of.
+    pub(super) eaten: bool,
+    /// The forms that were named: 针, "inhaler".
+    pub(super) forms: Vec<Manner>,
     /// The reply is nothing but this digit.
     pub(super) digit: Option<u32>,
 }
@@ -90,12 +96,14 @@ struct Pending {
     refuse: bool,
     skip: bool,
     plan: bool,
+    aux: bool,
     now: bool,
     forgot: bool,
     past: bool,
     past_maybe: bool,
     did: bool,
     medicine: bool,
+    thanks: bool,
     meal_time: bool,
     all_after_not: bool,
     minutes: Option<u32>,
@@ -123,6 +131,8 @@ impl Pending {
             return None;
         }
         let said = std::mem::take(self);
+        // 还没起床 is no answer.
+        *unclear |= said.not && said.meal_time;
         let answer = if said.skip {
             DoseAnswer::Skipped
         } else if said.forgot || said.not_yet || said.no {
@@ -167,7 +177,12 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
     let mut said = Pending::default();
     let meaningful: Vec<&Token> = tokens
         .iter()
-        .filter(|token| !matches!(token.sense, Sense::Word(Kind::Filler | Kind::De)))
+        .filter(|token| {
+            !matches!(
+                token.sense,
+                Sense::Word(Kind::Filler | Kind::Thanks | Kind::De)
+            )
+        })
         .collect();
     if let [
         Token {
@@ -188,7 +203,14 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
         {
             found.acts.push(act);
         }
+        // "3 肌肉痛": the digit and why.
+        let reasoned = index == 0
+            && matches!(token.sense, Sense::Number(3))
+            && tokens
+                .get(1)
+                .is_some_and(|next| next.gap == Gap::Blank && next.sense == Sense::Unknown);
         if (token.gap == Gap::Mark || index == 0)
+            && !reasoned
             && let Some(end) = comment(tokens, index)
         {
             remark(&mut found, index, end);
@@ -198,7 +220,7 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
         let next = tokens.get(index + 1).map(|token| &token.sense);
         match &token.sense {
             Sense::Word(kind) => match kind {
-                Kind::Verb(manner) => {
+                Kind::Verb(manner) if eaten(tokens, index).is_none() => {
                     index = verb(tokens, index, *manner, &mut said, &mut found);
                     after_verb = index;
                     continue;
@@ -210,11 +232,18 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                 }
                 Kind::Did => said.did = true,
                 Kind::Past => said.past = true,
-                Kind::PastMaybe => said.past_maybe = true,
+                Kind::PastMaybe => {
+                    // 吃了就: what follows from it.
+                    found.unclear |=
+                        after_verb == index && token.gap == Gap::None && !token.latin;
+                    said.past_maybe = true;
+                }
                 Kind::Not => {
                     if after_verb == index && index + 1 == tokens.len() {
                         found.unclear = true;
                     }
+                    // "didn't not take it".
+                    found.unclear |= said.not;
                     said.not = true;
                 }
                 Kind::NotYet => {
@@ -231,7 +260,12 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     }
                     said.no = true;
                 }
-                Kind::Forgot => said.forgot = true,
+                Kind::Forgot => {
+                    // "haven't forgotten", but 没有 忘了.
+                    found.unclear |=
+                        (said.not || said.refuse) && (token.latin || token.gap == Gap::None);
+                    said.forgot = true;
+                }
                 Kind::Refuse => said.refuse = true,
                 Kind::Skip => {
                     let with_other = said.not || said.did || said.forgot;
@@ -248,6 +282,26 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                         said.minutes = Some(*number);
                         index += 1;
                     }
+                }
+                Kind::Aux => said.aux = true,
+                Kind::Remind => said.plan |= !said.thanks,
+                Kind::Thanks => said.thanks = true,
+                Kind::Slip => {
+                    found.unclear |= !tokens[..index].iter().all(|token| {
+                        matches!(
+                            token.sense,
+                            Sense::Word(Kind::Filler | Kind::Thanks | Kind::Yes | Kind::Past)
+                        )
+                    });
+                    found.slip = true;
+                    said.past = false;
+                }
+                Kind::Unforgotten => {
+                    let denied = found
+                        .acts
+                        .last()
+                        .is_some_and(|act| act.answer == DoseAnswer::NotTaken);
+                    found.unclear |= denied || said.no || said.not;
                 }
                 Kind::Now => said.now = true,
                 Kind::After => {
@@ -269,6 +323,16 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                         && !next.is_some_and(timed)
                         && !matches!(next, Some(Sense::Word(Kind::At)));
                 }
+                Kind::NotAny => {
+                    said.not = true;
+                    said.choice.all = Some(None);
+                }
+                Kind::AnyOf => match found.acts.last_mut() {
+                    Some(act) if act.answer == DoseAnswer::NotTaken && act.choice.is_empty() => {
+                        act.choice.all = Some(None);
+                    }
+                    _ => found.unclear = true,
+                },
                 Kind::All => {
                     said.all_after_not |= said.not || said.refuse;
                     said.choice.all.get_or_insert(None);
@@ -300,15 +364,44 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                 }
                 Kind::MealTime => said.meal_time = true,
                 Kind::Medicine => said.medicine = true,
-                Kind::Meal | Kind::Unclear | Kind::Question => found.unclear = true,
+                Kind::Form(manner) => {
+                    said.medicine = true;
+                    found.forms.push(*manner);
+                }
+                Kind::Verb(_) | Kind::Meal | Kind::Ate => match eaten(tokens, index) {
+                    // What was eaten is told beside what was taken.
+                    Some(end) if !said.has_head() && !said.medicine && said.choice.is_empty() => {
+                        said = Pending::default();
+                        found.eaten = true;
+                        index = end;
+                        continue;
+                    }
+                    _ => found.unclear = true,
+                },
+                Kind::Unclear | Kind::Question => found.unclear = true,
                 Kind::Because if matches!(next, Some(Sense::Word(Kind::Symptom))) => {}
                 Kind::Because => {
                     // What follows is the reason.
                     found.remark = Some((index, tokens.len()));
                     break;
                 }
-                Kind::Third => found.third = true,
+                Kind::Third => {
+                    // 小明爸爸 is somebody else than 小明.
+                    found.unclear |= token.gap != Gap::Mark
+                        && index
+                            .checked_sub(1)
+                            .is_some_and(|before| is_patient(&tokens[before].sense));
+                    found.third = true;
+                }
                 Kind::Symptom => {
+                    // "no pain" is no answer.
+                    found.unclear |= token.gap != Gap::Mark
+                        && index.checked_sub(1).is_some_and(|before| {
+                            matches!(
+                                tokens[before].sense,
+                                Sense::Word(Kind::Not | Kind::No | Kind::Refuse)
+                            )
+                        });
                     found.symptom = true;
                     let after_three = index == 1 && matches!(tokens[0].sense, Sense::Number(3));
                     let attached = token.gap == Gap::None && index > 0 && !after_three;
@@ -319,10 +412,19 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                         found.unclear = true;
                     }
                 }
-                Kind::One | Kind::De | Kind::Finish | Kind::And | Kind::Filler | Kind::Yes => {}
+                // "lisinopril yes furosemide no".
+                Kind::Yes => {
+                    let choice = &said.choice;
+                    found.unclear |= !choice.names.is_empty() || !choice.numbers.is_empty();
+                }
+                Kind::One | Kind::De | Kind::Finish | Kind::And | Kind::Filler => {}
             },
-            Sense::Name(hit) => choose_name(hit, &mut said.choice, &mut found.unclear),
+            Sense::Name(hit) => {
+                found.unclear |= answered(tokens, index) && !said.choice.is_empty();
+                choose_name(hit, &mut said.choice);
+            }
             Sense::Number(number) | Sense::Ordinal(number) => {
+                found.unclear |= answered(tokens, index) && !said.choice.is_empty();
                 let more_minutes = found.digit.is_none()
                     && said.choice.numbers == [2]
                     && index + 1 == tokens.len()
@@ -335,9 +437,15 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     said.minutes = Some(*number);
                     said.plan = true;
                 } else {
-                    said.choice.numbers.push(*number);
                     let behind = !found.acts.is_empty() && matches!(token.sense, Sense::Number(_));
-                    said.choice.counted |= behind;
+                    if behind && token.gap != Gap::Mark && matches!(next, Some(Sense::Name(_))) {
+                        // "took 2 ibuprofen".
+                        found.one = *number == 1;
+                        found.unclear |= *number != 1;
+                    } else {
+                        said.choice.numbers.push(*number);
+                        said.choice.counted |= behind;
+                    }
                 }
             }
             Sense::Amount { one } => {
@@ -369,6 +477,11 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
             Sense::Clock(clock) => {
                 if names_dose(tokens, index) {
                     said.choice.clock = Some(*clock);
+                    // 早上8点的.
+                    if let Some(part) = said.when.part.take() {
+                        let day = said.when.day.take().unwrap_or(0);
+                        said.choice.part = Some((part, day));
+                    }
                 } else {
                     found.unclear |= said.when.clock.is_some();
                     said.when.clock = Some(*clock);
@@ -381,7 +494,9 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     .map_or(tokens.len(), |length| index + length);
                 let apart = token.gap == Gap::Mark
                     || index == 0
-                    || index == 1 && matches!(tokens[0].sense, Sense::Number(3))
+                    || index == 1
+                        && matches!(tokens[0].sense, Sense::Number(3))
+                        && token.gap == Gap::Blank
                     || token.gap == Gap::Blank
                         && !tokens[index - 1].latin
                         && said.choice.is_empty();
@@ -399,6 +514,10 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
         index += 1;
     }
     finish(said, &mut found);
+    // Of a meal alone nothing follows, and "done" may be about the meal.
+    // 打错了 of a syringe is no slip of the pen.
+    found.unclear |= found.slip && found.acts.iter().any(|act| act.manner == Manner::Needle);
+    found.unclear |= found.eaten && !tokens.iter().any(|token| token.medicine);
     // Places in the text, for whoever wants the words.
     found.remark = found.remark.map(|(from, until)| {
         let place = |index: usize| tokens.get(index).map_or(usize::MAX, |token| token.from);
@@ -436,6 +555,8 @@ fn is_comment(sense: &Sense) -> bool {
                 | Kind::Skip
                 | Kind::Question
                 | Kind::Medicine
+                | Kind::Form(_)
+                | Kind::NotAny
                 | Kind::NotYet
                 | Kind::Refuse
         ),
@@ -447,7 +568,69 @@ fn remark(found: &mut Sentence, from: usize, until: usize) {
     found.remark = Some((first.min(from), last.max(until)));
 }
 
-fn choose_name(hit: &Hit, choice: &mut Choice, unclear: &mut bool) {
+/// Where the telling of a meal ends that begins here: 吃了饭, 早饭吃过了.
+fn eaten(tokens: &[Token], at: usize) -> Option<usize> {
+    let kind = |index: usize| match tokens.get(index) {
+        Some(Token {
+            sense: Sense::Word(kind),
+            gap,
+            ..
+        }) if index == at || *gap != Gap::Mark => Some(*kind),
+        _ => None,
+    };
+    let many = |from: usize, is: fn(Kind) -> bool| {
+        (from..)
+            .take_while(|index| kind(*index).is_some_and(is))
+            .count()
+    };
+    let aspect = |kind: Kind| matches!(kind, Kind::Aspect | Kind::Finish);
+    let end = match kind(at)? {
+        Kind::Ate => at + 1,
+        Kind::Verb(Manner::Any) => {
+            let meal = at + 1 + many(at + 1, aspect);
+            let told = meal > at + 1 || many(meal + 1, aspect) > 0;
+            (told && kind(meal) == Some(Kind::Meal)).then_some(meal + 1)?
+        }
+        Kind::Meal => {
+            let verb = at
+                + 1
+                + many(at + 1, |kind| {
+                    matches!(kind, Kind::Past | Kind::PastMaybe | Kind::Filler)
+                });
+            let told = kind(verb) == Some(Kind::Verb(Manner::Any)) && many(verb + 1, aspect) > 0;
+            told.then_some(verb + 1)?
+        }
+        _ => return None,
+    };
+    let end = end + many(end, aspect);
+    // 早饭的, 吃了饭的: what is spoken of is something else.
+    (!matches!(kind(end), Some(Kind::De | Kind::One))).then_some(end)
+}
+
+/// Whether an answer without a verb stands directly before: in 甲忘了乙吃了 it is not about 乙.
+fn answered(tokens: &[Token], index: usize) -> bool {
+    tokens[index].gap != Gap::Mark
+        && index.checked_sub(1).is_some_and(|before| {
+            matches!(
+                tokens[before].sense,
+                Sense::Word(
+                    Kind::Not
+                        | Kind::NotYet
+                        | Kind::No
+                        | Kind::Forgot
+                        | Kind::Refuse
+                        | Kind::Skip
+                        | Kind::Plan
+                )
+            )
+        })
+}
+
+fn is_patient(sense: &Sense) -> bool {
+    matches!(sense, Sense::Name(hit) if hit.targets.iter().any(|target| matches!(target, Target::Patient(_))))
+}
+
+fn choose_name(hit: &Hit, choice: &mut Choice) {
     let patients: Vec<usize> = hit
         .targets
         .iter()
@@ -459,8 +642,7 @@ fn choose_name(hit: &Hit, choice: &mut Choice, unclear: &mut bool) {
     if patients.is_empty() {
         choice.names.push(hit.clone());
     } else {
-        *unclear |= !choice.patients.is_empty();
-        choice.patients = patients;
+        choice.patients.extend(patients);
     }
 }
 
@@ -507,7 +689,10 @@ fn verb(
                 found.unclear |= matches!(next, Some(Sense::Word(Kind::Medicine))) && aspect;
                 de = true;
             }
-            Sense::Word(Kind::Medicine | Kind::Filler) => {}
+            Sense::Word(Kind::Medicine | Kind::Filler | Kind::Thanks) => {}
+            Sense::Word(Kind::Form(manner)) => found.forms.push(*manner),
+            // 8点吃的药.
+            Sense::Word(Kind::One) if token.gap == Gap::None && !token.latin => de = true,
             Sense::Word(Kind::Verb(Manner::Any)) if !aspect && !finish && !de => {}
             _ => break,
         }
@@ -520,6 +705,9 @@ fn verb(
     if finish && aspect && !said.choice.names.is_empty() && !said.past {
         found.unclear = true;
     }
+    // 快吃完了.
+    found.unclear |= said.aux && finish && aspect;
+    said.plan |= said.aux;
     let timed = said.when != When::default() || said.meal_time;
     // 忘了已经吃了: was it forgotten, or that it was taken?
     found.unclear |= said.forgot && (said.past || said.now || said.past_maybe);
@@ -557,6 +745,7 @@ fn verb(
 /// "Taken" as a whole, or what stands in front of it turned round.
 fn taken(manner: Manner, said: &mut Pending, found: &mut Sentence) {
     found.unclear |= said.forgot || said.skip || said.no || said.now && !said.past;
+    said.plan |= said.aux;
     let answer = if said.refuse {
         found.unclear = true;
         DoseAnswer::Skipped
@@ -616,7 +805,7 @@ fn finish(mut said: Pending, found: &mut Sentence) {
         found.unclear = true;
     }
     let Some(act) = found.acts.last_mut() else {
-        if said.meal_time && leftover.is_empty() {
+        if said.meal_time && !said.past && leftover.is_empty() {
             found.acts.push(Act {
                 answer: DoseAnswer::Later,
                 choice: leftover,

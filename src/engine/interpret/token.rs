@@ -1,8 +1,8 @@
 //! A reply taken apart into words, names, numbers and times.
 
 use super::clock::{self, Clock};
-use super::lexicon::{self, Kind, is_letter};
-use super::name::{Hit, Names};
+use super::lexicon::{self, Kind, Part, is_letter};
+use super::name::{Hit, Names, Target};
 use super::numeral::numeral;
 use super::writing::{Writing, is_ideograph, is_mark};
 
@@ -44,6 +44,8 @@ pub(super) struct Token {
     pub(super) gap: Gap,
     /// It ends with a letter of the alphabet: a blank behind it parts nothing.
     pub(super) latin: bool,
+    /// It names a medicine, or says that it is one.
+    pub(super) medicine: bool,
 }
 
 /// Takes a reply apart.
@@ -65,11 +67,20 @@ pub(super) fn tokens(writing: &Writing<'_>, names: &Names) -> Vec<Token> {
             at += 1;
             continue;
         };
+        let medicine = match &sense {
+            Sense::Name(hit) => hit
+                .targets
+                .iter()
+                .all(|target| !matches!(target, Target::Patient(_))),
+            Sense::Word(Kind::Medicine | Kind::Form(_)) => true,
+            _ => text[at..at + length].contains(&'药'),
+        };
         tokens.push(Token {
             sense,
             from: at,
             gap,
             latin: is_letter(text[at + length - 1]),
+            medicine,
         });
         at += length;
         gap = Gap::None;
@@ -82,6 +93,19 @@ pub(super) fn tokens(writing: &Writing<'_>, names: &Names) -> Vec<Token> {
 fn token(text: &[char], at: usize, names: &Names, before: &[Token]) -> Option<(Sense, usize)> {
     let word = lexicon::longest(text, at);
     let word_length = word.map_or(0, |(_, length)| length);
+    // 早8点: a part of the day. 晚一点 is none.
+    let part = match text[at] {
+        '早' => Some(Part::Morning),
+        '晚' => Some(Part::Evening),
+        _ => None,
+    };
+    if let Some(part) = part
+        && word_length <= 1
+        && at + 1 < text.len()
+        && clock::clock(text, at + 1).is_some()
+    {
+        return Some((Sense::Word(Kind::Part(part)), 1));
+    }
     if let Some((hit, length)) = names.longest(text, at)
         && (length > word_length || length == word_length && !hit.doubtful)
     {
@@ -170,6 +194,12 @@ fn counted(text: &[char], at: usize, before: &[Token]) -> Option<(Sense, usize)>
         return Some((Sense::Amount { one }, end + length - at));
     }
     let end = at + number.length;
+    // 1-3 and 1到3 may be what lies between as well.
+    if matches!(text.get(end), Some('-' | '~' | '～' | '到' | '至' | '—'))
+        && let Some(until) = numeral(text, end + 1)
+    {
+        return Some((Sense::Unknown, number.length + 1 + until.length));
+    }
     if let Some(length) = ["个", "样", "种"]
         .iter()
         .find(|word| clock::begins(text, end, word))
@@ -285,6 +315,20 @@ fn settle_numbers(tokens: &mut Vec<Token>) {
                 }
             }
             Sense::Word(Kind::One) => tokens[index].sense = Sense::Ordinal(number),
+            // "all 3"; "all 1" may be anything.
+            Sense::Word(Kind::All) if tokens[index].gap != Gap::Mark => {
+                tokens[index].latin = true;
+                tokens[index].sense = if number > 1 {
+                    Sense::Word(Kind::Both(number))
+                } else {
+                    Sense::Unknown
+                };
+            }
+            // "no 1" may be its number.
+            Sense::Word(Kind::No) if tokens[index].gap != Gap::Mark => {
+                tokens[index - 1].sense = Sense::Word(Kind::One);
+                tokens[index].sense = Sense::Ordinal(number);
+            }
             _ => {}
         }
         index += 1;

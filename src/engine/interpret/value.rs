@@ -138,7 +138,23 @@ const CONTEXTS: &[&str] = &[
 
 fn without_patient(text: &str, item: &OpenItem) -> String {
     match &item.patient {
-        Some(patient) if patient.chars().count() >= 2 => text.replacen(patient.as_str(), " ", 1),
+        Some(patient) if patient.chars().count() >= 2 => {
+            // The words are compared in small letters anyway; a letter that changes its length
+            // with its case is in no name that is looked for.
+            let small = text.to_lowercase();
+            let found = small.find(&patient.to_lowercase());
+            match found {
+                Some(at) if small.len() == text.len() => {
+                    let rest = &small[at + patient.to_lowercase().len()..];
+                    let rest = ["'s", "’s", "的"]
+                        .iter()
+                        .find_map(|of| rest.strip_prefix(of))
+                        .unwrap_or(rest);
+                    format!("{} {rest}", &small[..at])
+                }
+                _ => text.replacen(patient.as_str(), " ", 1),
+            }
+        }
         _ => text.to_owned(),
     }
 }
@@ -178,6 +194,8 @@ enum Piece {
     Mark(char),
     /// High, fine: no number.
     Quality,
+    /// 半, behind a unit.
+    Half,
     Unknown {
         ideograph: bool,
     },
@@ -216,6 +234,7 @@ enum Meaning {
     Unit(Unit),
     Over,
     Quality,
+    Half,
     /// Says nothing of the value.
     Filler,
 }
@@ -256,9 +275,10 @@ fn pieces(text: &str, own: Option<&str>) -> Vec<Piece> {
             .max_by_key(|(length, _)| *length);
         let number = numeral(characters, at)
             .filter(|number| !letter || word.is_none_or(|(length, _)| length <= number.length));
-        if let Some(number) = number
+        if let Some(mut number) = number
             && word.is_none_or(|(length, _)| length < number.length || first.is_ascii_digit())
         {
+            spoken(characters, at, &mut number);
             pieces.push(Piece::Number(number));
             at += number.length;
             continue;
@@ -269,6 +289,7 @@ fn pieces(text: &str, own: Option<&str>) -> Vec<Piece> {
                 Meaning::Unit(unit) => pieces.push(Piece::Unit(unit)),
                 Meaning::Over => pieces.push(Piece::Over),
                 Meaning::Quality => pieces.push(Piece::Quality),
+                Meaning::Half => pieces.push(Piece::Half),
                 Meaning::Filler => {}
             }
             at += length;
@@ -293,6 +314,26 @@ fn pieces(text: &str, own: Option<&str>) -> Vec<Piece> {
         at += length;
     }
     pieces
+}
+
+/// 6点5 and "6 and a half" are one number.
+fn spoken(characters: &[char], at: usize, number: &mut Numeral) {
+    if number.whole().is_none() {
+        return;
+    }
+    let end = at + number.length;
+    let digit = |index: usize| characters.get(index).and_then(|c| c.to_digit(10));
+    if number.digits
+        && characters.get(end) == Some(&'点')
+        && digit(end + 2).is_none()
+        && let Some(tenth) = digit(end + 1)
+    {
+        number.thousandths += i64::from(tenth) * 100;
+        number.length += 2;
+    } else if super::clock::begins(characters, end, " and a half") {
+        number.thousandths += 500;
+        number.length += " and a half".len();
+    }
 }
 
 fn numbers(pieces: &[Piece]) -> Vec<Numeral> {
@@ -450,6 +491,7 @@ impl Measure {
 
 fn single(text: &str, measure: &Measure) -> Answer {
     let mut pieces = pieces(text, None);
+    join_half(&mut pieces);
     if measure.label == Label::Temperature {
         join_degrees(&mut pieces);
     }
@@ -495,6 +537,21 @@ fn single(text: &str, measure: &Measure) -> Answer {
 /// A converted number to one decimal, in thousandths.
 fn rounded(dividend: i64, divisor: i64) -> i64 {
     (dividend + divisor * 50).div_euclid(divisor * 100) * 100
+}
+
+/// 38度半, 65公斤半: half a unit more.
+fn join_half(pieces: &mut Vec<Piece>) {
+    let Some(at) = pieces.iter().position(|piece| *piece == Piece::Half) else {
+        return;
+    };
+    if let Some([Piece::Number(number), Piece::Unit(_)]) = at
+        .checked_sub(2)
+        .and_then(|from| pieces.get_mut(from..at))
+        && number.whole().is_some()
+    {
+        number.thousandths += 500;
+        pieces.remove(at);
+    }
 }
 
 /// 36度8, 36,8 and 三十六度八 are one number.

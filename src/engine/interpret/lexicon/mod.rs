@@ -41,8 +41,12 @@ pub(super) enum Kind {
     Refuse,
     /// Skipped, as a whole.
     Skip,
-    /// 等会儿, "going to": it has not happened yet.
+    /// 等会儿, "later": it has not happened yet.
     Plan,
+    /// 要, 在: with a verb it has not happened yet; alone it says nothing.
+    Aux,
+    /// 提醒: later, unless it is what is thanked for.
+    Remind,
     /// 现在, "now": with a verb alone it is about to happen.
     Now,
     /// 后, "after so long".
@@ -53,6 +57,10 @@ pub(super) enum Kind {
     In,
     /// "at", "around": a time of the day may follow.
     At,
+    /// 一个都没, "none of them": not, of all.
+    NotAny,
+    /// "any", "either": all, behind what was not taken.
+    AnyOf,
     /// 都, "all".
     All,
     /// 两个, "both": all, and so many.
@@ -69,8 +77,12 @@ pub(super) enum Kind {
     MealTime,
     /// 饭, breakfast: what was eaten is no medicine.
     Meal,
+    /// "had breakfast": a meal was eaten.
+    Ate,
     /// 药, "pills", "it": what was taken, without a name.
     Medicine,
+    /// 针, "inhaler": what was taken, by its form.
+    Form(Manner),
     /// "dose", "one": a medicine, after what tells which one.
     One,
     /// 和, "and".
@@ -79,6 +91,12 @@ pub(super) enum Kind {
     Because,
     /// Says nothing about whether.
     Filler,
+    /// 谢谢, "thanks": nothing as well.
+    Thanks,
+    /// 没忘: nothing as well, but no answer beside "no".
+    Unforgotten,
+    /// 打错了: of what was written before, if nothing was said yet.
+    Slip,
     /// 是, "yes": alone no answer to a reminder.
     Yes,
     /// He, she, mother: somebody else.

@@ -158,6 +158,17 @@ pub(super) fn yes_or_no(text: &str, question: &str) -> Answer {
             }
         }
     }
+    // "是，有点晕": each part says the same.
+    let mut parts = text
+        .split([',', '，', '。', ';', '；', '!', '！', '、'])
+        .filter(|part| !squeezed(part).is_empty());
+    if let (Some(first), Some(second), None) = (parts.next(), parts.next(), parts.next())
+        && let (Answer::Value(first), Answer::Value(second)) =
+            (yes_or_no(first, question), yes_or_no(second, question))
+        && first == second
+    {
+        return Answer::Value(first);
+    }
     let listed = |words: &[&str], text: &str| words.iter().any(|word| key(word) == text);
     for text in [&said, &stripped] {
         if listed(YES, text) {

@@ -104,5 +104,9 @@ pub(super) const WORDS: &[(&str, Meaning)] = &[
     ("🙏", Meaning::Filler), ("😊", Meaning::Filler), ("👌", Meaning::Filler), ("来", Meaning::Filler),
     ("多", Meaning::Filler), ("整", Meaning::Filler), ("就", Meaning::Filler), ("今日", Meaning::Filler),
     ("刚量", Meaning::Filler), ("刚测", Meaning::Filler), ("量血压", Meaning::Filler), ("跳了", Meaning::Filler),
+    ("半", Meaning::Half), ("发烧", Meaning::Label(Label::Temperature)), ("发热", Meaning::Label(Label::Temperature)),
+    ("烧到", Meaning::Label(Label::Temperature)), ("烧", Meaning::Label(Label::Temperature)),
+    ("低烧", Meaning::Label(Label::Temperature)), ("高烧", Meaning::Label(Label::Temperature)),
+    ("it was", Meaning::Filler), ("it", Meaning::Filler), ("that's", Meaning::Filler),
     ("次数", Meaning::Filler), ("在", Meaning::Filler), ("为止", Meaning::Filler),
 ];
