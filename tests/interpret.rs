@@ -9,9 +9,10 @@ use dosed::plan::{Language, answer_type};
 use jiff::{Timestamp, Zoned, tz};
 use std::fmt::Write as _;
 
-const TABLES: [(&str, &str); 2] = [
+const TABLES: [(&str, &str); 3] = [
     ("replies.txt", include_str!("interpret/replies.txt")),
     ("fresh.txt", include_str!("interpret/fresh.txt")),
+    ("beside.txt", include_str!("interpret/beside.txt")),
 ];
 
 /// What is known when a reply comes.

@@ -211,6 +211,7 @@ fn read(bytes: &[u8]) -> Result<serde_json::Result<String>, String> {
     let Interpretation {
         reading,
         references,
+        has_remark: _,
     } = interpret(&reply);
     let taken_at = match &reading {
         Reading::Taken { taken_at } | Reading::AsNeededTaken { taken_at } => *taken_at,

@@ -364,6 +364,10 @@ impl Talk<'_> {
     ) {
         let before = self.said_before(text, &read, prompts, asked.as_ref());
         let references = read.references;
+        if read.has_remark {
+            // What is said beside an answer is for a person.
+            self.write_down(text, false);
+        }
         match read.reading {
             Reading::Stop => {
                 self.conversation().stopped_at = Some(self.now);

@@ -1,7 +1,7 @@
 //! Times of the day and lengths of time in a reply, and the instants they mean.
 
 use super::lexicon::{Part, is_letter};
-use super::numeral::numeral;
+use super::numeral::{Numeral, numeral};
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 
 /// A time of the day as it was said.
@@ -174,7 +174,13 @@ pub(super) fn clock(text: &[char], at: usize) -> Option<(Clock, usize)> {
             return Some((clock, skipped + hour.length));
         }
     }
+    if let Some(found) = past_or_to(text, at) {
+        return Some(found);
+    }
     let number = numeral(text, at)?;
+    if number.digits && number.whole().is_none() {
+        return with_point(text, at, number);
+    }
     // "三点五" is a number, but "三点五十" and "8.30" may be times.
     let (hour, mut end) = if number.whole().is_some() {
         (number.whole()?, at + number.length)
@@ -278,6 +284,80 @@ pub(super) fn clock(text: &[char], at: usize) -> Option<(Clock, usize)> {
         },
     };
     Some((clock, end - at))
+}
+
+/// "ten to nine", "20 past 8", "half eight".
+fn past_or_to(text: &[char], at: usize) -> Option<(Clock, usize)> {
+    let (minute, mut end) = if begins(text, at, "half ") {
+        (30, at + 5)
+    } else {
+        let number = numeral(text, at)?;
+        let mut end = at + number.length;
+        for words in [" minutes", " mins", " min"] {
+            if begins(text, end, words) {
+                end += words.len();
+                break;
+            }
+        }
+        let minute = number.whole().filter(|minute| (1..60).contains(minute))?;
+        if begins(text, end, " past ") {
+            (minute, end + 6)
+        } else if begins(text, end, " to ") {
+            (60 - minute, end + 4)
+        } else {
+            return None;
+        }
+    };
+    let back = !begins(text, at, "half ") && minute != 0 && {
+        let before: String = text[at..end].iter().collect();
+        before.ends_with(" to ")
+    };
+    let hour = numeral(text, end)?;
+    end += hour.length;
+    let said = Clock::of_hour(hour.whole()?).filter(|clock| clock.hour <= 12)?;
+    if text.get(end).is_some_and(|c| is_letter(*c)) {
+        return None;
+    }
+    let hour = if back {
+        (said.hour + 10) % 12 + 1
+    } else {
+        said.hour
+    };
+    let clock = Clock {
+        hour,
+        minute,
+        either_half: true,
+    };
+    Some((clock, end - at))
+}
+
+/// "9.30pm", "at 8.15".
+fn with_point(text: &[char], at: usize, number: Numeral) -> Option<(Clock, usize)> {
+    let hour = u32::try_from(number.thousandths / 1000).ok()?;
+    let minute = u32::try_from(number.thousandths % 1000 / 10).ok()?;
+    let whole = if hour < 10 { 1 } else { 2 };
+    if number.length != whole + 3 || minute > 59 || hour > 23 {
+        return None;
+    }
+    let end = at + number.length;
+    let blank = usize::from(text.get(end) == Some(&' '));
+    for (word, pm) in [("am", false), ("pm", true)] {
+        let ends = text.get(end + blank + 2).is_none_or(|c| !is_letter(*c));
+        if begins(text, end + blank, word) && ends && (1..=12).contains(&hour) {
+            let clock = Clock {
+                hour: hour % 12 + if pm { 12 } else { 0 },
+                minute,
+                either_half: false,
+            };
+            return Some((clock, number.length + blank + 2));
+        }
+    }
+    let clock = Clock {
+        hour,
+        minute,
+        either_half: (1..=12).contains(&hour),
+    };
+    (at >= 3 && begins(text, at - 3, "at ")).then_some((clock, number.length))
 }
 
 /// A length of time that begins here, in minutes, with the characters it takes.
@@ -436,6 +516,11 @@ mod tests {
             ("8 o'clock", 8, 0, true),
             ("half past 7", 7, 30, true),
             ("quarter to 9", 8, 45, true),
+            ("ten to nine", 8, 50, true),
+            ("20 past 8", 8, 20, true),
+            ("5 min to 1", 12, 55, true),
+            ("half eight", 8, 30, true),
+            ("9.30pm", 21, 30, false),
         ] {
             let expected = Clock {
                 hour,

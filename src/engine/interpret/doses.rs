@@ -2,11 +2,12 @@
 
 use super::clock::due_in_part;
 use super::form;
-use super::lexicon::Manner;
-use super::name::{Target, part_count};
-use super::sentence::{Act, Choice, Said, Sentence, When};
+use super::lexicon::{Kind, Manner};
+use super::name::{Names, Target, part_count};
+use super::sentence::{self, Act, Choice, Said, Sentence, When};
 use super::taken_at::{At, taken_at};
-use super::writing::Writing;
+use super::token::{Gap, Sense, tokens};
+use super::writing::{Writing, is_mark};
 use super::{DoseAnswer, Interpretation, ItemKind, Reading, Reply, references};
 use crate::engine::DoseState;
 use jiff::{SignedDuration, Timestamp};
@@ -42,24 +43,68 @@ pub(super) fn listed(
     sentence: &Sentence,
     asked: DoseAnswer,
 ) -> Option<Interpretation> {
-    if !sentence.acts.is_empty()
-        || sentence.unclear
-        || sentence.remark.is_some()
-        || sentence.symptom
+    if asked != DoseAnswer::Taken
+        && (sentence.unclear
+            || sentence
+                .acts
+                .iter()
+                .any(|act| act.answer != DoseAnswer::Later))
+        && let Some(answer) = listed_with_reason(reply, asked)
     {
+        return Some(answer);
+    }
+    listed_whole(reply, sentence, asked)
+}
+
+fn listed_whole(
+    reply: &Reply<'_>,
+    sentence: &Sentence,
+    asked: DoseAnswer,
+) -> Option<Interpretation> {
+    let burdened = sentence.remark.is_some() || sentence.symptom;
+    if sentence.unclear || sentence.two || burdened && asked == DoseAnswer::Taken {
         return None;
     }
     let mut choice = sentence.rest.clone();
+    let mut minutes = None;
+    match &sentence.acts[..] {
+        [] => {}
+        // In answer to the list, the 2 of "2 30" is its number.
+        [act] if sentence.two_later && asked == DoseAnswer::Later && act.choice.is_empty() => {
+            choice.numbers.push(2);
+            minutes = act.minutes;
+        }
+        _ => return None,
+    }
     // "一个" is no number of the list.
     if choice.is_empty() || sentence.one {
         return None;
     }
     choice.only = false;
+    if sentence.softly && asked == DoseAnswer::Taken {
+        // "2吧".
+        return Some(ask(reply, asked, &[]));
+    }
+    let when = sentence.rest_when;
     match choose(reply, &choice, asked, When::default()) {
-        Chosen::Open(items) => Some(Interpretation::new(
-            reading(asked),
-            references(reply, &items),
-        )),
+        Chosen::Open(items) => {
+            let reading = match asked {
+                DoseAnswer::Taken => Reading::Taken {
+                    taken_at: at_of(reply, &when, &items)?,
+                },
+                DoseAnswer::Later => Reading::Later {
+                    minutes: match (minutes, when.clock) {
+                        (Some(minutes), _) => Some(minutes),
+                        (None, Some(clock)) => Some(clock.minutes_until(reply.now)?),
+                        (None, None) => None,
+                    },
+                },
+                DoseAnswer::Skipped => Reading::Skipped { reason: None },
+                DoseAnswer::NotTaken => Reading::NotTaken,
+            };
+            let answer = Interpretation::new(reading, references(reply, &items));
+            Some(answer.with_remark(burdened))
+        }
         Chosen::Doubtful(items) if doses_of(reply, &Choice::default()).len() > 1 => {
             Some(ask(reply, asked, &items))
         }
@@ -67,13 +112,69 @@ pub(super) fn listed(
     }
 }
 
-fn reading(answer: DoseAnswer) -> Reading {
-    match answer {
-        DoseAnswer::Taken => Reading::Taken { taken_at: None },
-        DoseAnswer::Later => Reading::Later { minutes: None },
-        DoseAnswer::Skipped => Reading::Skipped { reason: None },
-        DoseAnswer::NotTaken => Reading::NotTaken,
+/// "2, too dizzy": what was chosen, and why.
+fn listed_with_reason(reply: &Reply<'_>, asked: DoseAnswer) -> Option<Interpretation> {
+    let (head, reason) = head_and_reason(reply, |answer| answer == asked)?;
+    let head = parsed(reply, head);
+    if !head.acts.is_empty() || head.unclear {
+        return None;
     }
+    let answer = listed_whole(reply, &head, asked)?;
+    let reading = match answer.reading {
+        Reading::Skipped { .. } => Reading::Skipped {
+            reason: Some(reason.to_owned()),
+        },
+        other => other,
+    };
+    Some(Interpretation { reading, ..answer }.with_remark(asked != DoseAnswer::Skipped))
+}
+
+/// The first clause, and the others if they may be why: nothing is asked in them, and no other
+/// answer given.
+fn head_and_reason<'a>(
+    reply: &Reply<'a>,
+    is_same: impl Fn(DoseAnswer) -> bool,
+) -> Option<(&'a str, &'a str)> {
+    let ends = |c: char| matches!(c, ',' | '，' | '。' | ';' | '；' | '!' | '！' | '、');
+    let (head, reason) = match reply.text.split_once(ends) {
+        Some(parts) => parts,
+        None => {
+            // "3 too dizzy": the digit and why; but not "3 days".
+            let writing = Writing::of(reply.text);
+            let tokens = tokens(&writing, &Names::of(reply));
+            let [three, next, ..] = &tokens[..] else {
+                return None;
+            };
+            let why = matches!(next.sense, Sense::Unknown | Sense::Word(Kind::Symptom));
+            if three.sense != Sense::Number(3) || next.gap != Gap::Blank || !why {
+                return None;
+            }
+            reply.text.trim().split_once(char::is_whitespace)?
+        }
+    };
+    let reason = reason.trim_matches(|c: char| c.is_whitespace() || is_mark(c));
+    let said = parsed(reply, reason);
+    let other = said.acts.iter().any(|act| !is_same(act.answer));
+    let chosen = !said.rest.names.is_empty() || !said.rest.patients.is_empty();
+    (!reason.is_empty() && !said.question && !other && !chosen).then_some((head, reason))
+}
+
+fn parsed(reply: &Reply<'_>, text: &str) -> Sentence {
+    let writing = Writing::of(text);
+    sentence::sentence(&tokens(&writing, &Names::of(reply)))
+}
+
+/// When all of these were taken; `None` if it does not fit one of them.
+fn at_of(reply: &Reply<'_>, when: &When, items: &[usize]) -> Option<Option<Timestamp>> {
+    let mut said: Option<Timestamp> = None;
+    for item in items {
+        match taken_at(when, Some(reply.open[*item].at), reply) {
+            At::Unsaid => {}
+            At::Said(at) if said.is_none_or(|other| other == at) => said = Some(at),
+            At::Impossible | At::Said(_) => return None,
+        }
+    }
+    Some(said)
 }
 
 fn ask(reply: &Reply<'_>, answer: DoseAnswer, items: &[usize]) -> Interpretation {
@@ -94,13 +195,25 @@ fn ask(reply: &Reply<'_>, answer: DoseAnswer, items: &[usize]) -> Interpretation
 
 /// A medicine that is taken when needed, reported by its name.
 pub(super) fn as_needed(reply: &Reply<'_>, sentence: &Sentence) -> Option<Interpretation> {
-    let Said::One(act) = sentence.said() else {
-        return None;
+    let act = match sentence.said() {
+        Said::One(act) => act,
+        // "ibuprofen at 2pm".
+        Said::Nothing
+            if sentence.acts.is_empty()
+                && reply.text.is_ascii()
+                && (sentence.rest_when.clock.is_some() || sentence.rest_when.ago.is_some()) =>
+        {
+            Act::told(sentence.rest.clone(), sentence.rest_when)
+        }
+        _ => return None,
     };
+    let of_others = reply.open.iter().any(|item| item.patient.is_some());
     if act.answer != DoseAnswer::Taken
         || act.choice.names.is_empty()
         || sentence.unclear
-        || sentence.third
+        || sentence.softly
+        || sentence.units
+        || sentence.third && !of_others
     {
         return None;
     }
@@ -110,6 +223,7 @@ pub(super) fn as_needed(reply: &Reply<'_>, sentence: &Sentence) -> Option<Interp
     }
     let simple = Choice {
         names: Vec::new(),
+        patients: Vec::new(),
         all: None,
         ..act.choice.clone()
     };
@@ -128,6 +242,11 @@ pub(super) fn as_needed(reply: &Reply<'_>, sentence: &Sentence) -> Option<Interp
             })
             .collect();
         if found.is_empty() {
+            // A dose named beside it is left for an answer of its own.
+            let dose = |target: &Target| matches!(target, Target::Open(..));
+            if hit.targets.iter().any(dose) {
+                continue;
+            }
             return None;
         }
         if found.len() > 1 {
@@ -142,6 +261,9 @@ pub(super) fn as_needed(reply: &Reply<'_>, sentence: &Sentence) -> Option<Interp
             _ => None,
         }));
     }
+    if needed.is_empty() {
+        return None;
+    }
     if !open.is_empty() {
         // The reminder of this medicine, or another taking of it: only the patient knows.
         let mut both = references(reply, &open);
@@ -152,14 +274,23 @@ pub(super) fn as_needed(reply: &Reply<'_>, sentence: &Sentence) -> Option<Interp
         ));
     }
     let taken_at = match taken_at(&act.when, None, reply) {
+        // Without a verb it is today's, or still to come.
+        At::Said(at)
+            if sentence.acts.is_empty()
+                && reply.now.timestamp().duration_since(at) > SignedDuration::from_hours(12) =>
+        {
+            return None;
+        }
         At::Said(at) => Some(at),
         At::Unsaid => None,
         At::Impossible => return None,
     };
-    Some(Interpretation::new(
+    let answer = Interpretation::new(
         Reading::AsNeededTaken { taken_at },
         needed_references(reply, &needed),
-    ))
+    );
+    // Two at once are for the doctor to see as well.
+    Some(answer.with_remark(sentence.symptom || sentence.two))
 }
 
 fn needed_references(reply: &Reply<'_>, items: &[usize]) -> Vec<String> {
@@ -179,6 +310,32 @@ pub(super) fn answer(
     sentence: &Sentence,
     writing: &Writing<'_>,
 ) -> Option<Interpretation> {
+    let whole = whole_answer(reply, sentence, writing);
+    if whole.is_some() {
+        return whole;
+    }
+    // "skip, the dentist said so": why may be said in any words.
+    let (head, reason) = head_and_reason(reply, |answer| answer == DoseAnswer::Skipped)?;
+    let head = parsed(reply, head);
+    if head.unclear || head.remark.is_some() {
+        return None;
+    }
+    let found = whole_answer(reply, &head, writing)?;
+    let Reading::Skipped { .. } = found.reading else {
+        return None;
+    };
+    let reading = Reading::Skipped {
+        reason: Some(reason.to_owned()),
+    };
+    Some(Interpretation { reading, ..found })
+}
+
+/// The answer that all words make.
+fn whole_answer(
+    reply: &Reply<'_>,
+    sentence: &Sentence,
+    writing: &Writing<'_>,
+) -> Option<Interpretation> {
     if sentence.unclear {
         return None;
     }
@@ -190,6 +347,9 @@ pub(super) fn answer(
             return (several && sentence.remark.is_none())
                 .then(|| ask(reply, DoseAnswer::Taken, &[]));
         }
+        Said::Nothing if sentence.acts.is_empty() && sentence.rest_when != When::default() => {
+            still_to_come(reply, sentence)?
+        }
         Said::Nothing => {
             if !sentence.acts.is_empty() {
                 return None;
@@ -197,12 +357,13 @@ pub(super) fn answer(
             digit(reply, sentence, &mut reason)?
         }
     };
-    if act.answer == DoseAnswer::Taken
-        && (sentence.remark.is_some() || sentence.symptom || sentence.one)
-    {
+    if act.answer == DoseAnswer::Taken && sentence.burdened {
         return None;
     }
-    if sentence.one || act.choice.only && act.choice.names.is_empty() {
+    if sentence.softly && matches!(act.answer, DoseAnswer::Taken | DoseAnswer::NotTaken) {
+        return None;
+    }
+    if sentence.one || sentence.two || act.choice.only && act.choice.names.is_empty() {
         return None;
     }
     if sentence.third && !one_patient(reply, &act.choice) {
@@ -210,11 +371,57 @@ pub(super) fn answer(
     }
     match choose(reply, &act.choice, act.answer, act.when) {
         Chosen::Open(items) => {
-            said_of_open(reply, &act, &items, reason, &sentence.forms, writing)
+            let injected = |item: &usize| form::is_of(Manner::Needle, &reply.open[*item].name);
+            if sentence.units && !items.iter().all(injected) {
+                return None;
+            }
+            let answer = said_of_open(reply, &act, &items, reason, &sentence.forms, writing)?;
+            Some(answer.with_remark(is_for_doctor(&act, sentence)))
         }
-        Chosen::Recent(doses) => said_of_recent(reply, &act, &doses),
+        Chosen::Recent(doses) => {
+            let answer = said_of_recent(reply, &act, &doses)?;
+            Some(answer.with_remark(is_for_doctor(&act, sentence)))
+        }
         Chosen::Doubtful(items) => Some(ask(reply, act.answer, &items)),
         Chosen::Nothing => None,
+    }
+}
+
+/// A bare time ("9点", "at nine") that no dose can have been taken at is when it will be.
+fn still_to_come(reply: &Reply<'_>, sentence: &Sentence) -> Option<Act> {
+    let when = sentence.rest_when;
+    let doses = doses_of(reply, &Choice::default());
+    let past = doses.iter().any(|item| {
+        !matches!(
+            taken_at(&when, Some(reply.open[*item].at), reply),
+            At::Impossible
+        )
+    });
+    let bare =
+        sentence.rest.is_empty() && when.day.is_none_or(|day| day == 0) && when.ago.is_none();
+    if past || !bare || doses.is_empty() {
+        return None;
+    }
+    // Nobody puts a dose off for half a day.
+    let clock = when.clock?;
+    let clock = when.part.map_or(clock, |part| clock.in_part(part));
+    clock
+        .minutes_until(reply.now)
+        .filter(|minutes| *minutes <= 12 * 60)?;
+    let mut later = Act::of_digit(DoseAnswer::Later);
+    later.when = when;
+    Some(later)
+}
+
+/// Whether words beside the answer are for the doctor. Why it is skipped is kept with it, and
+/// where somebody is while it has to wait helps nobody.
+fn is_for_doctor(act: &Act, sentence: &Sentence) -> bool {
+    match act.answer {
+        DoseAnswer::Taken | DoseAnswer::NotTaken => {
+            sentence.symptom || sentence.remark.is_some() || sentence.units
+        }
+        DoseAnswer::Later => sentence.symptom,
+        DoseAnswer::Skipped => false,
     }
 }
 
@@ -258,7 +465,7 @@ fn digit(
 
 /// Somebody else is spoken of: it is only clear who where the contact answers for one patient.
 fn one_patient(reply: &Reply<'_>, choice: &Choice) -> bool {
-    if !choice.patients.is_empty() {
+    if !choice.patients.is_empty() || choice.people.is_some() {
         return true;
     }
     let mut patients = reply
@@ -294,18 +501,9 @@ fn said_of_open(
         return None;
     }
     let reading = match act.answer {
-        DoseAnswer::Taken => {
-            let mut said: Option<Timestamp> = None;
-            for item in items {
-                match taken_at(&act.when, Some(reply.open[*item].at), reply) {
-                    At::Unsaid => {}
-                    At::Impossible => return None,
-                    At::Said(at) if said.is_none_or(|other| other == at) => said = Some(at),
-                    At::Said(_) => return None,
-                }
-            }
-            Reading::Taken { taken_at: said }
-        }
+        DoseAnswer::Taken => Reading::Taken {
+            taken_at: at_of(reply, &act.when, items)?,
+        },
         DoseAnswer::Later => {
             if act.when.day.is_some_and(|day| day != 0) {
                 return None;
@@ -442,6 +640,15 @@ fn choose(reply: &Reply<'_>, choice: &Choice, answer: DoseAnswer, when: When) ->
             }
         }
         // "第一个" of a reminder with two medicines may be the first of the two.
+        if choice.last
+            && several
+            && let Some(last) = prompts
+                .iter()
+                .max_by_key(|prompt| reply.open[prompt[0]].number)
+        {
+            // "the first and the last".
+            chosen.extend(last);
+        }
         let two_in_one = chosen.len() > 1
             || chosen
                 .iter()
@@ -458,6 +665,24 @@ fn choose(reply: &Reply<'_>, choice: &Choice, answer: DoseAnswer, when: When) ->
             return Chosen::Doubtful(items);
         }
         return Chosen::Open(chosen);
+    }
+    if let Some(count) = choice.people {
+        let mut patients: Vec<Option<&str>> = items
+            .iter()
+            .map(|item| reply.open[*item].patient.as_deref())
+            .collect();
+        patients.sort_unstable();
+        patients.dedup();
+        return if items.is_empty() {
+            Chosen::Nothing
+        } else if patients.len() == count as usize {
+            all_at(reply, items, answer, when)
+        } else {
+            Chosen::Doubtful(items)
+        };
+    }
+    if choice.front.is_some() || choice.back.is_some() {
+        return at_an_end(reply, choice, prompts);
     }
     if choice.last {
         return match prompts
@@ -542,6 +767,25 @@ fn choose(reply: &Reply<'_>, choice: &Choice, answer: DoseAnswer, when: When) ->
     }
 }
 
+/// 前两个, 后面那个.
+fn at_an_end(reply: &Reply<'_>, choice: &Choice, mut prompts: Vec<Vec<usize>>) -> Chosen {
+    prompts.sort_by_key(|prompt| reply.open[prompt[0]].number);
+    let all = || prompts.iter().flatten().copied().collect();
+    let part = match (choice.front, choice.back) {
+        (Some(0), None) if prompts.len() == 2 => &prompts[..1],
+        (None, Some(0)) if prompts.len() == 2 => &prompts[1..],
+        (Some(count), None) if count > 0 && count as usize <= prompts.len() => {
+            &prompts[..count as usize]
+        }
+        (None, Some(count)) if count > 0 && count as usize <= prompts.len() => {
+            &prompts[prompts.len() - count as usize..]
+        }
+        _ if prompts.len() > 1 => return Chosen::Doubtful(all()),
+        _ => return Chosen::Nothing,
+    };
+    Chosen::Open(part.iter().flatten().copied().collect())
+}
+
 /// All of them, where what was said of when fits each.
 fn all_at(reply: &Reply<'_>, items: Vec<usize>, answer: DoseAnswer, when: When) -> Chosen {
     let fits = |item: &usize| {
@@ -550,7 +794,8 @@ fn all_at(reply: &Reply<'_>, items: Vec<usize>, answer: DoseAnswer, when: When) 
             && (answer != DoseAnswer::Taken
                 || !matches!(taken_at(&when, Some(due), reply), At::Impossible))
     };
-    if items.iter().all(fits) {
+    let together = answer != DoseAnswer::Taken || at_of(reply, &when, &items).is_some();
+    if together && items.iter().all(fits) {
         Chosen::Open(items)
     } else {
         Chosen::Doubtful(items)
@@ -839,6 +1084,15 @@ fn choose_by_time(
                 correctable(reply, &recent, answer)
             }
         }
-        _ => Chosen::Doubtful(then.into_iter().flatten().copied().collect()),
+        _ => {
+            let count_then = then.len();
+            let items = then.into_iter().flatten().copied().collect();
+            match choice.all {
+                Some(count) if count.is_none_or(|count| count as usize == count_then) => {
+                    Chosen::Open(items)
+                }
+                _ => Chosen::Doubtful(items),
+            }
+        }
     }
 }

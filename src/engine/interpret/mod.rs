@@ -269,6 +269,8 @@ pub struct Interpretation {
     /// All that the answer covers; of `AskWhich` all that it may mean. Each is a reference of the
     /// reply, in its order, and none stands twice.
     pub references: Vec<String>,
+    /// The reply says more than this: the doctor is to have its words as well.
+    pub has_remark: bool,
 }
 
 impl Interpretation {
@@ -276,7 +278,12 @@ impl Interpretation {
         Self {
             reading,
             references,
+            has_remark: false,
         }
+    }
+
+    fn with_remark(self, has_remark: bool) -> Self {
+        Self { has_remark, ..self }
     }
 
     fn bare(reading: Reading) -> Self {
@@ -325,14 +332,22 @@ pub fn interpret(reply: &Reply<'_>) -> Interpretation {
     if let Some(answer) = doses::as_needed(reply, &sentence) {
         return answer;
     }
-    let value = value::check_in(reply, short);
+    let value = match value::check_in(reply, short) {
+        // After our list "yes" is of no use, and a murmur may be about the dose.
+        CheckInReading::Value(Value::Bool(true), ..)
+            if doses::is_open(reply) && (reply.asked_which.is_some() || is_murmur(reply.text)) =>
+        {
+            CheckInReading::Nothing
+        }
+        value => value,
+    };
     let digit = sentence
         .digit
         .filter(|_| sentence.acts.is_empty() && !sentence.unclear)
         .and_then(DoseAnswer::of_digit)
         .filter(|_| doses::is_open(reply));
     match value {
-        CheckInReading::Value(value, items) => {
+        CheckInReading::Value(value, items, has_remark) => {
             if let Some(digit) = digit {
                 return Interpretation::new(
                     Reading::AskWhich(Some(digit)),
@@ -340,7 +355,8 @@ pub fn interpret(reply: &Reply<'_>) -> Interpretation {
                 );
             }
             return match items[..] {
-                [_] => Interpretation::new(Reading::CheckInValue(value), references(reply, &items)),
+                [_] => Interpretation::new(Reading::CheckInValue(value), references(reply, &items))
+                    .with_remark(has_remark),
                 _ => Interpretation::new(Reading::AskWhich(None), references(reply, &items)),
             };
         }
@@ -348,6 +364,13 @@ pub fn interpret(reply: &Reply<'_>) -> Interpretation {
             return Interpretation::new(Reading::AskWhich(digit), doses::doubtful(reply, &items));
         }
         _ => {}
+    }
+    let check_ins: Vec<usize> = (0..reply.open.len())
+        .filter(|index| reply.open[*index].kind != ItemKind::Dose)
+        .collect();
+    if digit.is_some() && !check_ins.is_empty() {
+        // Whoever is asked a number and reminded of a dose may mean either.
+        return Interpretation::new(Reading::AskWhich(digit), doses::doubtful(reply, &check_ins));
     }
     if let Some(answer) = doses::answer(reply, &sentence, &writing) {
         return answer;
@@ -366,6 +389,11 @@ pub fn interpret(reply: &Reply<'_>) -> Interpretation {
         }
         _ => Interpretation::bare(Reading::FreeText),
     }
+}
+
+fn is_murmur(text: &str) -> bool {
+    let words: String = squeezed(text).into_iter().collect();
+    ["嗯", "嗯嗯", "恩", "恩恩", "sure", "uhhuh", "mhm"].contains(&words.as_str())
 }
 
 /// 停止, 退订, STOP, 开始, START and nothing else but punctuation.

@@ -30,6 +30,10 @@ pub(super) struct Hit {
 #[derive(Debug)]
 pub(super) struct Names {
     keys: Vec<(Vec<char>, Target)>,
+    /// The whole name of each medicine.
+    medicines: Vec<(Target, String)>,
+    /// The whole name of the patient of each open item.
+    patients: Vec<Option<String>>,
 }
 
 /// Fewer ideographs, or letters, are no name.
@@ -59,13 +63,31 @@ impl Names {
             let patient = item.patient.as_deref().unwrap_or_default();
             let whole = squeezed(patient);
             let first = patient.split_whitespace().next().map(squeezed);
-            for key in [Some(whole), first].into_iter().flatten() {
+            // 建国 of 李建国.
+            let given = (whole.len() == 3 && whole.iter().all(|c| is_ideograph(*c)))
+                .then(|| whole[1..].to_vec());
+            for key in [Some(whole), first, given].into_iter().flatten() {
                 if key.len() >= 2 {
                     keys.push((key, Target::Patient(index)));
                 }
             }
         }
-        Self { keys }
+        let medicines = |target: &Target| match *target {
+            Target::Open(index, part) => Some(parts(&reply.open[index].name)[part].clone()),
+            Target::Recent(index, part) => Some(parts(&reply.recent[index].name)[part].clone()),
+            Target::AsNeeded(index) => Some(reply.as_needed[index].name.clone()),
+            Target::Patient(_) => None,
+        };
+        let medicines = keys
+            .iter()
+            .filter_map(|(_, target)| Some((*target, medicines(target)?)))
+            .collect();
+        let patients = reply.open.iter().map(|item| item.patient.clone()).collect();
+        Self {
+            keys,
+            medicines,
+            patients,
+        }
     }
 
     /// The longest name that begins here, and how many characters of the text it takes.
@@ -98,9 +120,120 @@ impl Names {
                 }
             }
         }
+        if let Some((hit, _)) = &mut best {
+            // 建国 of two families is nobody's name.
+            let mut names = hit.targets.iter().filter_map(|target| match target {
+                Target::Patient(index) => Some(&self.patients[*index]),
+                _ => None,
+            });
+            let first = names.next();
+            hit.doubtful |= first.is_some_and(|first| names.any(|name| name != first));
+        }
+        if let Some((hit, length)) = &mut best
+            && hit.doubtful
+            && self.is_nickname(&text[at..at + *length], &hit.targets)
+        {
+            hit.doubtful = false;
+        }
         best
     }
+
+    /// Whether the beginning of a name can mean only one medicine of those that are known: 硝苯
+    /// is what people call it, while what is itself a name, or of many, may be another's.
+    fn is_nickname(&self, written: &[char], targets: &[Target]) -> bool {
+        let written: String = written.iter().filter(|c| c.is_alphanumeric()).collect();
+        if GENERIC.contains(&written.as_str()) {
+            return false;
+        }
+        let name_of = |target: &Target| {
+            let found = self.medicines.iter().find(|(of, _)| of == target);
+            found.map(|(_, name)| name.as_str())
+        };
+        let Some(first) = targets.first().and_then(name_of) else {
+            return false;
+        };
+        if targets.iter().any(|target| name_of(target) != Some(first)) {
+            return false;
+        }
+        let length = written.chars().count();
+        if written.chars().all(is_ideograph) {
+            // 阿莫西林 is not 阿莫西林克拉维酸钾.
+            return length <= 3;
+        }
+        // The first word of two is a name of its own: "amoxicillin" is not "amoxicillin
+        // clavulanate".
+        !first
+            .split_whitespace()
+            .any(|word| squeezed(word).into_iter().collect::<String>() == written)
+    }
 }
+
+/// Beginnings and kinds that many names have.
+const GENERIC: &[&str] = &[
+    "维生",
+    "维生素",
+    "复方",
+    "盐酸",
+    "硫酸",
+    "硝酸",
+    "磷酸",
+    "碳酸",
+    "醋酸",
+    "注射",
+    "胰岛",
+    "胰岛素",
+    "葡萄糖",
+    "葡萄",
+    "感冒",
+    "止咳",
+    "降糖",
+    "降压",
+    "降脂",
+    "安神",
+    "补血",
+    "富马酸",
+    "马来酸",
+    "苯磺酸",
+    "甲磺酸",
+    "酒石酸",
+    "琥珀酸",
+    "枸橼酸",
+    "门冬",
+    "重组",
+    "重组人",
+    "小儿",
+    "儿童",
+    "速效",
+    "清热",
+    "健胃",
+    "vitamin",
+    "vitamins",
+    "insulin",
+    "calcium",
+    "iron",
+    "potassium",
+    "sodium",
+    "magnesium",
+    "folic",
+    "acid",
+    "antibiotic",
+    "blood",
+    "pain",
+    "water",
+    "heart",
+    "sleep",
+    "generic",
+    "baby",
+    "child",
+    "childrens",
+    "fish",
+];
+
+/// What medicines of one kind end with: where only one is known, its kind names it.
+const KINDS: &[&str] = &[
+    "他汀", "沙坦", "地平", "洛尔", "普利", "拉唑", "格列", "双胍", "列净", "列汀", "西泮", "替丁",
+    "沙星", "西林", "statin", "sartan", "dipine", "prazole",
+];
 
 /// How many characters of the text spell the key or enough of its beginning, and whether all of it.
 fn spelt(text: &[char], at: usize, key: &[char]) -> Option<(usize, bool)> {
@@ -245,6 +378,7 @@ const FORMS: &[&str] = &[
     "乳膏",
     "凝胶",
     "栓",
+    "酯",
     "钠",
     "钾",
     "钙",
@@ -283,6 +417,9 @@ const FORMS: &[&str] = &[
     " solution",
     " syrup",
     " inhaler",
+    " puffer",
+    " susp",
+    " suspension",
     " injection",
     " eye drops",
     " drops",
@@ -331,6 +468,34 @@ fn keys_of(name: &str) -> Vec<Vec<char>> {
         }
     };
     add(name);
+    for kind in KINDS {
+        if name.contains(kind) {
+            add(kind);
+        }
+    }
+    for (whole, short) in [("维生素", "维"), ("vitamin ", "vit ")] {
+        if let Some(rest) = name.strip_prefix(whole) {
+            add(&format!("{short}{}", without_strength(rest)));
+        }
+    }
+    for form in [
+        "胶囊",
+        "颗粒",
+        "糖浆",
+        "口服液",
+        "喷雾",
+        "眼药水",
+        "puffer",
+        "inhaler",
+        "syrup",
+    ] {
+        if name.contains(form) {
+            add(form);
+        }
+    }
+    if let Some(kind) = name.strip_prefix("insulin ") {
+        add(without_strength(kind));
+    }
     let (outside, inside) = parenthesised(name);
     for text in [outside, inside] {
         let bare = without_strength(&text);

@@ -38,13 +38,20 @@ const ENGLISH: &[(&str, i64)] = &[
     ("ten", 10),
     ("eleven", 11),
     ("twelve", 12),
+    ("thirteen", 13),
+    ("fourteen", 14),
     ("fifteen", 15),
+    ("sixteen", 16),
+    ("seventeen", 17),
+    ("eighteen", 18),
+    ("nineteen", 19),
     ("twenty", 20),
     ("thirty", 30),
     ("forty", 40),
-    ("forty five", 45),
     ("fifty", 50),
     ("sixty", 60),
+    ("seventy", 70),
+    ("eighty", 80),
     ("ninety", 90),
     ("zero", 0),
 ];
@@ -56,22 +63,84 @@ pub(super) fn numeral(text: &[char], at: usize) -> Option<Numeral> {
         return digits(text, at);
     }
     if is_letter(first) {
-        return ENGLISH
-            .iter()
-            .filter_map(|(word, number)| {
-                let length = word.chars().count();
-                let here = text.get(at..at + length)?;
-                let spelt = here.iter().copied().eq(word.chars());
-                let ends = text.get(at + length).is_none_or(|next| !is_letter(*next));
-                (spelt && ends).then_some(Numeral {
-                    thousandths: number * 1000,
-                    length,
-                    digits: false,
-                })
-            })
-            .max_by_key(|numeral| numeral.length);
+        return english(text, at);
     }
     chinese(text, at)
+}
+
+/// seven, seventy two, a hundred and thirty.
+fn english(text: &[char], at: usize) -> Option<Numeral> {
+    let joint = |end: usize| matches!(text.get(end), Some(' ' | '-')).then_some(end + 1);
+    let words = |from: usize, words: &str| {
+        let length = words.chars().count();
+        let here = text.get(from..from + length)?;
+        let ends = text.get(from + length).is_none_or(|next| !is_letter(*next));
+        (here.iter().copied().eq(words.chars()) && ends).then_some(length)
+    };
+    let under_hundred = |from: usize| {
+        let tens = english_word(text, from)?;
+        let number = tens.thousandths / 1000;
+        let ones = (number >= 20 && number % 10 == 0)
+            .then(|| joint(from + tens.length))
+            .flatten()
+            .and_then(|next| Some((next, english_word(text, next)?)))
+            .filter(|(_, ones)| (1000..10_000).contains(&ones.thousandths));
+        Some(match ones {
+            Some((next, ones)) => Numeral {
+                thousandths: tens.thousandths + ones.thousandths,
+                length: next + ones.length - from,
+                digits: false,
+            },
+            None => tens,
+        })
+    };
+    let (hundreds, mut end) = match words(at, "a hundred") {
+        Some(length) => (1, at + length),
+        None => {
+            let first = under_hundred(at)?;
+            let next = joint(at + first.length);
+            let hundred = next.and_then(|next| Some(next + words(next, "hundred")?));
+            match hundred {
+                Some(end) if (1000..10_000).contains(&first.thousandths) => {
+                    (first.thousandths / 1000, end)
+                }
+                _ => return Some(first),
+            }
+        }
+    };
+    let mut thousandths = hundreds * 100_000;
+    if let Some(next) = joint(end) {
+        let next = words(next, "and")
+            .and_then(|length| joint(next + length))
+            .unwrap_or(next);
+        if let Some(rest) = under_hundred(next) {
+            thousandths += rest.thousandths;
+            end = next + rest.length;
+        }
+    }
+    Some(Numeral {
+        thousandths,
+        length: end - at,
+        digits: false,
+    })
+}
+
+/// One word.
+fn english_word(text: &[char], at: usize) -> Option<Numeral> {
+    ENGLISH
+        .iter()
+        .filter_map(|(word, number)| {
+            let length = word.chars().count();
+            let here = text.get(at..at + length)?;
+            let spelt = here.iter().copied().eq(word.chars());
+            let ends = text.get(at + length).is_none_or(|next| !is_letter(*next));
+            (spelt && ends).then_some(Numeral {
+                thousandths: number * 1000,
+                length,
+                digits: false,
+            })
+        })
+        .max_by_key(|numeral| numeral.length)
 }
 
 fn digits(text: &[char], at: usize) -> Option<Numeral> {
@@ -189,6 +258,10 @@ mod tests {
             ("七", 7000, 1),
             ("seven", 7000, 5),
             ("twenty", 20_000, 6),
+            ("seventy two", 72_000, 11),
+            ("forty-five min", 45_000, 10),
+            ("a hundred and thirty over", 130_000, 20),
+            ("two hundred", 200_000, 11),
         ] {
             let chars: Vec<char> = text.chars().collect();
             let found = numeral(&chars, 0).map(|n| (n.thousandths, n.length));

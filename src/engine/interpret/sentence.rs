@@ -27,6 +27,12 @@ pub(super) struct Choice {
     pub(super) only: bool,
     /// A number behind the verb, which may as well be an amount.
     pub(super) counted: bool,
+    /// All of so many people.
+    pub(super) people: Option<u32>,
+    /// The first so many of the list; 0 for the former of two.
+    pub(super) front: Option<u32>,
+    /// The last so many of the list; 0 for the latter of two.
+    pub(super) back: Option<u32>,
 }
 
 impl Choice {
@@ -67,6 +73,8 @@ pub(super) struct Sentence {
     pub(super) acts: Vec<Act>,
     /// What was chosen without an act.
     pub(super) rest: Choice,
+    /// A time that was said without an act.
+    pub(super) rest_when: When,
     /// Something in it is not understood, or makes what is said doubtful.
     pub(super) unclear: bool,
     /// Words that are not understood stand apart from the rest, from this character until that.
@@ -75,10 +83,26 @@ pub(super) struct Sentence {
     pub(super) third: bool,
     /// Symptoms are named.
     pub(super) symptom: bool,
+    /// Something is asked.
+    pub(super) question: bool,
+    /// Symptoms stand in the clause of what was done, or words that are not understood beside it.
+    pub(super) burdened: bool,
+    /// 吧: what was done is in doubt, what is wished is not.
+    pub(super) softly: bool,
     /// "One tablet" was said.
     pub(super) one: bool,
+    /// It was given to somebody.
+    pub(super) gave: bool,
+    /// Two of it, or twice.
+    pub(super) two: bool,
+    /// So many units.
+    pub(super) units: bool,
+    /// "2 30": the 2 was read as the digit of later.
+    pub(super) two_later: bool,
     /// What was written before was a slip.
     pub(super) slip: bool,
+    /// More than courtesies stood before that.
+    pub(super) slip_of: bool,
     /// A meal was told of.
     pub(super) eaten: bool,
     /// The forms that were named: 针, "inhaler".
@@ -196,8 +220,22 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
     let mut index = 0;
     // The token behind the last verb, for questions that end with a negation.
     let mut after_verb = usize::MAX;
+    // How many acts there were when this clause began.
+    let mut acts_before = 0;
     while index < tokens.len() {
         let token = &tokens[index];
+        if token.gap == Gap::Mark {
+            if found.acts.len() > acts_before {
+                // "took it now, ...", "took warfarin, ...": of the clause that ends here.
+                said.now = false;
+                if let Some(act) = found.acts.last_mut()
+                    && !said.has_head()
+                {
+                    merge(&mut act.choice, std::mem::take(&mut said.choice));
+                }
+            }
+            acts_before = found.acts.len();
+        }
         if token.gap == Gap::Mark
             && let Some(act) = said.act(&mut found.unclear)
         {
@@ -214,6 +252,7 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
             && let Some(end) = comment(tokens, index)
         {
             remark(&mut found, index, end);
+            found.burdened = true;
             index = end;
             continue;
         }
@@ -230,12 +269,28 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     // 过半小时: in half an hour.
                     said.plan |= matches!(next, Some(Sense::Minutes(_)));
                 }
+                Kind::Did if !said.not && object(tokens, index, false) => {
+                    taken(Manner::Any, &mut said, &mut found);
+                }
                 Kind::Did => said.did = true,
+                Kind::Had if object(tokens, index, true) => {
+                    taken(Manner::Any, &mut said, &mut found);
+                }
+                Kind::From(day, part) => said.choice.part = Some((*part, *day)),
+                Kind::Gave => {
+                    found.third = true;
+                    found.gave = true;
+                    taken(Manner::Any, &mut said, &mut found);
+                }
+                Kind::Softly => found.softly = true,
+                Kind::Twice => found.two = true,
+                Kind::People(count) => said.choice.people = Some(*count),
+                Kind::Front(count) => said.choice.front = Some(*count),
+                Kind::Back(count) => said.choice.back = Some(*count),
                 Kind::Past => said.past = true,
                 Kind::PastMaybe => {
                     // 吃了就: what follows from it.
-                    found.unclear |=
-                        after_verb == index && token.gap == Gap::None && !token.latin;
+                    found.unclear |= after_verb == index && token.gap == Gap::None && !token.latin;
                     said.past_maybe = true;
                 }
                 Kind::Not => {
@@ -287,7 +342,9 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                 Kind::Remind => said.plan |= !said.thanks,
                 Kind::Thanks => said.thanks = true,
                 Kind::Slip => {
-                    found.unclear |= !tokens[..index].iter().all(|token| {
+                    let taken = |act: &Act| act.answer == DoseAnswer::Taken;
+                    found.unclear |= found.acts.iter().any(taken);
+                    found.slip_of |= !tokens[..index].iter().all(|token| {
                         matches!(
                             token.sense,
                             Sense::Word(Kind::Filler | Kind::Thanks | Kind::Yes | Kind::Past)
@@ -309,8 +366,15 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                 }
                 Kind::Ago => found.unclear = true,
                 Kind::In => {
-                    found.unclear |= !matches!(next, Some(Sense::Minutes(_)));
-                    said.plan = true;
+                    // "16 units in".
+                    let inside = next.is_none()
+                        && index
+                            .checked_sub(1)
+                            .is_some_and(|before| tokens[before].sense == Sense::Units);
+                    if !inside {
+                        found.unclear |= !matches!(next, Some(Sense::Minutes(_)));
+                        said.plan = true;
+                    }
                 }
                 Kind::At => {
                     let timed =
@@ -337,6 +401,8 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     said.all_after_not |= said.not || said.refuse;
                     said.choice.all.get_or_insert(None);
                 }
+                // "gave it to both".
+                Kind::Both(count) if found.gave => said.choice.people = Some(*count),
                 Kind::Both(count) => {
                     said.all_after_not |= said.not || said.refuse;
                     said.choice.all = Some(Some(*count));
@@ -346,7 +412,7 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                 Kind::Last => said.choice.last = true,
                 Kind::Only => said.choice.only = true,
                 Kind::Part(part) => {
-                    if names_dose(tokens, index) {
+                    if names_dose(tokens, index, found.acts.is_empty()) {
                         said.choice.part = Some((*part, said.when.day.take().unwrap_or(0)));
                     } else {
                         found.unclear |= said.when.part.is_some();
@@ -354,7 +420,9 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     }
                 }
                 Kind::Day(day, part) => {
-                    if let (Some(part), true) = (part, names_dose(tokens, index)) {
+                    if let (Some(part), true) =
+                        (part, names_dose(tokens, index, found.acts.is_empty()))
+                    {
                         said.choice.part = Some((*part, *day));
                     } else {
                         found.unclear |= said.when.day.is_some();
@@ -371,18 +439,25 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                 Kind::Verb(_) | Kind::Meal | Kind::Ate => match eaten(tokens, index) {
                     // What was eaten is told beside what was taken.
                     Some(end) if !said.has_head() && !said.medicine && said.choice.is_empty() => {
-                        said = Pending::default();
+                        // When it was may be said of both.
+                        said.past = false;
+                        said.past_maybe = false;
                         found.eaten = true;
                         index = end;
                         continue;
                     }
                     _ => found.unclear = true,
                 },
-                Kind::Unclear | Kind::Question => found.unclear = true,
+                Kind::Question => {
+                    found.question = true;
+                    found.unclear = true;
+                }
+                Kind::Unclear => found.unclear = true,
                 Kind::Because if matches!(next, Some(Sense::Word(Kind::Symptom))) => {}
                 Kind::Because => {
                     // What follows is the reason.
                     found.remark = Some((index, tokens.len()));
+                    found.burdened = true;
                     break;
                 }
                 Kind::Third => {
@@ -408,7 +483,9 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     if !attached {
                         remark(&mut found, index, index + 1);
                     }
-                    if attached && !said.choice.is_empty() {
+                    found.burdened |= attached;
+                    let medicine = !said.choice.names.is_empty() || !said.choice.numbers.is_empty();
+                    if attached && medicine {
                         found.unclear = true;
                     }
                 }
@@ -417,10 +494,11 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     let choice = &said.choice;
                     found.unclear |= !choice.names.is_empty() || !choice.numbers.is_empty();
                 }
-                Kind::One | Kind::De | Kind::Finish | Kind::And | Kind::Filler => {}
+                Kind::One | Kind::De | Kind::Finish | Kind::And | Kind::Filler | Kind::Had => {}
             },
             Sense::Name(hit) => {
                 found.unclear |= answered(tokens, index) && !said.choice.is_empty();
+                found.unclear |= hit.doubtful && is_patient(&token.sense);
                 choose_name(hit, &mut said.choice);
             }
             Sense::Number(number) | Sense::Ordinal(number) => {
@@ -436,22 +514,24 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     said.choice.numbers.clear();
                     said.minutes = Some(*number);
                     said.plan = true;
+                    found.two_later = true;
                 } else {
                     let behind = !found.acts.is_empty() && matches!(token.sense, Sense::Number(_));
                     if behind && token.gap != Gap::Mark && matches!(next, Some(Sense::Name(_))) {
                         // "took 2 ibuprofen".
                         found.one = *number == 1;
-                        found.unclear |= *number != 1;
+                        found.two = *number == 2;
+                        found.unclear |= *number > 2;
                     } else {
                         said.choice.numbers.push(*number);
                         said.choice.counted |= behind;
                     }
                 }
             }
-            Sense::Amount { one } => {
-                found.one = *one;
-                found.unclear |= !one;
-            }
+            Sense::Amount(1000) => found.one = true,
+            Sense::Amount(2000) => found.two = true,
+            Sense::Amount(_) => found.unclear = true,
+            Sense::Units => found.units = true,
             Sense::Minutes(minutes) => {
                 if matches!(next, Some(Sense::Word(Kind::Ago))) {
                     said.when.ago = Some(*minutes);
@@ -471,11 +551,20 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     {
                         said.choice.numbers.clear();
                         said.plan = true;
+                        found.two_later = true;
                     }
                 }
             }
             Sense::Clock(clock) => {
-                if names_dose(tokens, index) {
+                // "7 pm gabapentin".
+                let of_name = token.latin
+                    && found.acts.is_empty()
+                    && matches!(next, Some(Sense::Name(hit)) if !is_patient(&Sense::Name(hit.clone())))
+                    && !matches!(
+                        index.checked_sub(1).map(|before| &tokens[before].sense),
+                        Some(Sense::Word(Kind::At))
+                    );
+                if of_name || names_dose(tokens, index, found.acts.is_empty()) {
                     said.choice.clock = Some(*clock);
                     // 早上8点的.
                     if let Some(part) = said.when.part.take() {
@@ -505,6 +594,7 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     .all(|token| is_comment(&token.sense));
                 if apart && alone {
                     remark(&mut found, index, end);
+                    found.burdened = true;
                     index = end;
                     continue;
                 }
@@ -516,7 +606,10 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
     finish(said, &mut found);
     // Of a meal alone nothing follows, and "done" may be about the meal.
     // 打错了 of a syringe is no slip of the pen.
-    found.unclear |= found.slip && found.acts.iter().any(|act| act.manner == Manner::Needle);
+    found.unclear |= found.slip
+        && found.acts.iter().any(|act| {
+            act.answer == DoseAnswer::Taken && (found.slip_of || act.manner == Manner::Needle)
+        });
     found.unclear |= found.eaten && !tokens.iter().any(|token| token.medicine);
     // Places in the text, for whoever wants the words.
     found.remark = found.remark.map(|(from, until)| {
@@ -542,7 +635,8 @@ fn is_comment(sense: &Sense) -> bool {
     match sense {
         Sense::Unknown
         | Sense::Number(_)
-        | Sense::Amount { .. }
+        | Sense::Amount(_)
+        | Sense::Units
         | Sense::Minutes(_)
         | Sense::Clock(_) => true,
         Sense::Ordinal(_) | Sense::Name(_) => false,
@@ -626,6 +720,31 @@ fn answered(tokens: &[Token], index: usize) -> bool {
         })
 }
 
+/// Whether a medicine follows what may be a verb: "had my metformin", "had hers".
+fn object(tokens: &[Token], at: usize, whose: bool) -> bool {
+    let mut rest = tokens[at + 1..].iter().skip_while(|token| {
+        token.gap != Gap::Mark
+            && matches!(
+                token.sense,
+                Sense::Word(Kind::Filler | Kind::Past | Kind::All | Kind::Both(_))
+                    | Sense::Number(_)
+                    | Sense::Amount(_)
+            )
+    });
+    let Some(first) = rest.next() else {
+        return false;
+    };
+    if first.gap == Gap::Mark {
+        return false;
+    }
+    match first.sense {
+        Sense::Name(_) => first.medicine,
+        Sense::Word(Kind::Third) => whose && rest.next().is_none_or(|next| next.gap == Gap::Mark),
+        Sense::Word(_) => whose && first.medicine,
+        _ => false,
+    }
+}
+
 fn is_patient(sense: &Sense) -> bool {
     matches!(sense, Sense::Name(hit) if hit.targets.iter().any(|target| matches!(target, Target::Patient(_))))
 }
@@ -647,14 +766,17 @@ fn choose_name(hit: &Hit, choice: &mut Choice) {
 }
 
 /// "8点的吃了", "the morning one", "早上的药": the time tells which, not when.
-fn names_dose(tokens: &[Token], index: usize) -> bool {
+fn names_dose(tokens: &[Token], index: usize, open: bool) -> bool {
     let kind = |index: usize| match tokens.get(index).map(|token| &token.sense) {
         Some(Sense::Word(kind)) => Some(*kind),
         _ => None,
     };
     match kind(index + 1) {
         Some(Kind::One) => true,
-        Some(Kind::De) => tokens.get(index + 2).is_some() && kind(index + 2) != Some(Kind::Filler),
+        Some(Kind::De) => match tokens.get(index + 2) {
+            Some(_) => kind(index + 2) != Some(Kind::Filler),
+            None => open,
+        },
         // "morning pills", but not "8点 药吃了".
         Some(Kind::Medicine) => {
             tokens[index + 1].gap == Gap::Blank
@@ -744,7 +866,7 @@ fn verb(
 
 /// "Taken" as a whole, or what stands in front of it turned round.
 fn taken(manner: Manner, said: &mut Pending, found: &mut Sentence) {
-    found.unclear |= said.forgot || said.skip || said.no || said.now && !said.past;
+    found.unclear |= said.forgot || said.skip || said.no && !said.not || said.now && !said.past;
     said.plan |= said.aux;
     let answer = if said.refuse {
         found.unclear = true;
@@ -817,7 +939,7 @@ fn finish(mut said: Pending, found: &mut Sentence) {
             });
             return;
         }
-        found.unclear |= said.when != When::default();
+        found.rest_when = said.when;
         found.rest = leftover;
         return;
     };
@@ -831,10 +953,10 @@ fn finish(mut said: Pending, found: &mut Sentence) {
             ago: said.when.ago.or(act.when.ago),
         };
     }
-    if leftover.is_empty() {
-        return;
-    }
-    let choice = &mut act.choice;
+    merge(&mut act.choice, leftover);
+}
+
+fn merge(choice: &mut Choice, leftover: Choice) {
     choice.names.extend(leftover.names);
     choice.numbers.extend(leftover.numbers);
     choice.all = choice.all.or(leftover.all);
@@ -843,6 +965,9 @@ fn finish(mut said: Pending, found: &mut Sentence) {
     choice.counted |= leftover.counted;
     choice.clock = choice.clock.or(leftover.clock);
     choice.part = choice.part.or(leftover.part);
+    choice.people = choice.people.or(leftover.people);
+    choice.front = choice.front.or(leftover.front);
+    choice.back = choice.back.or(leftover.back);
     if choice.patients.is_empty() {
         choice.patients = leftover.patients;
     }
@@ -932,6 +1057,15 @@ impl Sentence {
 }
 
 impl Act {
+    /// What was told without a verb.
+    pub(super) fn told(choice: Choice, when: When) -> Self {
+        Self {
+            choice,
+            when,
+            ..Self::of_digit(DoseAnswer::Taken)
+        }
+    }
+
     /// What a digit says.
     pub(super) fn of_digit(answer: DoseAnswer) -> Self {
         Self {

@@ -17,8 +17,10 @@ pub(super) enum Sense {
     Number(u32),
     /// The first, 第一个, 2号.
     Ordinal(u32),
-    /// So much of something; `one` of it where `one`.
-    Amount { one: bool },
+    /// So much of something, in thousandths.
+    Amount(i64),
+    /// So many units, of what is injected.
+    Units,
     /// A length of time.
     Minutes(u32),
     /// A time of the day.
@@ -190,8 +192,12 @@ fn counted(text: &[char], at: usize, before: &[Token]) -> Option<(Sense, usize)>
         end += 1;
     }
     if let Some(length) = measure(text, end) {
-        let one = number.thousandths == 1000;
-        return Some((Sense::Amount { one }, end + length - at));
+        let unit: String = text[end..end + length].iter().collect();
+        let sense = match unit.as_str() {
+            "单位" | "units" | "unit" | "u" | "iu" => Sense::Units,
+            _ => Sense::Amount(number.thousandths),
+        };
+        return Some((sense, end + length - at));
     }
     let end = at + number.length;
     // 1-3 and 1到3 may be what lies between as well.
@@ -206,9 +212,9 @@ fn counted(text: &[char], at: usize, before: &[Token]) -> Option<(Sense, usize)>
     {
         let length = number.length + length.chars().count();
         return Some(match number.whole() {
-            Some(1) => (Sense::Amount { one: true }, length),
+            Some(1) => (Sense::Amount(1000), length),
             Some(count) => (Sense::Word(Kind::Both(count)), length),
-            None => (Sense::Amount { one: false }, length),
+            None => (Sense::Amount(number.thousandths), length),
         });
     }
     match number.whole() {
@@ -220,13 +226,13 @@ fn counted(text: &[char], at: usize, before: &[Token]) -> Option<(Sense, usize)>
             },
             number.length,
         )),
-        _ => Some((Sense::Amount { one: false }, number.length)),
+        _ => Some((Sense::Amount(number.thousandths), number.length)),
     }
 }
 
 fn ordinal(text: &[char], at: usize) -> Option<(u32, usize)> {
     let units = [
-        "个药", "种药", "个", "种", "样", "项", "条", "号", "款", "味", "片",
+        "个药", "种药", "顿药", "个", "种", "样", "项", "条", "号", "款", "味", "片", "顿",
     ];
     let unit = |end: usize| {
         units
@@ -323,6 +329,14 @@ fn settle_numbers(tokens: &mut Vec<Token>) {
                 } else {
                     Sense::Unknown
                 };
+            }
+            // "1 n 3".
+            Sense::Word(Kind::No)
+                if tokens[index].gap == Gap::Blank
+                    && index > 1
+                    && matches!(tokens[index - 2].sense, Sense::Number(_)) =>
+            {
+                tokens[index - 1].sense = Sense::Word(Kind::And);
             }
             // "no 1" may be its number.
             Sense::Word(Kind::No) if tokens[index].gap != Gap::Mark => {

@@ -12,8 +12,8 @@ use words::WORDS;
 
 /// What a reply says to the open check-ins.
 pub(super) enum CheckInReading {
-    /// This value, of one of these open items.
-    Value(Value, Vec<usize>),
+    /// This value, of one of these open items; and whether there are words beside it.
+    Value(Value, Vec<usize>, bool),
     /// Words, for one of these open items, if they are nothing else.
     Text(Vec<usize>),
     /// A bare 1 or 2 where one of these offers a choice: it may be a digit of either.
@@ -49,6 +49,7 @@ pub(super) fn check_in(reply: &Reply<'_>, short: bool) -> CheckInReading {
         return CheckInReading::Nothing;
     }
     let mut values: Vec<(Value, usize)> = Vec::new();
+    let mut beside: Vec<(Value, usize)> = Vec::new();
     let mut malformed = Vec::new();
     let mut texts = Vec::new();
     let mut choices = Vec::new();
@@ -64,19 +65,29 @@ pub(super) fn check_in(reply: &Reply<'_>, short: bool) -> CheckInReading {
         let text = without_patient(reply.text, item);
         match read(&text, item, answer, dose_open) {
             Answer::Value(value) => values.push((value, index)),
-            Answer::Malformed => malformed.push(index),
-            Answer::None => {}
+            other => {
+                if let Some(value) = beside_words(&text, item, answer, dose_open) {
+                    beside.push((value, index));
+                } else if matches!(other, Answer::Malformed) {
+                    malformed.push(index);
+                }
+            }
         }
         if matches!(answer, AnswerType::OneOf(_) | AnswerType::YesOrNo) {
             choices.push(index);
         }
+    }
+    let has_remark = values.is_empty();
+    if has_remark {
+        values = beside;
     }
     if values.len() > 1 {
         narrow(reply, &mut values);
     }
     if let Some((value, _)) = values.first() {
         let value = value.clone();
-        return CheckInReading::Value(value, values.into_iter().map(|(_, index)| index).collect());
+        let items = values.into_iter().map(|(_, index)| index).collect();
+        return CheckInReading::Value(value, items, has_remark);
     }
     if dose_open && !choices.is_empty() && matches!(squeezed(reply.text)[..], ['1' | '2' | '3']) {
         return CheckInReading::Digit(choices);
@@ -159,6 +170,144 @@ fn without_patient(text: &str, item: &OpenItem) -> String {
     }
 }
 
+/// The value of the one clause that is one, if the others tell of nothing that could be another,
+/// nor of another time or person; or the value with which a clause begins.
+fn beside_words(
+    text: &str,
+    item: &OpenItem,
+    answer: &AnswerType,
+    dose_open: bool,
+) -> Option<Value> {
+    let folded: String = Writing::of(text).characters().iter().collect();
+    let other =
+        |part: &str| !part.contains('比') && ELSEWHERE.iter().any(|word| part.contains(word));
+    let ends = |c: char| matches!(c, ',' | '。' | ';' | '!' | '?' | '\n');
+    let mut clauses: Vec<&str> = folded.split(ends).collect();
+    // A point between two clauses, but none within a number.
+    clauses = clauses
+        .into_iter()
+        .flat_map(|clause| clause.split(". "))
+        .map(|clause| clause.trim().trim_end_matches('.'))
+        .filter(|clause| !squeezed(clause).is_empty())
+        .collect();
+    if let AnswerType::YesOrNo = answer {
+        let (first, rest) = clauses.split_first()?;
+        let said = yes_or_no(first, &item.name);
+        let plain = !rest.is_empty()
+            && !rest.iter().any(|part| {
+                other(part)
+                    || matches!(yes_or_no(part, &item.name), Answer::Value(_))
+                    || choice::is_about_dose(part)
+            });
+        return match said {
+            Answer::Value(value) if plain && !other(first) => Some(value),
+            _ => None,
+        };
+    }
+    if matches!(answer, AnswerType::OneOf(_) | AnswerType::Text) {
+        return None;
+    }
+    let mut found = None;
+    for clause in &clauses {
+        match read(clause, item, answer, dose_open) {
+            Answer::Value(value) if found.is_none() && !other(clause) => found = Some(value),
+            Answer::Value(_) | Answer::Malformed => return None,
+            Answer::None if other(clause) => return None,
+            Answer::None => {
+                let begun = leading(clause, answer);
+                if begun.is_some() {
+                    if found.is_some() {
+                        return None;
+                    }
+                    found = begun;
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Words of another time or person, or of no fact.
+const ELSEWHERE: &[&str] = &[
+    "昨",
+    "前天",
+    "上次",
+    "上周",
+    "上个月",
+    "以前",
+    "之前",
+    "如果",
+    "要是",
+    "假如",
+    "标准",
+    "应该",
+    "目标",
+    "老公",
+    "老婆",
+    "老伴",
+    "他",
+    "她",
+    "妈",
+    "爸",
+    "yesterday",
+    "last ",
+    "if ",
+    "should",
+    "husband",
+    "wife",
+    "target",
+    "goal",
+    "used to",
+    "below",
+    "above",
+    "under ",
+    "以下",
+    "以上",
+    "以内",
+    "超过",
+    "没到",
+    "不到",
+];
+
+/// "172/101 is that bad", "38 degrees dead": a value that is one by its form, before other words.
+fn leading(clause: &str, answer: &AnswerType) -> Option<Value> {
+    let all = pieces(clause, None);
+    let unknown = all
+        .iter()
+        .position(|piece| matches!(piece, Piece::Unknown { .. }))?;
+    let (value, rest) = all.split_at(unknown);
+    let number = |piece: &Piece| matches!(piece, Piece::Number(_));
+    if rest
+        .iter()
+        .any(|piece| number(piece) || *piece == Piece::Half)
+    {
+        return None;
+    }
+    let formed = match answer {
+        AnswerType::BloodPressure => value.iter().filter(|piece| number(piece)).count() >= 2,
+        AnswerType::BloodGlucose
+        | AnswerType::Temperature
+        | AnswerType::Weight
+        | AnswerType::HeartRate => value.iter().any(|piece| matches!(piece, Piece::Unit(_))),
+        _ => false,
+    };
+    if !formed {
+        return None;
+    }
+    let read = match answer {
+        AnswerType::BloodPressure => pressure(value),
+        AnswerType::BloodGlucose => measured(value.to_vec(), &Measure::GLUCOSE),
+        AnswerType::Temperature => measured(value.to_vec(), &Measure::TEMPERATURE),
+        AnswerType::Weight => measured(value.to_vec(), &Measure::WEIGHT),
+        AnswerType::HeartRate => measured(value.to_vec(), &Measure::HEART_RATE),
+        _ => return None,
+    };
+    match read {
+        Answer::Value(value) => Some(value),
+        _ => None,
+    }
+}
+
 fn read(text: &str, item: &OpenItem, answer: &AnswerType, dose_open: bool) -> Answer {
     match answer {
         AnswerType::Text => Answer::None,
@@ -171,16 +320,37 @@ fn read(text: &str, item: &OpenItem, answer: &AnswerType, dose_open: bool) -> An
         AnswerType::HeartRate => single(text, &Measure::HEART_RATE),
         AnswerType::Scale { from, to } => ranged(
             text,
-            i64::from(*from) * 1000,
-            i64::from(*to) * 1000,
+            (i64::from(*from) * 1000, i64::from(*to) * 1000),
             None,
             true,
+            dose_open,
         ),
         AnswerType::Number { from, to, unit } => {
-            ranged(text, milli(from), milli(to), unit.as_deref(), false)
+            let range = (milli(from), milli(to));
+            ranged(text, range, unit.as_deref(), false, dose_open)
         }
     }
 }
+
+/// None of what is counted.
+const NOTHING: &[&str] = &[
+    "没有",
+    "没",
+    "无",
+    "没疼",
+    "不疼",
+    "不痛",
+    "一点不疼",
+    "一点都不疼",
+    "一次没有",
+    "一次都没有",
+    "none",
+    "nil",
+    "nothing",
+    "nopain",
+    "nopainatall",
+    "notatall",
+];
 
 /// One part of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,6 +394,8 @@ enum Unit {
     Pound,
     Beats,
     Points,
+    /// Of a pressure that nobody is asked in.
+    Kilopascal,
     /// The plan's own.
     Own,
 }
@@ -235,6 +407,8 @@ enum Meaning {
     Over,
     Quality,
     Half,
+    /// Of another time.
+    Elsewhere,
     /// Says nothing of the value.
     Filler,
 }
@@ -258,6 +432,13 @@ fn pieces(text: &str, own: Option<&str>) -> Vec<Piece> {
         {
             pieces.push(Piece::Unit(Unit::Own));
             at += own.len();
+            continue;
+        }
+        if let Some((_, length)) = super::clock::clock(characters, at)
+            && matches!(characters.get(at + length), Some('量' | '测' | '称' | '查'))
+        {
+            // 6点半量的: when.
+            at += length;
             continue;
         }
         let letter = first.is_ascii_alphabetic();
@@ -290,6 +471,7 @@ fn pieces(text: &str, own: Option<&str>) -> Vec<Piece> {
                 Meaning::Over => pieces.push(Piece::Over),
                 Meaning::Quality => pieces.push(Piece::Quality),
                 Meaning::Half => pieces.push(Piece::Half),
+                Meaning::Elsewhere => pieces.push(Piece::Unknown { ideograph: true }),
                 Meaning::Filler => {}
             }
             at += length;
@@ -323,7 +505,16 @@ fn spoken(characters: &[char], at: usize, number: &mut Numeral) {
     }
     let end = at + number.length;
     let digit = |index: usize| characters.get(index).and_then(|c| c.to_digit(10));
-    if number.digits
+    let large = match characters.get(end) {
+        Some('千') if characters.get(end + 1) != Some(&'克') => 1000,
+        Some('万') => 10_000,
+        _ => 1,
+    };
+    if large > 1 && number.thousandths < 100_000 {
+        // 3千, 一万.
+        number.thousandths *= large;
+        number.length += 1;
+    } else if number.digits
         && characters.get(end) == Some(&'点')
         && digit(end + 2).is_none()
         && let Some(tenth) = digit(end + 1)
@@ -406,6 +597,7 @@ fn pressure(pieces: &[Piece]) -> Answer {
                 }
             }
             Piece::Unit(Unit::MmHg | Unit::Beats) | Piece::Over => {}
+            Piece::Quality if upper.is_some() || lower.is_some() || !plain.is_empty() => {}
             Piece::Mark(',' | '-' | ':' | '.' | ';' | '!' | '(' | ')') => {}
             _ => return malformed(pieces),
         }
@@ -490,9 +682,12 @@ impl Measure {
 }
 
 fn single(text: &str, measure: &Measure) -> Answer {
-    let mut pieces = pieces(text, None);
+    measured(pieces(text, None), measure)
+}
+
+fn measured(mut pieces: Vec<Piece>, measure: &Measure) -> Answer {
     join_half(&mut pieces);
-    if measure.label == Label::Temperature {
+    if measure.label != Label::Pulse {
         join_degrees(&mut pieces);
     }
     if has_unknown(&pieces) {
@@ -544,9 +739,8 @@ fn join_half(pieces: &mut Vec<Piece>) {
     let Some(at) = pieces.iter().position(|piece| *piece == Piece::Half) else {
         return;
     };
-    if let Some([Piece::Number(number), Piece::Unit(_)]) = at
-        .checked_sub(2)
-        .and_then(|from| pieces.get_mut(from..at))
+    if let Some([Piece::Number(number), Piece::Unit(_)]) =
+        at.checked_sub(2).and_then(|from| pieces.get_mut(from..at))
         && number.whole().is_some()
     {
         number.thousandths += 500;
@@ -584,8 +778,18 @@ fn join_degrees(pieces: &mut Vec<Piece>) {
 }
 
 /// A number of a range that the plan gives.
-fn ranged(text: &str, from: i64, to: i64, unit: Option<&str>, scale: bool) -> Answer {
+fn ranged(
+    text: &str,
+    (from, to): (i64, i64),
+    unit: Option<&str>,
+    scale: bool,
+    dose_open: bool,
+) -> Answer {
     let pieces = pieces(text, unit);
+    let words: String = squeezed(text).into_iter().collect();
+    if from == 0 && !dose_open && NOTHING.contains(&words.as_str()) {
+        return Answer::Value(Value::Number(0));
+    }
     if has_unknown(&pieces) {
         return malformed(&pieces);
     }
@@ -603,7 +807,7 @@ fn ranged(text: &str, from: i64, to: i64, unit: Option<&str>, scale: bool) -> An
             Piece::Unit(_) => return malformed(&pieces),
             Piece::Label(_) | Piece::Quality => {}
             Piece::Mark('-') if negative => {}
-            Piece::Mark(',' | ':' | '.' | '!' | ';') => {}
+            Piece::Mark(',' | ':' | '.' | '!' | ';' | '(' | ')') => {}
             _ => return malformed(&pieces),
         }
     }

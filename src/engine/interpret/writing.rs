@@ -27,6 +27,14 @@ impl<'a> Writing<'a> {
                 let Some(character) = fold(character) else {
                     continue;
                 };
+                let circled = |c: char| matches!(c, '①'..='⑨' | '❶'..='❾');
+                if circled(source[place..].chars().next().unwrap_or(' '))
+                    && source[..place].chars().next_back().is_some_and(circled)
+                {
+                    // ①③ are two numbers.
+                    writing.characters.push(',');
+                    writing.places.push(place);
+                }
                 let blank = character == ' ';
                 if blank && writing.characters.last().is_none_or(|last| *last == ' ') {
                     continue;
@@ -157,6 +165,7 @@ mod tests {
             ("１。", "1."),
             ("1️⃣", "1"),
             ("①", "1"),
+            ("①③", "1,3"),
             ("沒吃藥", "没吃药"),
             ("👍🏻", "👍"),
             ("Haven’t", "haven't"),

@@ -52,6 +52,21 @@ fn hints_are_forgotten_in_the_end() {
 }
 
 #[test]
+fn what_is_said_beside_an_answer_is_for_the_doctor_as_well() {
+    let text = question("q", "Q?", "blood pressure", "09:00") + &med("A", "09:00");
+    let mut world = World::of(&[("W", &text)]);
+    world.run("02 09:05");
+    assert_eq!(world.says("172/101，头晕"), ["noted Q? 172/101"]);
+    assert_eq!(world.kept(0), ["172/101，头晕"]);
+    assert_eq!(world.says("吃了，头有点晕"), ["taken 09:00 A"]);
+    assert_eq!(world.kept(0), ["172/101，头晕", "吃了，头有点晕"]);
+    world.run("03 09:05");
+    assert_eq!(world.says("吃了，谢谢"), ["taken 09:00 A"]);
+    assert_eq!(world.says("130/85"), ["noted Q? 130/85"]);
+    assert_eq!(world.kept(0).len(), 2, "courtesies are for nobody");
+}
+
+#[test]
 fn words_that_answer_no_question_go_to_the_doctor() {
     let mut world = World::of(&[("W", &question("q", "Q?", "blood pressure", "09:00"))]);
     world.run("02 09:05");

@@ -73,6 +73,8 @@ pub(super) enum Kind {
     Part(Part),
     /// 昨天: so many days from today, and the part of that day where it is said.
     Day(i8, Option<Part>),
+    /// "from lunch": which, by a part of a day.
+    From(i8, Part),
     /// 饭后, "with breakfast": when, by a meal.
     MealTime,
     /// 饭, breakfast: what was eaten is no medicine.
@@ -101,6 +103,20 @@ pub(super) enum Kind {
     Yes,
     /// He, she, mother: somebody else.
     Third,
+    /// "gave": taken, by somebody else.
+    Gave,
+    /// "had": taken, if a medicine follows.
+    Had,
+    /// 两个人, "both kids": all doses of so many people.
+    People(u32),
+    /// 前两个: the first so many of the list; 0 for the former of two.
+    Front(u32),
+    /// 后两个: the last so many; 0 for the latter of two.
+    Back(u32),
+    /// 吧: a doubt about what was, none about what is wished.
+    Softly,
+    /// "twice".
+    Twice,
     /// 头疼: why something was taken, or what came of it.
     Symptom,
     /// Perhaps, half, wrong, must: not to be read.

@@ -229,11 +229,10 @@ fn word_malformed(said: &str) -> Answer {
     // A value of something else, with words beside it.
     let mixed = digits > 0 && digits < said.chars().count();
     let short = !mixed && ideographs <= 5 && said.chars().count() <= 10 && !said.is_empty();
-    let dose = [
-        "吃", "药", "服", "took", "take", "taken", "done", "pill", "skip", "忘",
-    ]
-    .iter()
-    .any(|word| said.contains(word));
+    let dose = is_about_dose(said)
+        || ["退订", "停", "取消", "别发", "stop", "unsub"]
+            .iter()
+            .any(|word| said.contains(word));
     let saying = SAYING
         .iter()
         .any(|word| said == *word || ideographs > 0 && said.starts_with(word));
@@ -242,6 +241,16 @@ fn word_malformed(said: &str) -> Answer {
     } else {
         Answer::None
     }
+}
+
+/// Whether words are about a medicine.
+pub(super) fn is_about_dose(said: &str) -> bool {
+    [
+        "吃", "药", "服药", "服用", "服了", "没服", "已服", "took", "take", "taken", "done",
+        "pill", "skip", "忘",
+    ]
+    .iter()
+    .any(|word| said.contains(word))
 }
 
 /// One of the words offered, or its number.
