@@ -240,6 +240,8 @@ fn spelt(text: &[char], at: usize, key: &[char]) -> Option<(usize, bool)> {
     let mut index = at;
     let mut end = at;
     let mut matched = 0;
+    // What was spelt before the last blank: in "amlo done" the d is no longer of the name.
+    let mut boundary = None;
     while let Some(expected) = key.get(matched) {
         let found = *text.get(index)?;
         if found == *expected {
@@ -247,6 +249,7 @@ fn spelt(text: &[char], at: usize, key: &[char]) -> Option<(usize, bool)> {
             index += 1;
             end = index;
         } else if matched > 0 && (found == ' ' || matches!(found, '-' | '(' | ')' | '.')) {
+            boundary = Some((matched, end));
             index += 1;
         } else {
             break;
@@ -266,7 +269,7 @@ fn spelt(text: &[char], at: usize, key: &[char]) -> Option<(usize, bool)> {
     }
     let in_word = |c: &char| is_letter(*c) || c.is_ascii_digit();
     if in_word(last) && text.get(end).is_some_and(in_word) {
-        return None;
+        (matched, end) = boundary?;
     }
     let whole = matched == key.len();
     let ideographs = key[..matched].iter().filter(|c| is_ideograph(**c)).count();

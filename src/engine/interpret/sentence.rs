@@ -277,6 +277,14 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                     taken(Manner::Any, &mut said, &mut found);
                 }
                 Kind::From(day, part) => said.choice.part = Some((*part, *day)),
+                Kind::Give
+                    if tokens
+                        .get(index + 1)
+                        .is_some_and(|next| is_patient(&next.sense)) =>
+                {
+                    found.third = true;
+                }
+                Kind::Give => found.unclear = true,
                 Kind::Gave => {
                     found.third = true;
                     found.gave = true;
@@ -438,7 +446,12 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                 }
                 Kind::Verb(_) | Kind::Meal | Kind::Ate => match eaten(tokens, index) {
                     // What was eaten is told beside what was taken.
-                    Some(end) if !said.has_head() && !said.medicine && said.choice.is_empty() => {
+                    // 还没吃饭, ...: the denial is of the meal.
+                    Some(end)
+                        if denied_meal(tokens, index, end)
+                            || !said.has_head() && !said.medicine && said.choice.is_empty() =>
+                    {
+                        said.not = false;
                         // When it was may be said of both.
                         said.past = false;
                         said.past_maybe = false;
@@ -484,10 +497,6 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                         remark(&mut found, index, index + 1);
                     }
                     found.burdened |= attached;
-                    let medicine = !said.choice.names.is_empty() || !said.choice.numbers.is_empty();
-                    if attached && medicine {
-                        found.unclear = true;
-                    }
                 }
                 // "lisinopril yes furosemide no".
                 Kind::Yes => {
@@ -532,6 +541,13 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
             Sense::Amount(2000) => found.two = true,
             Sense::Amount(_) => found.unclear = true,
             Sense::Units => found.units = true,
+            // 饭后半小时: when, by a meal.
+            Sense::Minutes(_)
+                if token.gap == Gap::None
+                    && index.checked_sub(1).is_some_and(|before| {
+                        tokens[before].sense == Sense::Word(Kind::MealTime)
+                    })
+                    && !matches!(next, Some(Sense::Word(Kind::Ago))) => {}
             Sense::Minutes(minutes) => {
                 if matches!(next, Some(Sense::Word(Kind::Ago))) {
                     said.when.ago = Some(*minutes);
@@ -610,7 +626,9 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
         && found.acts.iter().any(|act| {
             act.answer == DoseAnswer::Taken && (found.slip_of || act.manner == Manner::Needle)
         });
-    found.unclear |= found.eaten && !tokens.iter().any(|token| token.medicine);
+    let told = |act: &Act| matches!(act.answer, DoseAnswer::Taken | DoseAnswer::NotTaken);
+    found.unclear |=
+        found.eaten && found.acts.iter().any(told) && !tokens.iter().any(|token| token.medicine);
     // Places in the text, for whoever wants the words.
     found.remark = found.remark.map(|(from, until)| {
         let place = |index: usize| tokens.get(index).map_or(usize::MAX, |token| token.from);
@@ -677,28 +695,60 @@ fn eaten(tokens: &[Token], at: usize) -> Option<usize> {
             .take_while(|index| kind(*index).is_some_and(is))
             .count()
     };
+    let kind_at = |index: usize| match tokens.get(index).map(|token| &token.sense) {
+        Some(Sense::Word(kind)) => Some(*kind),
+        _ => None,
+    };
     let aspect = |kind: Kind| matches!(kind, Kind::Aspect | Kind::Finish);
     let end = match kind(at)? {
         Kind::Ate => at + 1,
         Kind::Verb(Manner::Any) => {
             let meal = at + 1 + many(at + 1, aspect);
-            let told = meal > at + 1 || many(meal + 1, aspect) > 0;
+            let before = |is: fn(Kind) -> bool| at.checked_sub(1).and_then(kind_at).is_some_and(is);
+            // 先喝粥, 没吃早饭.
+            let told = meal > at + 1
+                || many(meal + 1, aspect) > 0
+                || before(|kind| matches!(kind, Kind::PastMaybe | Kind::Not));
             (told && kind(meal) == Some(Kind::Meal)).then_some(meal + 1)?
         }
         Kind::Meal => {
             let verb = at
                 + 1
                 + many(at + 1, |kind| {
-                    matches!(kind, Kind::Past | Kind::PastMaybe | Kind::Filler)
+                    matches!(
+                        kind,
+                        Kind::Past | Kind::PastMaybe | Kind::Filler | Kind::Not
+                    )
                 });
-            let told = kind(verb) == Some(Kind::Verb(Manner::Any)) && many(verb + 1, aspect) > 0;
-            told.then_some(verb + 1)?
+            if kind(verb) == Some(Kind::Verb(Manner::Any)) {
+                let denied = kind(verb - 1) == Some(Kind::Not) && ends_clause(tokens, verb + 1);
+                (many(verb + 1, aspect) > 0 && kind(verb - 1) != Some(Kind::Not) || denied)
+                    .then_some(verb + 1)?
+            } else {
+                // 没吃早饭 with 吃早饭 in one word.
+                (at.checked_sub(1).and_then(kind_at) == Some(Kind::Not)
+                    && ends_clause(tokens, at + 1))
+                .then_some(at + 1)?
+            }
         }
         _ => return None,
     };
     let end = end + many(end, aspect);
     // 早饭的, 吃了饭的: what is spoken of is something else.
     (!matches!(kind(end), Some(Kind::De | Kind::One))).then_some(end)
+}
+
+fn ends_clause(tokens: &[Token], end: usize) -> bool {
+    tokens.get(end).is_none_or(|next| next.gap == Gap::Mark)
+}
+
+/// 还没吃饭 and the end of the clause: the meal from `at` to `end` is denied, and nothing else.
+fn denied_meal(tokens: &[Token], at: usize, end: usize) -> bool {
+    at.checked_sub(1).is_some_and(|before| {
+        tokens[before].sense == Sense::Word(Kind::Not)
+            && tokens[at].gap != Gap::Mark
+            && (before == 0 || tokens[before].gap == Gap::Mark)
+    }) && ends_clause(tokens, end)
 }
 
 /// Whether an answer without a verb stands directly before: in 甲忘了乙吃了 it is not about 乙.
@@ -739,6 +789,7 @@ fn object(tokens: &[Token], at: usize, whose: bool) -> bool {
     }
     match first.sense {
         Sense::Name(_) => first.medicine,
+        Sense::Word(Kind::Form(_)) => true,
         Sense::Word(Kind::Third) => whose && rest.next().is_none_or(|next| next.gap == Gap::Mark),
         Sense::Word(_) => whose && first.medicine,
         _ => false,
@@ -850,7 +901,7 @@ fn verb(
     } else if said.now {
         found.unclear |= aspect || finish;
         Some(DoseAnswer::Later)
-    } else if aspect || said.past || said.did || de && timed {
+    } else if aspect || said.past || said.did || de && (timed || said.past_maybe) {
         Some(DoseAnswer::Taken)
     } else if timed && !de && !finish {
         Some(DoseAnswer::Later)

@@ -232,7 +232,8 @@ fn counted(text: &[char], at: usize, before: &[Token]) -> Option<(Sense, usize)>
 
 fn ordinal(text: &[char], at: usize) -> Option<(u32, usize)> {
     let units = [
-        "个药", "种药", "顿药", "个", "种", "样", "项", "条", "号", "款", "味", "片", "顿",
+        "个药", "种药", "顿药", "个", "种", "样", "项", "条", "号", "款", "味", "片", "顿", "颗",
+        "粒", "瓶", "盒",
     ];
     let unit = |end: usize| {
         units

@@ -288,7 +288,12 @@ fn leading(clause: &str, answer: &AnswerType) -> Option<Value> {
         AnswerType::BloodGlucose
         | AnswerType::Temperature
         | AnswerType::Weight
-        | AnswerType::HeartRate => value.iter().any(|piece| matches!(piece, Piece::Unit(_))),
+        | AnswerType::HeartRate => value.iter().any(|piece| match piece {
+            Piece::Unit(_) => true,
+            // "3.9 feeling shaky".
+            Piece::Number(number) => number.whole().is_none(),
+            _ => false,
+        }),
         _ => false,
     };
     if !formed {

@@ -103,6 +103,8 @@ pub(super) enum Kind {
     Yes,
     /// He, she, mother: somebody else.
     Third,
+    /// 给: somebody else, if a name follows.
+    Give,
     /// "gave": taken, by somebody else.
     Gave,
     /// "had": taken, if a medicine follows.
