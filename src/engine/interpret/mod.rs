@@ -5,8 +5,8 @@
 //! as it is. An answer goes to a dose only where it can mean no other; else the patient is asked.
 //!
 //! `writing` folds the many ways of writing the same, `token` takes the reply apart with the
-//! words of `lexicon`, `sentence` finds what is said, `doses` finds of which dose, and
-//! `value` reads the answers to check-ins. The order is that of [`interpret`].
+//! words of `lexicon`, `sentence` finds what is `said` (`clause` looks around a word), `which`
+//! finds of which dose, `doses` what that comes to, and `value` reads the answers to check-ins. The order is that of [`interpret`].
 
 #![allow(
     clippy::match_same_arms,
@@ -18,6 +18,7 @@
     reason = "grammars are tables: one arm or flag a way of saying it, to be read as a whole"
 )]
 
+mod clause;
 mod clock;
 mod doses;
 mod form;
@@ -25,17 +26,19 @@ mod lexicon;
 mod name;
 mod numeral;
 mod red_flag;
+mod said;
 mod sentence;
 mod taken_at;
 mod token;
 mod value;
+mod which;
 mod writing;
 
 use super::DoseState;
 use crate::plan::{AnswerType, Language};
 use jiff::{Timestamp, Zoned};
 use name::Names;
-use sentence::Sentence;
+use said::Sentence;
 use serde::{Deserialize, Serialize};
 use value::CheckInReading;
 use writing::{Writing, squeezed};

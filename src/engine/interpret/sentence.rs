@@ -1,115 +1,14 @@
-//! What a reply says about doses: the acts it reports, without yet knowing of which dose.
+//! Reads the words of a reply in their order: which acts it reports, without yet knowing of which
+//! dose.
 
 use super::DoseAnswer;
-use super::clock::Clock;
-use super::lexicon::{Kind, Manner, Part};
+use super::clause::{
+    answered, comment, denied_meal, eaten, is_comment, is_patient, names_dose, object,
+};
+use super::lexicon::{Kind, Manner};
 use super::name::{Hit, Target};
+use super::said::{Act, Choice, Sentence, When};
 use super::token::{Gap, Sense, Token};
-
-/// Which of the doses are spoken of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Choice {
-    /// By name.
-    pub(super) names: Vec<Hit>,
-    /// By the patient's name: indexes of open items of that patient.
-    pub(super) patients: Vec<usize>,
-    /// By the number in the list.
-    pub(super) numbers: Vec<u32>,
-    /// All, and how many that are where it is said.
-    pub(super) all: Option<Option<u32>>,
-    /// The last in the list.
-    pub(super) last: bool,
-    /// "8点的": those due at that time.
-    pub(super) clock: Option<Clock>,
-    /// "早上的": those due in that part of the day.
-    pub(super) part: Option<(Part, i8)>,
-    /// Only these.
-    pub(super) only: bool,
-    /// A number behind the verb, which may as well be an amount.
-    pub(super) counted: bool,
-    /// All of so many people.
-    pub(super) people: Option<u32>,
-    /// The first so many of the list; 0 for the former of two.
-    pub(super) front: Option<u32>,
-    /// The last so many of the list; 0 for the latter of two.
-    pub(super) back: Option<u32>,
-}
-
-impl Choice {
-    /// Whether nothing was said of which.
-    pub(super) fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// When something was taken, as it was said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct When {
-    pub(super) clock: Option<Clock>,
-    pub(super) part: Option<Part>,
-    pub(super) day: Option<i8>,
-    /// So many minutes ago.
-    pub(super) ago: Option<u32>,
-}
-
-/// One thing said about doses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Act {
-    pub(super) answer: DoseAnswer,
-    pub(super) choice: Choice,
-    pub(super) when: When,
-    /// Of later.
-    pub(super) minutes: Option<u32>,
-    pub(super) manner: Manner,
-    /// It was forgotten, which may have been mended since.
-    forgot: bool,
-    /// It was said to have happened just now.
-    just: bool,
-}
-
-/// A whole reply.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sentence {
-    pub(super) acts: Vec<Act>,
-    /// What was chosen without an act.
-    pub(super) rest: Choice,
-    /// A time that was said without an act.
-    pub(super) rest_when: When,
-    /// Something in it is not understood, or makes what is said doubtful.
-    pub(super) unclear: bool,
-    /// Words that are not understood stand apart from the rest, from this character until that.
-    pub(super) remark: Option<(usize, usize)>,
-    /// Somebody else is spoken of.
-    pub(super) third: bool,
-    /// Symptoms are named.
-    pub(super) symptom: bool,
-    /// Something is asked.
-    pub(super) question: bool,
-    /// Symptoms stand in the clause of what was done, or words that are not understood beside it.
-    pub(super) burdened: bool,
-    /// 吧: what was done is in doubt, what is wished is not.
-    pub(super) softly: bool,
-    /// "One tablet" was said.
-    pub(super) one: bool,
-    /// It was given to somebody.
-    pub(super) gave: bool,
-    /// Two of it, or twice.
-    pub(super) two: bool,
-    /// So many units.
-    pub(super) units: bool,
-    /// "2 30": the 2 was read as the digit of later.
-    pub(super) two_later: bool,
-    /// What was written before was a slip.
-    pub(super) slip: bool,
-    /// More than courtesies stood before that.
-    pub(super) slip_of: bool,
-    /// A meal was told of.
-    pub(super) eaten: bool,
-    /// The forms that were named: 针, "inhaler".
-    pub(super) forms: Vec<Manner>,
-    /// The reply is nothing but this digit.
-    pub(super) digit: Option<u32>,
-}
 
 /// What was said since the last act.
 #[derive(Clone, Debug, Default)]
@@ -637,207 +536,6 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
     found
 }
 
-/// Where a clause ends that begins here and says nothing that we know.
-fn comment(tokens: &[Token], at: usize) -> Option<usize> {
-    let length = tokens[at + 1..]
-        .iter()
-        .position(|token| token.gap == Gap::Mark);
-    let end = length.map_or(tokens.len(), |length| at + 1 + length);
-    let clause = &tokens[at..end];
-    let unknown = clause.iter().any(|token| token.sense == Sense::Unknown);
-    (unknown && clause.iter().all(|token| is_comment(&token.sense))).then_some(end)
-}
-
-/// Whether words that belong to a remark leave what is said beside it as it is.
-fn is_comment(sense: &Sense) -> bool {
-    match sense {
-        Sense::Unknown
-        | Sense::Number(_)
-        | Sense::Amount(_)
-        | Sense::Units
-        | Sense::Minutes(_)
-        | Sense::Clock(_) => true,
-        Sense::Ordinal(_) | Sense::Name(_) => false,
-        Sense::Word(kind) => !matches!(
-            kind,
-            Kind::Verb(_)
-                | Kind::Taken(_)
-                | Kind::Did
-                | Kind::Forgot
-                | Kind::Skip
-                | Kind::Question
-                | Kind::Medicine
-                | Kind::Form(_)
-                | Kind::NotAny
-                | Kind::NotYet
-                | Kind::Refuse
-        ),
-    }
-}
-
-fn remark(found: &mut Sentence, from: usize, until: usize) {
-    let (first, last) = found.remark.unwrap_or((from, until));
-    found.remark = Some((first.min(from), last.max(until)));
-}
-
-/// Where the telling of a meal ends that begins here: 吃了饭, 早饭吃过了.
-fn eaten(tokens: &[Token], at: usize) -> Option<usize> {
-    let kind = |index: usize| match tokens.get(index) {
-        Some(Token {
-            sense: Sense::Word(kind),
-            gap,
-            ..
-        }) if index == at || *gap != Gap::Mark => Some(*kind),
-        _ => None,
-    };
-    let many = |from: usize, is: fn(Kind) -> bool| {
-        (from..)
-            .take_while(|index| kind(*index).is_some_and(is))
-            .count()
-    };
-    let kind_at = |index: usize| match tokens.get(index).map(|token| &token.sense) {
-        Some(Sense::Word(kind)) => Some(*kind),
-        _ => None,
-    };
-    let aspect = |kind: Kind| matches!(kind, Kind::Aspect | Kind::Finish);
-    let end = match kind(at)? {
-        Kind::Ate => at + 1,
-        Kind::Verb(Manner::Any) => {
-            let meal = at + 1 + many(at + 1, aspect);
-            let before = |is: fn(Kind) -> bool| at.checked_sub(1).and_then(kind_at).is_some_and(is);
-            // 先喝粥, 没吃早饭.
-            let told = meal > at + 1
-                || many(meal + 1, aspect) > 0
-                || before(|kind| matches!(kind, Kind::PastMaybe | Kind::Not));
-            (told && kind(meal) == Some(Kind::Meal)).then_some(meal + 1)?
-        }
-        Kind::Meal => {
-            let verb = at
-                + 1
-                + many(at + 1, |kind| {
-                    matches!(
-                        kind,
-                        Kind::Past | Kind::PastMaybe | Kind::Filler | Kind::Not
-                    )
-                });
-            if kind(verb) == Some(Kind::Verb(Manner::Any)) {
-                let denied = kind(verb - 1) == Some(Kind::Not) && ends_clause(tokens, verb + 1);
-                (many(verb + 1, aspect) > 0 && kind(verb - 1) != Some(Kind::Not) || denied)
-                    .then_some(verb + 1)?
-            } else {
-                // 没吃早饭 with 吃早饭 in one word.
-                (at.checked_sub(1).and_then(kind_at) == Some(Kind::Not)
-                    && ends_clause(tokens, at + 1))
-                .then_some(at + 1)?
-            }
-        }
-        _ => return None,
-    };
-    let end = end + many(end, aspect);
-    // 早饭的, 吃了饭的: what is spoken of is something else.
-    (!matches!(kind(end), Some(Kind::De | Kind::One))).then_some(end)
-}
-
-fn ends_clause(tokens: &[Token], end: usize) -> bool {
-    tokens.get(end).is_none_or(|next| next.gap == Gap::Mark)
-}
-
-/// 还没吃饭 and the end of the clause: the meal from `at` to `end` is denied, and nothing else.
-fn denied_meal(tokens: &[Token], at: usize, end: usize) -> bool {
-    at.checked_sub(1).is_some_and(|before| {
-        tokens[before].sense == Sense::Word(Kind::Not)
-            && tokens[at].gap != Gap::Mark
-            && (before == 0 || tokens[before].gap == Gap::Mark)
-    }) && ends_clause(tokens, end)
-}
-
-/// Whether an answer without a verb stands directly before: in 甲忘了乙吃了 it is not about 乙.
-fn answered(tokens: &[Token], index: usize) -> bool {
-    tokens[index].gap != Gap::Mark
-        && index.checked_sub(1).is_some_and(|before| {
-            matches!(
-                tokens[before].sense,
-                Sense::Word(
-                    Kind::Not
-                        | Kind::NotYet
-                        | Kind::No
-                        | Kind::Forgot
-                        | Kind::Refuse
-                        | Kind::Skip
-                        | Kind::Plan
-                )
-            )
-        })
-}
-
-/// Whether a medicine follows what may be a verb: "had my metformin", "had hers".
-fn object(tokens: &[Token], at: usize, whose: bool) -> bool {
-    let mut rest = tokens[at + 1..].iter().skip_while(|token| {
-        token.gap != Gap::Mark
-            && matches!(
-                token.sense,
-                Sense::Word(Kind::Filler | Kind::Past | Kind::All | Kind::Both(_))
-                    | Sense::Number(_)
-                    | Sense::Amount(_)
-            )
-    });
-    let Some(first) = rest.next() else {
-        return false;
-    };
-    if first.gap == Gap::Mark {
-        return false;
-    }
-    match first.sense {
-        Sense::Name(_) => first.medicine,
-        Sense::Word(Kind::Form(_)) => true,
-        Sense::Word(Kind::Third) => whose && rest.next().is_none_or(|next| next.gap == Gap::Mark),
-        Sense::Word(_) => whose && first.medicine,
-        _ => false,
-    }
-}
-
-fn is_patient(sense: &Sense) -> bool {
-    matches!(sense, Sense::Name(hit) if hit.targets.iter().any(|target| matches!(target, Target::Patient(_))))
-}
-
-fn choose_name(hit: &Hit, choice: &mut Choice) {
-    let patients: Vec<usize> = hit
-        .targets
-        .iter()
-        .filter_map(|target| match target {
-            Target::Patient(index) => Some(*index),
-            _ => None,
-        })
-        .collect();
-    if patients.is_empty() {
-        choice.names.push(hit.clone());
-    } else {
-        choice.patients.extend(patients);
-    }
-}
-
-/// "8点的吃了", "the morning one", "早上的药": the time tells which, not when.
-fn names_dose(tokens: &[Token], index: usize, open: bool) -> bool {
-    let kind = |index: usize| match tokens.get(index).map(|token| &token.sense) {
-        Some(Sense::Word(kind)) => Some(*kind),
-        _ => None,
-    };
-    match kind(index + 1) {
-        Some(Kind::One) => true,
-        Some(Kind::De) => match tokens.get(index + 2) {
-            Some(_) => kind(index + 2) != Some(Kind::Filler),
-            None => open,
-        },
-        // "morning pills", but not "8点 药吃了".
-        Some(Kind::Medicine) => {
-            tokens[index + 1].gap == Gap::Blank
-                && kind(index + 2) != Some(Kind::Verb(Manner::Any))
-                && tokens[index + 1].latin
-        }
-        _ => false,
-    }
-}
-
 /// A verb with what follows it; where to read on.
 fn verb(
     tokens: &[Token],
@@ -1024,109 +722,23 @@ fn merge(choice: &mut Choice, leftover: Choice) {
     }
 }
 
-/// The one act that counts, of the acts of a reply.
-pub(super) enum Said {
-    /// Nothing about a dose, or not to be understood.
-    Nothing,
-    /// Different things of different doses.
-    Mixed,
-    /// This.
-    One(Act),
+fn remark(found: &mut Sentence, from: usize, until: usize) {
+    let (first, last) = found.remark.unwrap_or((from, until));
+    found.remark = Some((first.min(from), last.max(until)));
 }
 
-impl Sentence {
-    /// What all acts come to.
-    pub(super) fn said(&self) -> Said {
-        let Some(last) = self.acts.last() else {
-            return Said::Nothing;
-        };
-        if self.acts.len() == 1 {
-            return Said::One(last.clone());
-        }
-        let is = |answer: DoseAnswer| self.acts.iter().all(|act| act.answer == answer);
-        if is(last.answer) {
-            // The same twice ("done, took it"): what was told once counts.
-            let mut told = self.acts.iter().filter(|act| !act.choice.is_empty());
-            let mut act = last.clone();
-            match (told.next(), told.next()) {
-                (Some(first), None) => act.choice = first.choice.clone(),
-                (None, _) => {}
-                (Some(_), Some(_)) => {
-                    let mut choice = Choice::default();
-                    for other in &self.acts {
-                        let simple = Choice {
-                            names: Vec::new(),
-                            numbers: Vec::new(),
-                            ..other.choice.clone()
-                        };
-                        if !simple.is_empty() {
-                            return Said::Nothing;
-                        }
-                        choice.names.extend(other.choice.names.clone());
-                        choice.numbers.extend(other.choice.numbers.clone());
-                    }
-                    act.choice = choice;
-                }
-            }
-            for other in &self.acts {
-                if other.when != When::default() {
-                    act.when = other.when;
-                }
-                act.minutes = act.minutes.or(other.minutes);
-            }
-            return Said::One(act);
-        }
-        let chosen = self.acts.iter().any(|act| !act.choice.is_empty());
-        let first = &self.acts[0];
-        let two = self.acts.len() == 2;
-        match (first.answer, last.answer) {
-            // 还没吃，等会儿吃.
-            (DoseAnswer::NotTaken | DoseAnswer::Skipped, DoseAnswer::Later) if two => {
-                let mut act = last.clone();
-                if act.choice.is_empty() {
-                    act.choice = first.choice.clone();
-                }
-                Said::One(act)
-            }
-            // 等会儿吃，现在没空, 晚点，还没吃.
-            (DoseAnswer::Later, DoseAnswer::NotTaken) if two && last.choice.is_empty() => {
-                Said::One(first.clone())
-            }
-            (DoseAnswer::NotTaken, DoseAnswer::Skipped) if two && !chosen => {
-                Said::One(last.clone())
-            }
-            // 忘了，刚补吃了.
-            (DoseAnswer::NotTaken, DoseAnswer::Taken)
-                if two && !chosen && first.forgot && last.just =>
-            {
-                Said::One(last.clone())
-            }
-            (DoseAnswer::Taken, _) | (_, DoseAnswer::Taken) if chosen => Said::Mixed,
-            _ => Said::Nothing,
-        }
-    }
-}
-
-impl Act {
-    /// What was told without a verb.
-    pub(super) fn told(choice: Choice, when: When) -> Self {
-        Self {
-            choice,
-            when,
-            ..Self::of_digit(DoseAnswer::Taken)
-        }
-    }
-
-    /// What a digit says.
-    pub(super) fn of_digit(answer: DoseAnswer) -> Self {
-        Self {
-            answer,
-            choice: Choice::default(),
-            when: When::default(),
-            minutes: None,
-            manner: Manner::Any,
-            forgot: false,
-            just: false,
-        }
+fn choose_name(hit: &Hit, choice: &mut Choice) {
+    let patients: Vec<usize> = hit
+        .targets
+        .iter()
+        .filter_map(|target| match target {
+            Target::Patient(index) => Some(*index),
+            _ => None,
+        })
+        .collect();
+    if patients.is_empty() {
+        choice.names.push(hit.clone());
+    } else {
+        choice.patients.extend(patients);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Reply;
 use super::clock::{fitting, part_fits};
-use super::sentence::When;
+use super::said::When;
 use jiff::{SignedDuration, Timestamp};
 
 /// When something was taken.
