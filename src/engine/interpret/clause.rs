@@ -53,7 +53,7 @@ pub(super) fn eaten(tokens: &[Token], at: usize) -> Option<usize> {
         _ => None,
     };
     let many = |from: usize, is: fn(Kind) -> bool| {
-        (from..)
+        (from..tokens.len())
             .take_while(|index| kind(*index).is_some_and(is))
             .count()
     };

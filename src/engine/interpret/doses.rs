@@ -124,21 +124,20 @@ fn head_and_reason<'a>(
     is_same: impl Fn(DoseAnswer) -> bool,
 ) -> Option<(&'a str, &'a str)> {
     let ends = |c: char| matches!(c, ',' | '，' | '。' | ';' | '；' | '!' | '！' | '、');
-    let (head, reason) = match reply.text.split_once(ends) {
-        Some(parts) => parts,
-        None => {
-            // "3 too dizzy": the digit and why; but not "3 days".
-            let writing = Writing::of(reply.text);
-            let tokens = tokens(&writing, &Names::of(reply));
-            let [three, next, ..] = &tokens[..] else {
-                return None;
-            };
-            let why = matches!(next.sense, Sense::Unknown | Sense::Word(Kind::Symptom));
-            if three.sense != Sense::Number(3) || next.gap != Gap::Blank || !why {
-                return None;
-            }
-            reply.text.trim().split_once(char::is_whitespace)?
+    let (head, reason) = if let Some(parts) = reply.text.split_once(ends) {
+        parts
+    } else {
+        // "3 too dizzy": the digit and why; but not "3 days".
+        let writing = Writing::of(reply.text);
+        let tokens = tokens(&writing, &Names::of(reply));
+        let [three, next, ..] = &tokens[..] else {
+            return None;
+        };
+        let why = matches!(next.sense, Sense::Unknown | Sense::Word(Kind::Symptom));
+        if three.sense != Sense::Number(3) || next.gap != Gap::Blank || !why {
+            return None;
         }
+        reply.text.trim().split_once(char::is_whitespace)?
     };
     let reason = reason.trim_matches(|c: char| c.is_whitespace() || is_mark(c));
     let said = parsed(reply, reason);

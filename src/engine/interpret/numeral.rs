@@ -94,18 +94,17 @@ fn english(text: &[char], at: usize) -> Option<Numeral> {
             None => tens,
         })
     };
-    let (hundreds, mut end) = match words(at, "a hundred") {
-        Some(length) => (1, at + length),
-        None => {
-            let first = under_hundred(at)?;
-            let next = joint(at + first.length);
-            let hundred = next.and_then(|next| Some(next + words(next, "hundred")?));
-            match hundred {
-                Some(end) if (1000..10_000).contains(&first.thousandths) => {
-                    (first.thousandths / 1000, end)
-                }
-                _ => return Some(first),
+    let (hundreds, mut end) = if let Some(length) = words(at, "a hundred") {
+        (1, at + length)
+    } else {
+        let first = under_hundred(at)?;
+        let next = joint(at + first.length);
+        let hundred = next.and_then(|next| Some(next + words(next, "hundred")?));
+        match hundred {
+            Some(end) if (1000..10_000).contains(&first.thousandths) => {
+                (first.thousandths / 1000, end)
             }
+            _ => return Some(first),
         }
     };
     let mut thousandths = hundreds * 100_000;

@@ -249,8 +249,8 @@ pub(super) fn sentence(tokens: &[Token]) -> Sentence {
                 Kind::Remind => said.plan |= !said.thanks,
                 Kind::Thanks => said.thanks = true,
                 Kind::Slip => {
-                    let taken = |act: &Act| act.answer == DoseAnswer::Taken;
-                    found.unclear |= found.acts.iter().any(taken);
+                    let before = |act: &Act| act.answer == DoseAnswer::Taken;
+                    found.unclear |= found.acts.iter().any(before);
                     found.slip_of |= !tokens[..index].iter().all(|token| {
                         matches!(
                             token.sense,
