@@ -103,7 +103,10 @@ impl Turn<'_> {
         let mut corrected = Vec::new();
         for recent in &mut self.state.recent {
             let undone = recent.dose.sending.undo(message, reason);
-            if undone && recent.state == DoseState::Missed && !recent.dose.sending.has_left() {
+            if undone
+                && recent.state == DoseState::Missed
+                && recent.dose.sending.accepted_at.is_none()
+            {
                 recent.state = DoseState::Expired;
                 recent.reason = Some(reason);
                 corrected.push(Entry::DoseClosed(recent.to_entry(true)));
@@ -119,7 +122,9 @@ impl Sending {
         let before = self.messages.len();
         self.messages.retain(|it| *it != message);
         let undone = self.messages.len() < before;
-        if undone && self.messages.is_empty() {
+        // What is reported was accepted: one that is left beside it is the one in doubt.
+        let left = usize::from(self.in_doubt);
+        if undone && self.messages.len() <= left {
             self.accepted_at = None;
             self.failure = Some(reason);
         }

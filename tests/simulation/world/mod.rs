@@ -658,6 +658,17 @@ impl World {
         self.look(false)
     }
 
+    /// What is out of order at present, and since when by the wall clock of then.
+    fn lasting(&self) -> Vec<(Trouble, i64)> {
+        let one = |kind, since: Option<i64>| since.map(|since| (kind, since));
+        let away = self.away.values();
+        away.map(|since| (Trouble::Unfollowed, *since))
+            .chain(one(Trouble::Down, self.down_since))
+            .chain(one(Trouble::Api, self.foul_since))
+            .chain(one(Trouble::Clock, self.held_since))
+            .collect()
+    }
+
     /// The oracle looks at the store.
     fn look(&mut self, last: bool) -> Result<(), String> {
         self.hear();
@@ -678,18 +689,8 @@ impl World {
         let now = self.site.clock.wall();
         // What is out of order now is not over, whatever the clock shows.
         let mut open = Vec::new();
-        let mut add = |kind, since: i64| open.push((kind, since.min(now) - 2 * MINUTE, i64::MAX));
-        if let Some(since) = self.down_since {
-            add(Trouble::Down, since);
-        }
-        if let Some(since) = self.foul_since {
-            add(Trouble::Api, since);
-        }
-        for since in self.away.values() {
-            add(Trouble::Unfollowed, *since);
-        }
-        if let Some(since) = self.held_since {
-            add(Trouble::Clock, since);
+        for (kind, since) in self.lasting() {
+            open.push((kind, since.min(now) - 2 * MINUTE, i64::MAX));
         }
         self.facts.set_open(open);
         let numbers = oracle::examine(&database, &self.facts, now, last);
@@ -753,6 +754,11 @@ impl World {
         self.site.clock.set_offset(offset);
         self.could_know_since = self.site.clock.steady();
         let after = self.site.clock.wall();
+        // What lasts has lasted until here, whatever the clock shows from now on.
+        for (kind, since) in self.lasting() {
+            self.facts
+                .trouble(kind, since - 2 * MINUTE, before + 15 * MINUTE);
+        }
         if after < before {
             self.facts.set_back.push((after, before));
         }

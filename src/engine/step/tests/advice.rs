@@ -221,6 +221,33 @@ fn a_report_that_comes_after_the_window_corrects_missed_and_leaves_an_answer_alo
 }
 
 #[test]
+fn a_dose_of_which_one_message_is_in_doubt_and_the_accepted_one_was_lost_is_not_missed() {
+    let told = || {
+        let mut shell = shell(&med("a", "08:00;window = \"30 min\""), "02 07:00");
+        shell.run(at("02 08:00"));
+        shell.settle(shell.only().key, Settlement::InDoubt, at("02 08:08"));
+        shell.catch_up(at("02 08:15"));
+        let key = shell.only().key;
+        let accepted = Settlement::Accepted(at("02 08:15"));
+        shell.settle(key, accepted, at("02 08:15"));
+        (shell, key.id)
+    };
+    let (mut soon, id) = told();
+    deliver(&mut soon, id, Delivery::Failed, at("02 08:16"));
+    soon.catch_up(at("02 08:30"));
+    assert_eq!(soon.closed(), ["a 02 08:00 expired(api_down)"]);
+    // The report may come when the dose is closed.
+    let (mut late, id) = told();
+    late.catch_up(at("02 08:30"));
+    assert_eq!(late.closed(), ["a 02 08:00 missed"]);
+    deliver(&mut late, id, Delivery::Failed, at("02 09:00"));
+    assert_eq!(
+        late.closed().last().map(String::as_str),
+        Some("a 02 08:00 expired(api_down)")
+    );
+}
+
+#[test]
 fn a_reminder_that_the_platform_lost_is_said_again_where_no_nudge_covers_it() {
     let now = at("02 08:00:02");
     for (nudge, again) in [("", false), ("nudge = []", true)] {
