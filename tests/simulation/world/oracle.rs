@@ -681,7 +681,10 @@ impl Book {
             let tries = tried.get(dose).into_iter().flatten();
             let unknown = tries.filter(|it| it.outcome == Outcome::Unknown);
             let in_doubt: BTreeSet<MessageId> = unknown.map(|it| it.id).collect();
+            // What a clock says that jumps over days ends the wait for reports.
+            let waits = || !facts.had(&[Trouble::Clock], dose.1, end + 48 * 60 * MINUTE);
             if final_look
+                && waits()
                 && in_doubt.len() < 2
                 && last.is_some_and(|it| it.state == DoseState::Missed)
                 && !reached
@@ -716,7 +719,9 @@ impl Book {
                             }
                             Some(ExpiredReason::Unreachable) => &[Trouble::Unfollowed],
                             Some(ExpiredReason::Rejected) => &[Trouble::Api],
-                            Some(ExpiredReason::Clock) => &[Trouble::Clock],
+                            // How long it had been down the daemon does not know under a clock
+                            // that it does not believe.
+                            Some(ExpiredReason::Clock) => &[Trouble::Clock, Trouble::Down],
                             _ => continue,
                         };
                         if !facts.had(kinds, dose.1 - MINUTE, end + 15 * MINUTE) {
