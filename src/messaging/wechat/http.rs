@@ -97,7 +97,9 @@ impl Http {
         request.headers_mut().insert(USER_AGENT, AGENT);
         request.headers_mut().insert(CONTENT_TYPE, JSON);
         let answer = timeout(self.timeout, self.exchange(request)).await;
-        match (answer, progress.load(Ordering::Acquire)) {
+        // What has not begun to leave by now never will, whatever the connection still does.
+        let came = step(&progress, GIVEN_UP).err().unwrap_or(WAITING);
+        match (answer, came) {
             (_, REFUSED) => Err(Fault::NotPermitted),
             (Ok(Ok(answer)), _) => Ok(answer),
             // Whatever the fault was, nothing had been written.
@@ -189,8 +191,15 @@ impl tower_service::Service<Uri> for Limiting {
 const WAITING: u8 = 0;
 /// to being written, so that the API may have it,
 const LEAVING: u8 = 1;
-/// or to a permit that did not hold any more.
+/// to a permit that did not hold any more,
 const REFUSED: u8 = 2;
+/// or it was given up while it waited.
+const GIVEN_UP: u8 = 3;
+
+/// Goes on from [`WAITING`], once; or says how far it has come.
+fn step(progress: &AtomicU8, to: u8) -> Result<u8, u8> {
+    progress.compare_exchange(WAITING, to, Ordering::AcqRel, Ordering::Acquire)
+}
 
 /// A request body that asks for its permit when the connection wants it: the client polls a body
 /// only once it is connected, and writes the head together with the body's first part.
@@ -216,13 +225,13 @@ impl http_body::Body for Guarded {
         let Some(body) = self.body.take() else {
             return Poll::Ready(None);
         };
-        if self.permit.as_ref().is_none_or(Permit::holds) {
-            self.progress.store(LEAVING, Ordering::Release);
-            Poll::Ready(Some(Ok(Frame::data(body))))
-        } else {
-            self.progress.store(REFUSED, Ordering::Release);
-            Poll::Ready(Some(Err(NotPermitted)))
+        if !self.permit.as_ref().is_none_or(Permit::holds) {
+            let _ = step(&self.progress, REFUSED);
+            return Poll::Ready(Some(Err(NotPermitted)));
         }
+        // Whoever waited for it may have given it up, and said that it did not leave.
+        let begins = step(&self.progress, LEAVING).map(|_| Frame::data(body));
+        Poll::Ready(Some(begins.map_err(|_| NotPermitted)))
     }
 
     fn is_end_stream(&self) -> bool {
