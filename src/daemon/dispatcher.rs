@@ -572,8 +572,10 @@ impl Dispatcher {
     /// So many may wait claimed when the next group is claimed: with it no more than about a
     /// quarter of a second of the present rate.
     fn ahead(&self, group: usize) -> usize {
-        let seen = self.pace.seen_per_second().unwrap_or(0) / AHEAD_PART;
-        seen.clamp(group / 2, 2 * GROUP_MAX)
+        let seen = self.pace.seen_per_second().unwrap_or(0);
+        // What was seen may be of before a limit.
+        let present = self.rate().map_or(seen, |rate| seen.min(rate as usize));
+        (present / AHEAD_PART).clamp(group / 2, 2 * GROUP_MAX)
     }
 
     /// Gives back what was claimed and not handed out: it was surely not sent.
