@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
 
-const SUBCOMMANDS: [&str; 16] = [
+const SUBCOMMANDS: [&str; 17] = [
     "run",
     "check",
     "interpret",
@@ -14,6 +14,7 @@ const SUBCOMMANDS: [&str; 16] = [
     "patients",
     "report",
     "export",
+    "jobs",
     "reload",
     "resume",
     "clock",

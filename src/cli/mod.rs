@@ -20,6 +20,7 @@ pub mod history;
 pub mod import;
 pub mod inbox;
 pub mod interpret;
+pub mod jobs;
 pub mod manual;
 pub mod patients;
 mod plan_texts;
@@ -76,6 +77,7 @@ enum Command {
     Inbox(inbox::Args),
     Reload(reload::Args),
     Resume(resume::Args),
+    Jobs(jobs::Args),
     Fsck(fsck::Args),
     Clock(clock::Args),
     Man(manual::ManArgs),
@@ -126,6 +128,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Inbox(args) => inbox::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Resume(args) => resume::run(&args),
+        Command::Jobs(args) => jobs::run(&args),
         Command::Fsck(args) => fsck::run(&args),
         Command::Clock(args) => clock::run(&args),
         Command::Man(args) => manual::man(&args),

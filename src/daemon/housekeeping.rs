@@ -2,17 +2,17 @@
 //!
 //! tokio-cron-scheduler is only a doorbell, rung once a minute in UTC: it freezes a zone's offset
 //! when a job is made, makes up no missed run and guards against no overlap. Whether a job is due
-//! is decided here, by a pure function of its last success, the clinic's zone and now; the task's
-//! own clock rings the same bell, so that a dead doorbell stops nothing.
+//! is decided by a pure function of its last success, the clinic's zone and now ([`super::job`]); the
+//! task's own clock rings the same bell, so that a dead doorbell stops nothing.
 //!
 //! # What this does not promise
 //! A job runs once after its hour, not at it: a daemon that was down runs it once when it is back,
 //! however many hours were missed.
 
+use super::config;
+use super::job::{Job, is_due};
 use super::shared::Shared;
-use crate::plan::Zone;
 use crate::store::{JobRun, StoreError};
-use jiff::civil::{Time, time};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,57 +41,8 @@ const TOLD_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// For so long after a person accepted the clock nothing is removed by it.
 const PROBATION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// A job of the day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Job {
-    /// Removes what is not needed any more.
-    Retention,
-}
-
-impl Job {
-    /// All jobs.
-    pub const ALL: [Job; 1] = [Job::Retention];
-
-    /// Their names.
-    pub const NAMES: [&str; 1] = ["retention"];
-
-    /// The name in the store, metrics and health.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Job::Retention => "retention",
-        }
-    }
-
-    /// The local time of day after which it runs.
-    fn hour(self) -> Time {
-        match self {
-            Job::Retention => time(3, 30, 0, 0),
-        }
-    }
-}
-
-/// Whether a job is due: its hour has come, in the clinic's zone, since it succeeded last. One
-/// that never did is due.
-#[must_use]
-pub fn is_due(job: Job, last_success: Option<Timestamp>, now: Timestamp, zone: &Zone) -> bool {
-    let Some(last) = last_success else {
-        return true;
-    };
-    let today = zone.local(now).date();
-    let latest = zone.instant(today.to_datetime(job.hour()));
-    let latest = if latest <= now {
-        latest
-    } else {
-        today
-            .yesterday()
-            .map_or(latest, |day| zone.instant(day.to_datetime(job.hour())))
-    };
-    latest <= now && last < latest
-}
-
 /// Runs jobs that are due, one at a time, until `stop`.
-pub async fn run(shared: Arc<Shared>, keep: SignedDuration, stop: CancellationToken) {
+pub async fn run(shared: Arc<Shared>, store: config::Store, stop: CancellationToken) {
     let bell = Arc::new(Notify::new());
     let mut doorbell = match install_doorbell(&bell).await {
         Ok(doorbell) => Some(doorbell),
@@ -102,7 +53,11 @@ pub async fn run(shared: Arc<Shared>, keep: SignedDuration, stop: CancellationTo
     };
     while !stop.is_cancelled() {
         for job in Job::ALL {
-            run_if_due(&shared, job, keep).await;
+            tokio::select! {
+                () = run_if_due(&shared, job, &store) => {}
+                // What was begun is begun again after the next start.
+                () = stop.cancelled() => break,
+            }
         }
         tokio::select! {
             () = bell.notified() => {}
@@ -126,8 +81,8 @@ async fn install_doorbell(bell: &Arc<Notify>) -> Result<JobScheduler, JobSchedul
     Ok(doorbell)
 }
 
-async fn run_if_due(shared: &Shared, job: Job, keep: SignedDuration) {
-    let Ok(before) = shared.store.job(job.name()).await else {
+async fn run_if_due(shared: &Shared, job: Job, store: &config::Store) {
+    let Ok(mut before) = shared.store.job(job.name()).await else {
         // The store fails: the next bell looks again.
         return;
     };
@@ -138,23 +93,20 @@ async fn run_if_due(shared: &Shared, job: Job, keep: SignedDuration) {
         // What is old enough to be removed is not known.
         return;
     }
-    if !is_due(job, before.last_success(), started, &shared.outlet().zone) {
+    if !before.is_known() {
+        before = before.known_since(started);
+        note(shared, job, &before).await;
+    }
+    if !is_due(job.rhythm(), &before, started, &shared.outlet().zone) {
         return;
     }
     let began = shared.clock.elapsed();
-    let done = tokio::time::timeout(RUN_MAX, carry_out(shared, job, keep, started)).await;
+    let done = tokio::time::timeout(RUN_MAX, carry_out(shared, job, store, started)).await;
     let success = matches!(done, Ok(true));
     let took = shared.clock.elapsed().saturating_sub(began);
     let run = before.after(started, took, success);
     shared.metrics.job_ran(job, success);
-    if let Err(error) = shared
-        .store
-        .note_job(shared.now(), job.name(), run.clone())
-        .await
-    {
-        tracing::error!(%error, job = job.name(), "a job's run cannot be noted");
-    }
-    show(shared, job, &run);
+    note(shared, job, &run).await;
     if success {
         tracing::debug!(job = job.name(), "a job has run");
     } else {
@@ -162,9 +114,20 @@ async fn run_if_due(shared: &Shared, job: Job, keep: SignedDuration) {
     }
 }
 
-async fn carry_out(shared: &Shared, job: Job, keep: SignedDuration, now: Timestamp) -> bool {
+async fn note(shared: &Shared, job: Job, run: &JobRun) {
+    let noted = shared
+        .store
+        .note_job(shared.now(), job.name(), run.clone())
+        .await;
+    if let Err(error) = noted {
+        tracing::error!(%error, job = job.name(), "a job's run cannot be noted");
+    }
+    show(shared, job, run);
+}
+
+async fn carry_out(shared: &Shared, job: Job, store: &config::Store, now: Timestamp) -> bool {
     let done = match job {
-        Job::Retention => forget(shared, keep, now).await,
+        Job::Retention => forget(shared, store.keep, now).await,
     };
     if let Err(error) = &done {
         tracing::error!(%error, job = job.name(), "a job cannot be carried out");
@@ -203,65 +166,6 @@ async fn forget(shared: &Shared, keep: SignedDuration, now: Timestamp) -> Result
 }
 
 fn show(shared: &Shared, job: Job, run: &JobRun) {
-    shared.vitals.job_succeeded(job, run.last_success());
+    shared.vitals.job_ran(job, run);
     shared.metrics.job_succeeded(job, run.last_success());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_job_is_due_once_after_its_hour_in_the_clinics_zone() {
-        let zone = Zone::get("Asia/Shanghai").unwrap();
-        let at = |text: &str| zone.instant(text.parse().unwrap());
-        let cases = [
-            (None, "2026-03-02T00:00", true, "never ran"),
-            (
-                Some("2026-03-01T04:00"),
-                "2026-03-02T03:29",
-                false,
-                "ran after yesterday's hour",
-            ),
-            (
-                Some("2026-03-01T04:00"),
-                "2026-03-02T03:30",
-                true,
-                "today's hour has come",
-            ),
-            (
-                Some("2026-03-02T03:30"),
-                "2026-03-02T23:59",
-                false,
-                "ran today",
-            ),
-            (
-                Some("2026-02-20T04:00"),
-                "2026-03-02T01:00",
-                true,
-                "was down for days",
-            ),
-            (
-                Some("2026-03-03T04:00"),
-                "2026-03-02T12:00",
-                false,
-                "the clock was set back",
-            ),
-        ];
-        for (last, now, expected, why) in cases {
-            let due = is_due(Job::Retention, last.map(at), at(now), &zone);
-            assert_eq!(due, expected, "{why}");
-        }
-    }
-
-    #[test]
-    fn a_day_without_the_hour_has_its_job_all_the_same() {
-        // 2026-03-29 in Berlin has no 02:30; the job's 03:30 comes an hour after midnight's 01:59.
-        let zone = Zone::get("Europe/Berlin").unwrap();
-        let last = Some(zone.instant("2026-03-28T03:30".parse().unwrap()));
-        let before = zone.instant("2026-03-29T01:59".parse().unwrap());
-        let after = before + SignedDuration::from_mins(31);
-        assert!(!is_due(Job::Retention, last, before, &zone));
-        assert!(is_due(Job::Retention, last, after, &zone));
-    }
 }

@@ -1,7 +1,7 @@
 //! Metrics: prefix `dosed_`, base units, labels from closed sets only, every series present at
 //! zero from the start.
 
-use super::housekeeping::Job;
+use super::job::Job;
 use crate::engine::{Class, DoseState, ExpiredReason, News, Settlement};
 use crate::messaging::wechat::callback::{InboundKind, InboundResult};
 use crate::messaging::{Outcome, wechat};
@@ -75,6 +75,7 @@ pub struct Metrics {
     sending_held: Family<One, GaugeI>,
     store_commits: Family<One, Counter>,
     job_last_success: Family<One, GaugeF>,
+    job_overdue: Family<One, GaugeI>,
     job_runs: Family<Two, Counter>,
     /// One commit of the store.
     pub store_commit_duration_seconds: Histogram,
@@ -218,6 +219,11 @@ impl Metrics {
                 "When a job succeeded last; 0 before it ever did",
                 Family::<One, GaugeF>::default()
             ),
+            job_overdue: register!(
+                job_overdue,
+                "Whether a job has not succeeded for longer than its period and two hours",
+                Family::<One, GaugeI>::default()
+            ),
             job_runs: register!(
                 job_runs,
                 "Runs of jobs, by result",
@@ -299,6 +305,7 @@ impl Metrics {
         }
         for job in Job::ALL {
             self.job_succeeded(job, None);
+            self.job_is_overdue(job, false);
             for result in ["ok", "failed"] {
                 drop(
                     self.job_runs
@@ -389,6 +396,13 @@ impl Metrics {
         self.job_last_success
             .get_or_create(&[("job", job.name())])
             .set(seconds);
+    }
+
+    /// Whether a job is overdue.
+    pub fn job_is_overdue(&self, job: Job, overdue: bool) {
+        self.job_overdue
+            .get_or_create(&[("job", job.name())])
+            .set(i64::from(overdue));
     }
 
     /// Counts a step of the wall clock.

@@ -17,6 +17,7 @@ pub mod gate;
 pub mod held;
 pub mod housekeeping;
 pub mod inbox;
+pub mod job;
 pub mod logging;
 pub mod manners;
 pub mod metrics;

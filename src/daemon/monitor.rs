@@ -1,14 +1,14 @@
 //! What monitoring is told, and the watchdog: from the signs that the tasks leave.
 
 use super::config::Config;
-use super::housekeeping::Job;
+use super::job::{self, Job};
 use super::shared::Shared;
 use super::vitals::{Signs, TURN_AGE_MAX};
 use crate::engine::ExpiredReason;
 use crate::http::Source;
 use crate::http::health::{Check, Health, Status};
 use crate::messaging::Channel;
-use crate::store::StoreError;
+use crate::store::{JobRun, StoreError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sd_notify::NotifyState;
@@ -113,6 +113,9 @@ impl Monitor {
             .set(age_seconds(signs.outbox_oldest, now));
         if let Some(used) = shared.store.telemetry().ledger().quota_share(now) {
             metrics.messaging_quota_used_ratio.set(used);
+        }
+        for (job, run) in Job::ALL.iter().zip(&signs.jobs) {
+            metrics.job_is_overdue(*job, job::is_overdue(job.rhythm(), run, now));
         }
         metrics.set_outbox_depth(shared.store.telemetry().outbox_depth());
         let reopens = shared.store.telemetry().reopens();
@@ -388,8 +391,8 @@ impl Source for Monitor {
         checks.extend(
             Job::ALL
                 .iter()
-                .zip(signs.jobs)
-                .map(|(job, last)| job_check(*job, last, now)),
+                .zip(&signs.jobs)
+                .map(|(job, run)| job_check(*job, run, now)),
         );
         checks.push(
             Check::new("patients:unreachable")
@@ -437,19 +440,22 @@ impl Source for Monitor {
     }
 }
 
-/// A job that has not succeeded for longer than this is warned of: a day and two hours.
-const JOB_AGE_MAX_SECONDS: u32 = 93_600;
-
-fn job_check(job: Job, last: Option<Timestamp>, now: Timestamp) -> Check {
-    let name = match job {
-        Job::Retention => "jobs:retention",
-    };
-    let late = last.is_some() && age_seconds(last, now) > f64::from(JOB_AGE_MAX_SECONDS);
-    Check::new(name)
-        .with("lastSuccess", instant(last))
-        .with("maxAge_seconds", JOB_AGE_MAX_SECONDS)
+fn job_check(job: Job, run: &JobRun, now: Timestamp) -> Check {
+    let rhythm = job.rhythm();
+    let late = job::is_overdue(rhythm, run, now);
+    Check::new(job.check())
+        .with("lastSuccess", instant(run.last_success()))
+        .with("maxAge_seconds", rhythm.age_max().as_secs())
         .when(late, Status::Warn, || {
-            "a job of housekeeping is overdue; see the log".to_owned()
+            let since = if run.last_success().is_some() {
+                "a job of housekeeping is overdue"
+            } else {
+                "a job of housekeeping has never succeeded"
+            };
+            format!("{since}; run: dosed jobs")
+        })
+        .when(run.failed() && !late, Status::Warn, || {
+            "a job of housekeeping has failed; run: dosed jobs".to_owned()
         })
 }
 

@@ -434,7 +434,7 @@ impl Tasks {
         });
         let asked = super::quota::run(Arc::clone(shared), stop.clone());
         spawn(&mut running, "quota", asked);
-        let keep = config.store.keep;
+        let kept_store = config.store.clone();
         let planner = Planner::new(
             Arc::clone(shared),
             (config, desk),
@@ -443,7 +443,7 @@ impl Tasks {
             Arc::clone(&bell),
             Arc::clone(&monitor),
         );
-        let housekeeping = housekeeping::run(Arc::clone(shared), keep, stop.clone());
+        let housekeeping = housekeeping::run(Arc::clone(shared), kept_store, stop.clone());
         spawn(&mut running, "housekeeping", housekeeping);
         let kept = timekeeper::run(Arc::clone(shared), stop.clone());
         spawn(&mut running, "timekeeper", kept);

@@ -1,9 +1,9 @@
 //! What monitoring sees: each task leaves its signs of life here, health reads them without
 //! waiting for anybody.
 
-use super::housekeeping::Job;
+use super::job::Job;
 use super::plausibility::ClockDoubt;
-use crate::store::{DayCounts, Tally};
+use crate::store::{DayCounts, JobRun, Tally};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,8 +44,8 @@ pub struct Signs {
     pub day: u32,
     /// Patients whom the channel cannot reach.
     pub unreachable: i64,
-    /// When each job succeeded last, in the order of [`Job::ALL`].
-    pub jobs: [Option<Timestamp>; Job::ALL.len()],
+    /// The runs of each job, in the order of [`Job::ALL`].
+    pub jobs: [JobRun; Job::ALL.len()],
 }
 
 /// What is known of the plans.
@@ -122,9 +122,9 @@ impl Vitals {
         signs.sleeping = sleeping;
     }
 
-    /// When a job succeeded last.
-    pub fn job_succeeded(&self, job: Job, at: Option<Timestamp>) {
-        self.signs_mut().jobs[job as usize] = at;
+    /// What is remembered of a job.
+    pub fn job_ran(&self, job: Job, run: &JobRun) {
+        self.signs_mut().jobs[job as usize] = run.clone();
     }
 
     /// Changes what is known of the plans.

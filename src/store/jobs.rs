@@ -1,10 +1,11 @@
 //! What is remembered of the jobs of housekeeping.
 
 use super::records::{DAYS, JOBS, decode, encode};
-use super::{Store, StoreError};
+use super::{Reader, Store, StoreError};
 use jiff::Timestamp;
 use redb::ReadableTable;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Counts removed in one transaction at most: a wake must not wait for housekeeping.
@@ -23,21 +24,58 @@ pub struct JobRun {
     success: bool,
     /// How often it was run.
     count: u64,
+    /// When a daemon first knew of it, ms.
+    known: Option<i64>,
 }
 
 impl JobRun {
     /// When it was started last and then succeeded.
     #[must_use]
     pub fn last_success(&self) -> Option<Timestamp> {
-        self.succeeded
-            .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        instant(self.succeeded)
     }
 
     /// When it was started last.
     #[must_use]
     pub fn started(&self) -> Option<Timestamp> {
-        self.started
-            .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        instant(self.started)
+    }
+
+    /// Up to here nothing is left to do: its last success, or when a daemon first knew of it.
+    #[must_use]
+    pub fn done_until(&self) -> Option<Timestamp> {
+        instant(self.succeeded.or(self.known))
+    }
+
+    /// Whether a daemon has noted that it knows of it.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.known.is_some()
+    }
+
+    /// How long the last run took.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        Duration::from_millis(self.took_ms)
+    }
+
+    /// How often it was run.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// It was run, and the last run did not succeed.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.count > 0 && !self.success
+    }
+
+    /// The record once a daemon knows of the job; it stays as it is where one did before.
+    #[must_use]
+    pub fn known_since(mut self, now: Timestamp) -> Self {
+        self.known.get_or_insert(now.as_millisecond());
+        self
     }
 
     /// The record after one more run.
@@ -50,12 +88,37 @@ impl JobRun {
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             success,
             count: self.count + 1,
+            known: self.known.or(Some(ms)),
         }
     }
 }
 
+fn instant(ms: Option<i64>) -> Option<Timestamp> {
+    ms.and_then(|ms| Timestamp::from_millisecond(ms).ok())
+}
+
+impl Reader {
+    /// What is remembered of the jobs of housekeeping, by name. Rows that cannot be read are left
+    /// out and counted.
+    ///
+    /// # Errors
+    /// The read failed.
+    pub fn jobs(&self) -> Result<BTreeMap<String, JobRun>, StoreError> {
+        let snapshot = self.snapshot()?;
+        let mut jobs = BTreeMap::new();
+        for row in snapshot.open_table(JOBS)?.iter()? {
+            let (name, run) = row?;
+            if let Some(run) = self.readable(decode(&JOBS, run.value())) {
+                jobs.insert(name.value().to_owned(), run);
+            }
+        }
+        Ok(jobs)
+    }
+}
+
 impl Store {
-    /// What is remembered of a job.
+    /// What is remembered of a job. A record that cannot be read counts as none: the next run
+    /// mends it.
     ///
     /// # Errors
     /// The read failed.
@@ -63,7 +126,8 @@ impl Store {
         self.read(move |snapshot, _| {
             let jobs = snapshot.open_table(JOBS)?;
             jobs.get(name)?
-                .map_or(Ok(JobRun::default()), |row| decode(&JOBS, row.value()))
+                .and_then(|row| decode(&JOBS, row.value()).ok())
+                .map_or(Ok(JobRun::default()), Ok)
         })
         .await
     }
