@@ -31,6 +31,7 @@ pub mod queue;
 pub mod quota;
 pub mod recipients;
 pub mod recorder;
+pub mod rehearsal;
 pub mod removals;
 pub mod retry;
 pub mod scheduler;

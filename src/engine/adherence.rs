@@ -359,7 +359,7 @@ fn outcome_of(dose: &ClosedDose) -> Outcome {
 
 /// Not farther from its instant, before or after, than the plan allowed for. Without a time it
 /// was taken when that was said.
-fn is_on_time(dose: &ClosedDose, answer: &GivenAnswer) -> bool {
+pub(super) fn is_on_time(dose: &ClosedDose, answer: &GivenAnswer) -> bool {
     let taken = answer.taken_at.unwrap_or(answer.said_at).0;
     let tolerance = dose.on_time_until.0.duration_since(dose.due.0);
     taken.duration_since(dose.due.0).abs() <= tolerance

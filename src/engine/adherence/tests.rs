@@ -1,7 +1,7 @@
 //! The figures as a table, and against a slow oracle over random histories.
 
 use super::*;
-use crate::engine::{About, CallReason, Teller};
+use crate::engine::{About, CallReason, DoseCalendar, Teller};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
@@ -454,5 +454,50 @@ proptest! {
             (sum.known(), sum.on_time, sum.not_sent, sum.cancelled, sum.open),
             (whole.known(), whole.on_time, whole.not_sent, whole.cancelled, whole.open)
         );
+    }
+
+    #[test]
+    fn the_calendar_shows_dose_by_dose_what_the_figures_count(
+        history in prop::collection::vec(written(), 0..120),
+        range in (0..30_i64, 0..250_i64),
+    ) {
+        let from = due(0) + SignedDuration::from_hours(range.0 * 7 - 24);
+        let until = from + SignedDuration::from_hours(range.1);
+        let mut doses = DoseHistory::new(from, until);
+        let mut calendar = DoseCalendar::new(from, until);
+        for it in &history {
+            doses.note(&it.entry());
+            calendar.note(&it.entry());
+        }
+        let mut counted: BTreeMap<String, Figures> = BTreeMap::new();
+        for (medication, _, mark) in calendar.doses() {
+            let figures = counted.entry(medication.to_owned()).or_default();
+            let said = mark.answer.is_some() || mark.said_not_taken;
+            match mark.state {
+                Some(DoseState::Open) => figures.open += 1,
+                Some(DoseState::Taken) => figures.taken += 1,
+                Some(DoseState::Skipped) => figures.skipped += 1,
+                Some(DoseState::Missed) if said => figures.said_not_taken += 1,
+                Some(DoseState::Missed) => figures.no_answer += 1,
+                Some(DoseState::Expired) => {
+                    let reason = mark.reason.unwrap_or(ExpiredReason::DaemonDown);
+                    figures.not_sent[reason as usize] += 1;
+                }
+                Some(DoseState::Cancelled) => figures.cancelled += 1,
+                None => prop_assert!(false, "nothing was planned"),
+            }
+            figures.on_time += u64::from(mark.on_time);
+        }
+        let zone = zone(SHANGHAI);
+        for (medication, figures) in doses.adherence(&zone).medications {
+            let of_doses = Figures {
+                days_correct: 0,
+                days_judged: 0,
+                days_not_judged: 0,
+                ..figures
+            };
+            prop_assert_eq!(counted.remove(&medication), Some(of_doses), "{}", medication);
+        }
+        prop_assert!(counted.is_empty());
     }
 }

@@ -3,6 +3,7 @@
 mod bindings;
 mod care;
 mod disk;
+mod dossier;
 mod faults;
 mod fsck;
 mod life;

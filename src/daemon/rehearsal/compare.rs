@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// One thing that would change.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub struct Line {
     /// What was to fall, or what is added.
     pub item: Expected,
     /// How it would change.
@@ -17,7 +17,7 @@ pub(super) struct Line {
 
 /// How something that falls would change.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub enum Change {
     /// It is new.
     Added,
     /// It would not fall any more.
@@ -32,7 +32,7 @@ pub(super) enum Change {
 
 /// What changes from one list to the other, in the order of instants. `zones` are those of the
 /// old and the new plan.
-pub(super) fn lines(
+pub fn lines(
     zones: (&Zone, &Zone),
     before: Vec<Expected>,
     after: Vec<Expected>,
