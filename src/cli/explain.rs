@@ -7,15 +7,13 @@ use super::{
 };
 use crate::plan::explain::{amount_words, list_separator, moment, reminders_heading};
 use crate::plan::{Due, Language, PatientId, ReadPlan};
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
 /// Reminders that are listed.
 const REMINDERS: usize = 10;
-/// How far is looked for them, in days, until there are enough.
-const DAYS_AHEAD: [i64; 4] = [3, 30, 400, 4000];
 
 /// Say in plain words what a plan means, and list its next ten reminders.
 ///
@@ -90,35 +88,13 @@ fn explain(text: &mut String, id: &PatientId, read: &ReadPlan, language: Languag
     for sentence in plan.explain(language) {
         let _ = writeln!(text, "- {sentence}");
     }
-    let next = next_reminders(read, now);
+    let next = read.next_reminders(now, REMINDERS);
     let _ = writeln!(text, "{}", reminders_heading(language, !next.is_empty()));
     for due in next {
         let things: Vec<String> = due.iter().map(|due| thing(due, language)).collect();
         let at = moment(language, &plan.zone, due[0].at);
         let _ = writeln!(text, "  {at}  {}", things.join(list_separator(language)));
     }
-}
-
-/// What is due, by instant: one reminder each.
-fn next_reminders(read: &ReadPlan, now: Timestamp) -> Vec<Vec<Due<'_>>> {
-    let mut reminders: Vec<Vec<Due<'_>>> = Vec::new();
-    for days in DAYS_AHEAD {
-        let until = now
-            .saturating_add((days * 24).hours())
-            .unwrap_or(Timestamp::MAX);
-        reminders.clear();
-        for due in read.plan.due_between(&read.places, now, until, None) {
-            match reminders.last_mut() {
-                Some(last) if last[0].at == due.at => last.push(due),
-                _ => reminders.push(vec![due]),
-            }
-        }
-        if reminders.len() >= REMINDERS {
-            break;
-        }
-    }
-    reminders.truncate(REMINDERS);
-    reminders
 }
 
 fn thing(due: &Due<'_>, language: Language) -> String {

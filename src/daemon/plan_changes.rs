@@ -62,7 +62,9 @@ pub fn changes<S: BuildHasher>(
     changes.collect()
 }
 
-fn change(
+/// What is to be applied of one text; `None` where nothing would change, or it is refused.
+#[must_use]
+pub fn change(
     config: &Config,
     id: &PatientId,
     loaded: &LoadedPlan,

@@ -69,6 +69,7 @@ impl Planner {
         bell: Arc<Notify>,
         monitor: Arc<Monitor>,
     ) -> Self {
+        shared.set_config(config.clone());
         Self {
             shared,
             config,
@@ -227,6 +228,7 @@ impl Planner {
             .set_zone(config.clinic.defaults.zone.time_zone());
         // What was read was read under other terms.
         self.known.clear();
+        self.shared.set_config(config.clone());
         self.config = config;
         restart_needed
     }

@@ -1,6 +1,7 @@
 //! What the tasks of the daemon share.
 
 use super::clock::Clock;
+use super::config::Config;
 use super::gate::Gate;
 use super::manners::Manners;
 use super::metrics::Metrics;
@@ -45,6 +46,7 @@ pub struct Shared {
     /// Rung when the API says that it has had too much.
     pub throttled: tokio::sync::Notify,
     outlet: RwLock<Arc<Outlet>>,
+    config: RwLock<Option<Arc<Config>>>,
     gate: Mutex<Gate>,
     recipients: Mutex<Recipients>,
 }
@@ -68,6 +70,7 @@ impl Shared {
             metrics,
             throttled: tokio::sync::Notify::new(),
             outlet,
+            config: RwLock::default(),
             gate: Mutex::new(Gate::default()),
             recipients: Mutex::default(),
         }
@@ -82,6 +85,18 @@ impl Shared {
     /// Replaces the outlet; what is under way keeps the old one.
     pub fn set_outlet(&self, outlet: Outlet) {
         *self.outlet.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(outlet);
+    }
+
+    /// The configuration by which plans are read; `None` until the planner has begun.
+    #[must_use]
+    pub fn config(&self) -> Option<Arc<Config>> {
+        let config = self.config.read();
+        config.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Plans are read by this configuration from now on.
+    pub fn set_config(&self, config: Config) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(config));
     }
 
     /// The gate in front of the channel. Never held across an await.

@@ -1,7 +1,7 @@
 //! What a plan will ask of a patient: all that is due in a span of time, in order.
 
-use super::{Medication, Places, ResolvedPlan};
-use jiff::Timestamp;
+use super::{Medication, Places, ReadPlan, ResolvedPlan};
+use jiff::{SignedDuration, Timestamp};
 use std::borrow::Cow;
 
 /// What is due.
@@ -46,6 +46,33 @@ pub struct Due<'a> {
     pub class: &'static str,
     /// Where it stands in the text: the order of things due at one instant.
     pub place: usize,
+}
+
+/// How far is looked for the next reminders, in days, until there are enough.
+const DAYS_AHEAD: [i64; 4] = [3, 30, 400, 4000];
+
+impl ReadPlan {
+    /// What is due from `now` on, by instant: one reminder each, so many at most.
+    #[must_use]
+    pub fn next_reminders(&self, now: Timestamp, count: usize) -> Vec<Vec<Due<'_>>> {
+        let mut reminders: Vec<Vec<Due<'_>>> = Vec::new();
+        for days in DAYS_AHEAD {
+            let until = now.saturating_add(SignedDuration::from_hours(days * 24));
+            let until = until.unwrap_or(Timestamp::MAX);
+            reminders.clear();
+            for due in self.plan.due_between(&self.places, now, until, None) {
+                match reminders.last_mut() {
+                    Some(last) if last[0].at == due.at => last.push(due),
+                    _ => reminders.push(vec![due]),
+                }
+            }
+            if reminders.len() >= count {
+                break;
+            }
+        }
+        reminders.truncate(count);
+        reminders
+    }
 }
 
 impl ResolvedPlan {

@@ -1,10 +1,10 @@
 //! Reading: history and names, from a snapshot, beside the daemon or without it.
 
-use super::StoreError;
 use super::records::{
     CALLS, CallRecord, JOURNAL, JournalRow, META, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLANS,
     PatientRecord, PlanRecord, STRANGERS, StrangerRecord, decode,
 };
+use super::{Store, StoreError};
 use crate::engine::{
     About, CallReason, ClosedDose, DoseState, Entry, ExpiredReason, GivenAnswer, IdKey, MessageId,
     OpenDose,
@@ -16,8 +16,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Snapshots of a store, for reports.
 pub struct Reader {
-    database: redb::ReadOnlyDatabase,
+    of: Of,
     unreadable: AtomicU64,
+}
+
+/// Where snapshots come from.
+enum Of {
+    /// A file, whether another process writes it or not.
+    File(redb::ReadOnlyDatabase),
+    /// The write side in this process.
+    Store(Store),
 }
 
 /// One dose, as `dosed history` shows it.
@@ -100,7 +108,17 @@ pub struct StrangerLine {
 impl Reader {
     pub(super) fn of_file(database: redb::ReadOnlyDatabase) -> Self {
         Self {
-            database,
+            of: Of::File(database),
+            unreadable: AtomicU64::new(0),
+        }
+    }
+
+    /// Snapshots beside the write side, in its process. Whoever asks waits for at most the commit
+    /// that is under way: to be asked on threads that may wait.
+    #[must_use]
+    pub fn of_store(store: &Store) -> Self {
+        Self {
+            of: Of::Store(store.clone()),
             unreadable: AtomicU64::new(0),
         }
     }
@@ -112,7 +130,10 @@ impl Reader {
     }
 
     pub(super) fn snapshot(&self) -> Result<ReadTransaction, StoreError> {
-        Ok(self.database.begin_read()?)
+        match &self.of {
+            Of::File(database) => Ok(database.begin_read()?),
+            Of::Store(store) => store.snapshot(),
+        }
     }
 
     /// The record, or `None` and one more that cannot be read.
@@ -135,7 +156,7 @@ impl Reader {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<DoseLine>, StoreError> {
-        let snapshot = self.database.begin_read()?;
+        let snapshot = self.snapshot()?;
         let names = Names::read(&snapshot, patient)?;
         let mut doses: HashMap<(u32, String, Timestamp), (u32, DoseLine)> = HashMap::new();
         let within = |due: Timestamp| from <= due && due < until;
@@ -208,7 +229,7 @@ impl Reader {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<JournalLine>, StoreError> {
-        let snapshot = self.database.begin_read()?;
+        let snapshot = self.snapshot()?;
         let names = Names::read(&snapshot, patient)?;
         let mut lines = Vec::new();
         self.each_entry(&snapshot, &names, |_, _, name, at, entry| {
@@ -229,7 +250,7 @@ impl Reader {
     /// # Errors
     /// The read failed. Rows that cannot be read are left out and counted.
     pub fn calls(&self) -> Result<Vec<CallLine>, StoreError> {
-        let snapshot = self.database.begin_read()?;
+        let snapshot = self.snapshot()?;
         let names = Names::read(&snapshot, None)?;
         let mut people: HashMap<u32, (Option<String>, Vec<CallCaregiver>)> = HashMap::new();
         let instant = |ms| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -293,7 +314,7 @@ impl Reader {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<StrangerLine>, StoreError> {
-        let snapshot = self.database.begin_read()?;
+        let snapshot = self.snapshot()?;
         let mut lines = Vec::new();
         let (from, until) = (from.as_millisecond(), until.as_millisecond());
         for row in snapshot
@@ -319,7 +340,7 @@ impl Reader {
     /// # Errors
     /// The read failed.
     pub fn patients(&self) -> Result<Vec<String>, StoreError> {
-        let snapshot = self.database.begin_read()?;
+        let snapshot = self.snapshot()?;
         let mut ids = Vec::new();
         for row in snapshot.open_table(PATIENT_IDS)?.iter()? {
             ids.push(row?.0.value().to_owned());
@@ -332,7 +353,7 @@ impl Reader {
     /// # Errors
     /// The read failed.
     pub fn knows(&self, patient: &str) -> Result<bool, StoreError> {
-        let snapshot = self.database.begin_read()?;
+        let snapshot = self.snapshot()?;
         Ok(snapshot.open_table(PATIENT_IDS)?.get(patient)?.is_some())
     }
 
@@ -341,7 +362,7 @@ impl Reader {
     /// # Errors
     /// The read failed.
     pub fn who(&self, wanted: &str) -> Result<Option<String>, StoreError> {
-        let snapshot = self.database.begin_read()?;
+        let snapshot = self.snapshot()?;
         let ids = id_key(&snapshot)?;
         for row in snapshot.open_table(PATIENT_SLUGS)?.iter()? {
             let (number, slug) = row?;
@@ -357,7 +378,7 @@ impl Reader {
     /// # Errors
     /// The read failed.
     pub fn endpoints(&self) -> Result<Option<String>, StoreError> {
-        let snapshot = self.database.begin_read()?;
+        let snapshot = self.snapshot()?;
         let meta = snapshot.open_table(META)?;
         let row = meta.get(super::notes::ENDPOINTS)?;
         Ok(row.and_then(|row| String::from_utf8(row.value().to_vec()).ok()))

@@ -289,6 +289,32 @@ impl Store {
             .await
     }
 
+    /// A snapshot, for whoever reads on a thread of their own: it waits for the commit under way.
+    pub(super) fn snapshot(&self) -> Result<redb::ReadTransaction, StoreError> {
+        let begin = |writer: &mut Writer| {
+            let snapshot = writer.begin_read();
+            writer.doubt(&snapshot);
+            snapshot
+        };
+        match &self.side {
+            Side::Inline(writer) => {
+                begin(&mut writer.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+            Side::Thread(lanes) => {
+                let (answer, result) = std::sync::mpsc::sync_channel(1);
+                // Quick, and somebody waits who blocks a thread.
+                lanes.0.push(
+                    Urgency::First,
+                    Box::new(move |writer| {
+                        // Whoever asked has not gone away: they are blocked.
+                        let _ = answer.send(begin(writer));
+                    }),
+                );
+                result.recv().map_err(|_| StoreError::Closed)?
+            }
+        }
+    }
+
     /// Runs `job` on a snapshot.
     pub(super) async fn read<T: Send + 'static>(
         &self,
@@ -437,8 +463,12 @@ impl Writer {
         &mut self,
         job: impl FnOnce(&redb::ReadTransaction, &Memory) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let snapshot = self.database()?.begin_read()?;
+        let snapshot = self.begin_read()?;
         job(&snapshot, &self.memory)
+    }
+
+    fn begin_read(&mut self) -> Result<redb::ReadTransaction, StoreError> {
+        Ok(self.database()?.begin_read()?)
     }
 
     /// A handle that has seen a storage error, in reading or in writing, answers nothing else: it

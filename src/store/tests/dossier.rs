@@ -157,3 +157,23 @@ async fn who_is_reached_is_told_without_an_address() {
     assert!(!li.attested && !li.bound);
     assert_eq!(reader.reach("nobody").unwrap(), None);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_beside_the_write_side_sees_what_was_committed_before_it_asks() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&options(&directory));
+    let reader = Arc::new(Reader::of_store(&store));
+    for count in 1..=20_i64 {
+        let text = TWICE.replace("1 tablet", &format!("{count} tablets"));
+        apply(&store, hour(count), vec![change("wang", &text)]).await;
+        let reader = Arc::clone(&reader);
+        let read = tokio::task::spawn_blocking(move || reader.plan_versions("wang", None, 100));
+        let versions = read.await.unwrap().unwrap();
+        assert_eq!(versions.len(), count as usize);
+        assert_eq!(versions[0].text.text, text);
+    }
+    // After the end there is nothing to be read, and nobody waits for ever.
+    store.close().await;
+    let read = tokio::task::spawn_blocking(move || reader.knows("wang"));
+    assert!(matches!(read.await.unwrap(), Err(StoreError::Closed)));
+}
