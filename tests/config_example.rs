@@ -26,8 +26,10 @@ fn whole(text: &str) -> String {
         "out_of_hours",
         "texts",
         "wechat",
+        "url",
     ];
-    keys.iter().fold(text.to_owned(), |text, key| {
+    let text = text.replace("\n# [deadman]\n", "\n[deadman]\n");
+    keys.iter().fold(text, |text, key| {
         text.replace(&format!("\n# {key} ="), &format!("\n{key} ="))
     })
 }

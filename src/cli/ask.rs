@@ -100,7 +100,7 @@ fn client(
 }
 
 /// The innermost cause: the outer ones repeat the address.
-fn cause(error: &reqwest::Error) -> String {
+pub(super) fn cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
@@ -108,7 +108,11 @@ fn cause(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-fn block_on<T>(
+/// Runs what is asynchronous to its end.
+///
+/// # Errors
+/// Those of it; no runtime can be made.
+pub(super) fn block_on<T>(
     asking: impl Future<Output = Result<T, (Exit, String)>>,
 ) -> Result<T, (Exit, String)> {
     let runtime = tokio::runtime::Builder::new_current_thread()

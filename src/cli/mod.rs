@@ -10,6 +10,7 @@ pub mod check;
 pub mod clock;
 pub mod demo;
 pub mod diff;
+pub mod doctor;
 pub mod enrol;
 pub mod exit;
 pub mod explain;
@@ -67,6 +68,7 @@ enum Command {
     Interpret(interpret::Args),
     Demo(demo::Args),
     Status(status::Args),
+    Doctor(doctor::Args),
     History(history::Args),
     Patients(patients::Args),
     Report(report::Args),
@@ -118,6 +120,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Interpret(args) => interpret::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::History(args) => history::run(&args),
         Command::Patients(args) => patients::run(&args),
         Command::Report(args) => report::run(&args),
@@ -138,11 +141,16 @@ fn dispatch(command: Command) -> Exit {
 
 /// Opens the store of a configuration for reading.
 fn open_reader(config: &Config) -> Result<Reader, (Exit, String)> {
+    open_store(config).map_err(|error| (store_exit(&error), error.to_string()))
+}
+
+/// The same, with the reason where it cannot be opened.
+fn open_store(config: &Config) -> Result<Reader, OpenError> {
     let options = store::Options {
         path: config.store.path.clone(),
         cache_bytes: usize::try_from(config.store.cache_bytes).unwrap_or(usize::MAX),
     };
-    store::open_reader(&options).map_err(|error| (store_exit(&error), error.to_string()))
+    store::open_reader(&options)
 }
 
 /// Writes data to stdout; a reader that has gone away is nobody's fault.

@@ -10,6 +10,7 @@ pub mod callback;
 mod calls;
 pub mod clock;
 pub mod config;
+mod deadman;
 pub mod desk;
 pub mod dispatcher;
 mod enrolment;

@@ -1,13 +1,14 @@
 //! What monitoring is told, and the watchdog: from the signs that the tasks leave.
 
 use super::config::Config;
+use super::deadman::{Deadman, Word};
 use super::job::{self, Job};
 use super::shared::Shared;
 use super::vitals::{Signs, TURN_AGE_MAX};
 use crate::engine::ExpiredReason;
 use crate::http::Source;
 use crate::http::health::{Check, Health, Status};
-use crate::messaging::Channel;
+use crate::messaging::{Channel, Ping};
 use crate::store::{JobRun, StoreError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -27,6 +28,9 @@ const QUOTA_WARN: f64 = 0.8;
 /// A disk with less room than this is warned of.
 const FREE_SPACE_WARN_BYTES: u64 = 1_000_000_000;
 
+/// Before this a daemon that has made no turn is starting: the dead man's switch is not told of it.
+const START_MAX: Duration = Duration::from_secs(300);
+
 /// Answers what the private listener asks.
 pub struct Monitor {
     shared: Arc<Shared>,
@@ -35,6 +39,7 @@ pub struct Monitor {
     zone: Mutex<TimeZone>,
     free_space: AtomicU64,
     reopens_counted: AtomicU64,
+    deadman: Deadman,
 }
 
 impl Monitor {
@@ -47,8 +52,10 @@ impl Monitor {
             zone: Mutex::new(config.clinic.defaults.zone.time_zone().clone()),
             free_space: AtomicU64::new(u64::MAX),
             reopens_counted: AtomicU64::new(0),
+            deadman: Deadman::default(),
             shared,
         };
+        monitor.set_deadman(config.deadman.clone());
         monitor.measure();
         monitor
     }
@@ -79,6 +86,7 @@ impl Monitor {
                 notify(&[NotifyState::Watchdog]);
                 fed = tokio::time::Instant::now();
             }
+            self.feed_deadman();
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
                 () = stop.cancelled() => return Ok(()),
@@ -89,6 +97,27 @@ impl Monitor {
     /// The zone in which people read times.
     pub fn set_zone(&self, zone: &TimeZone) {
         *self.zone.lock().unwrap_or_else(PoisonError::into_inner) = zone.clone();
+    }
+
+    /// Who is told from now on that the daemon works.
+    pub fn set_deadman(&self, target: Option<Ping>) {
+        self.deadman.set_target(target);
+    }
+
+    /// Tells the dead man's switch how the daemon is. A start has five minutes before it counts.
+    fn feed_deadman(&self) {
+        let steady = self.shared.clock.elapsed();
+        let has_begun = self.shared.vitals.signs().scheduler_turn.is_some();
+        if !has_begun && steady.saturating_sub(self.started) < START_MAX {
+            return;
+        }
+        self.deadman.feed(steady, self.shared.now(), || {
+            if self.makes_progress() && self.health().status() != Status::Fail {
+                Word::Well
+            } else {
+                Word::Fail
+            }
+        });
     }
 
     /// True while both loops have turned lately.
@@ -419,6 +448,13 @@ impl Source for Monitor {
                     "records of patients cannot be read; see the log".to_owned()
                 }),
         );
+        checks.extend(self.deadman.told().map(|told| {
+            Check::new("deadman:told")
+                .with("lastSuccess", instant(told.last_success))
+                .when(told.failing, Status::Warn, || {
+                    "the dead man's switch cannot be told; see the log and [deadman] url".to_owned()
+                })
+        }));
         Health {
             service_id: "dosed@clinic".to_owned(),
             // The machine's own, right or wrong.

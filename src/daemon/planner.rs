@@ -224,6 +224,7 @@ impl Planner {
             manners: Arc::new(manners),
             hourly_max: config.messaging.hourly_max,
         });
+        self.monitor.set_deadman(config.deadman.clone());
         self.monitor
             .set_zone(config.clinic.defaults.zone.time_zone());
         // What was read was read under other terms.

@@ -15,7 +15,9 @@ mod support;
 
 mod clock;
 mod crash;
+mod deadman;
 mod diff;
+mod doctor;
 mod downtime;
 mod edits;
 mod enrolment;

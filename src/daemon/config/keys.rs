@@ -21,6 +21,7 @@ pub(super) const TOP: Keys = Keys::new(&[
     "log",
     "wechat",
     "staff",
+    "deadman",
     "patients",
 ]);
 pub(super) const CLINIC: Keys = Keys::new(&[
@@ -56,6 +57,7 @@ pub(super) const MESSAGING: Keys = Keys::new(&[
     "texts",
     "hourly_max",
 ]);
+pub(super) const DEADMAN: Keys = Keys::new(&["url"]);
 pub(super) const LOG: Keys = Keys::new(&["level", "format"]);
 pub(super) const WECHAT: Keys = Keys::new(&[
     "api_base",
@@ -103,6 +105,10 @@ pub const TABLES: &[TableKeys] = &[
     TableKeys {
         table: "staff",
         keys: STAFF,
+    },
+    TableKeys {
+        table: "deadman",
+        keys: DEADMAN,
     },
     TableKeys {
         table: "wechat",

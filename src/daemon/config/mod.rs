@@ -9,6 +9,7 @@
 //! variable is not set, to the directory of the configuration file (`http.admin`: of the store).
 
 mod callback;
+mod deadman;
 mod error;
 mod keys;
 mod read;
@@ -23,7 +24,7 @@ pub use talk::{Role, Staff, Talk};
 
 use super::small_file::{self, SmallFileError};
 use crate::messaging::wechat::template::Templates;
-use crate::messaging::{Limits, Secret, console};
+use crate::messaging::{Limits, Ping, Secret, console};
 use crate::plan::Defaults;
 use crate::plan::diagnostic::{Diagnostic, Severity, Source};
 use jiff::SignedDuration;
@@ -97,6 +98,8 @@ pub struct Config {
     pub log: Log,
     /// The clinic's talks with patients, and its staff.
     pub talk: Talk,
+    /// Who is told regularly that the daemon works.
+    pub deadman: Option<Ping>,
     /// What is accepted and may not be meant.
     pub warnings: Vec<Diagnostic>,
 }
@@ -175,6 +178,14 @@ pub struct WeChat {
     /// Where and how the platform pushes; there if `http.public` is.
     pub callback: Option<Callback>,
     secret_file: SecretFile,
+}
+
+impl WeChat {
+    /// Where the account's secret lies, absolute.
+    #[must_use]
+    pub fn secret_path(&self) -> &Path {
+        &self.secret_file.path
+    }
 }
 
 impl std::fmt::Debug for WeChat {

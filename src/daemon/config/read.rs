@@ -1,5 +1,6 @@
 //! From the configuration's text to its types, with all that is wrong at its place.
 
+use super::deadman;
 use super::values::{self, resolve};
 use super::{
     Callback, Channel, Clinic, Config, Environment, Http, Log, LogFormat, Messaging, Store, Talk,
@@ -42,17 +43,19 @@ pub(super) fn config(
     let path = environment.current_directory.join(source.path());
     let read = document.root().and_then(|root| {
         let directory = path.parent().unwrap_or(Path::new("/"));
-        Reader {
+        let deadman = deadman::read(&root);
+        let read = Reader {
             findings: document.findings(),
             directory,
             environment,
         }
-        .top(&root)
+        .top(&root);
+        read.map(|read| (read, deadman))
     });
     let failed = document.findings().has_errors();
     let findings = document.finish();
     match read {
-        Some((clinic, store, http, messaging, log, talk)) if !failed => Ok(Config {
+        Some(((clinic, store, http, messaging, log, talk), deadman)) if !failed => Ok(Config {
             path,
             source: Arc::clone(source),
             clinic,
@@ -61,6 +64,7 @@ pub(super) fn config(
             messaging,
             log,
             talk,
+            deadman,
             warnings: findings,
         }),
         _ => Err(findings),

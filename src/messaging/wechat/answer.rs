@@ -1,5 +1,6 @@
 //! Reads the API's answers, of which only the return code decides: an error comes as HTTP 200.
 
+use super::account::AccountTemplate;
 use crate::messaging::{Detail, Hint, Outcome, Secret, Word};
 use serde::de::{Deserialize, Deserializer, Visitor};
 use std::fmt;
@@ -80,6 +81,8 @@ pub(super) struct Answer {
     #[serde(default)]
     quota: serde_json::Value,
     #[serde(default)]
+    template_list: serde_json::Value,
+    #[serde(default)]
     ticket: Option<Text>,
     #[serde(default)]
     url: Option<Text>,
@@ -142,6 +145,25 @@ impl Answer {
     pub(super) fn quota(&self) -> Option<(u64, u64, u64)> {
         let member = |name| self.quota.get(name)?.as_u64();
         Some((member("daily_limit")?, member("used")?, member("remain")?))
+    }
+
+    /// The account's templates, if a list of them was given. One without an id is none.
+    pub(super) fn template_list(&self) -> Option<Vec<AccountTemplate>> {
+        let text = |template: &serde_json::Value, key| {
+            let value = template.get(key).and_then(serde_json::Value::as_str);
+            value.unwrap_or_default().to_owned()
+        };
+        let templates = self.template_list.as_array()?.iter();
+        let templates = templates.map(|template| AccountTemplate {
+            id: text(template, "template_id"),
+            title: text(template, "title"),
+            fields: super::account::fields(&text(template, "content")),
+        });
+        Some(
+            templates
+                .filter(|template| !template.id.is_empty())
+                .collect(),
+        )
     }
 
     /// A code's ticket, its address, and its seconds of life where they were given.

@@ -5,12 +5,13 @@ use super::{Settings, SettingsError};
 use crate::messaging::Permit;
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use jiff::Timestamp;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::{BuilderVerifierExt as _, Verifier};
@@ -109,15 +110,39 @@ impl Http {
         }
     }
 
+    /// Asks for an answer, and for the server's clock (the `Date` of its answer).
+    pub(super) async fn get(&self, url: Uri) -> Result<(Answer, Option<Timestamp>), Fault> {
+        let mut request = Request::new(Guarded {
+            body: None,
+            permit: None,
+            progress: Arc::new(AtomicU8::new(WAITING)),
+        });
+        *request.uri_mut() = url;
+        request.headers_mut().insert(USER_AGENT, AGENT);
+        let answered = timeout(self.timeout, self.exchange_dated(request)).await;
+        answered.unwrap_or(Err(Fault::Timeout))
+    }
+
     /// An error of the client may name the address, and with it the token: it is classified here
     /// and dropped.
     async fn exchange(&self, request: Request<Guarded>) -> Result<Answer, Fault> {
+        self.exchange_dated(request).await.map(|(answer, _)| answer)
+    }
+
+    async fn exchange_dated(
+        &self,
+        request: Request<Guarded>,
+    ) -> Result<(Answer, Option<Timestamp>), Fault> {
         let response = match self.client.request(request).await {
             Ok(response) => response,
             Err(error) if error.is_connect() => return Err(Fault::NoConnection),
             Err(_) => return Err(Fault::Dropped),
         };
         let status = response.status().as_u16();
+        let date = response.headers().get(DATE).and_then(|date| {
+            let date = jiff::fmt::rfc2822::parse(date.to_str().ok()?).ok()?;
+            Some(date.timestamp())
+        });
         let body = Limited::new(response.into_body(), BODY_BYTES_MAX);
         let body = body.collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
@@ -126,7 +151,7 @@ impl Http {
                 Fault::Dropped
             }
         })?;
-        Answer::read(status, &body.to_bytes())
+        Answer::read(status, &body.to_bytes()).map(|answer| (answer, date))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The WeChat Official Account (服务号) channel: template messages under a stable token.
 
+mod account;
 mod answer;
 mod call;
 pub mod callback;
@@ -16,6 +17,7 @@ mod token;
 mod unfit;
 pub mod wire;
 
+pub use account::{Account, AccountError, AccountTemplate};
 pub use code::{Code, SCENE_LENGTH_MAX};
 pub use custom::TEXT_BYTES_MAX;
 pub use token::{RefreshResult, TokenStatus};

@@ -53,6 +53,7 @@ struct Inner {
 }
 
 struct Template {
+    id: String,
     /// `,"template_id":"…","client_msg_id":"`
     head: String,
     fields: Vec<Field>,
@@ -100,7 +101,8 @@ impl Templates {
             }
             let id = &written.id;
             let head = format!(r#","template_id":"{id}","client_msg_id":""#);
-            templates.insert(kind, Template { head, fields });
+            let id = id.clone();
+            templates.insert(kind, Template { id, head, fields });
         }
         let inner = Inner {
             clinic: clinic.to_owned(),
@@ -116,6 +118,14 @@ impl Templates {
         } else {
             Err(errors)
         }
+    }
+
+    /// What the account must have: for each kind the template's id and the fields that are filled.
+    pub fn wanted(&self) -> impl Iterator<Item = (MessageKind, &str, Vec<&str>)> {
+        self.inner.templates.iter().map(|(kind, template)| {
+            let fields = template.fields.iter().map(|field| field.name.as_str());
+            (*kind, template.id.as_str(), fields.collect())
+        })
     }
 
     /// The same with a clinic's own words for news.
