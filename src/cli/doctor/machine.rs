@@ -43,10 +43,12 @@ fn judge_disk(directory: &Path, free: u64, files: Option<u64>) -> Finding {
         .remedy(format!("df -i {}", quoted(directory)));
     }
     let what = format!("{} MB free below {shown}", free / 1_000_000);
-    match free {
-        ..FREE_FAIL_BYTES => Finding::fail(CHECK, what).why(why).remedy(remedy),
-        ..FREE_WARN_BYTES => Finding::warn(CHECK, what).why(why).remedy(remedy),
-        _ => Finding::ok(CHECK, what),
+    if free < FREE_FAIL_BYTES {
+        Finding::fail(CHECK, what).why(why).remedy(remedy)
+    } else if free < FREE_WARN_BYTES {
+        Finding::warn(CHECK, what).why(why).remedy(remedy)
+    } else {
+        Finding::ok(CHECK, what)
     }
 }
 

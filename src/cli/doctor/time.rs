@@ -62,15 +62,17 @@ pub fn against(api: Timestamp, now: Timestamp) -> Finding {
         _ => format!("the clock is {} s behind the API's", -off),
     };
     let remedy = "timedatectl set-ntp true";
-    match off.abs() {
-        ..=OFF_WARN_SECONDS => Finding::ok(CHECK, what),
-        ..=OFF_FAIL_SECONDS => Finding::warn(CHECK, what)
-            .why("Reminders come early or late by as much")
-            .remedy(remedy),
-        _ => Finding::fail(CHECK, what)
-            .why("Reminders come early or late by as much, and patients' answers may be refused")
-            .remedy(remedy),
+    if off.abs() <= OFF_WARN_SECONDS {
+        return Finding::ok(CHECK, what);
     }
+    if off.abs() <= OFF_FAIL_SECONDS {
+        return Finding::warn(CHECK, what)
+            .why("Reminders come early or late by as much")
+            .remedy(remedy);
+    }
+    Finding::fail(CHECK, what)
+        .why("Reminders come early or late by as much, and patients' answers may be refused")
+        .remedy(remedy)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! One token in normal mode, which is the one that a running daemon has too, and one list: nobody's
 //! token is taken away, and no quota of messages is touched.
 
-use super::answer::Answer;
+use super::answer::{Answer, Fault};
 use super::{WeChat, fault_verdict, refusal_verdict};
 use crate::messaging::Verdict;
 use jiff::Timestamp;
@@ -30,12 +30,12 @@ pub struct Account {
 }
 
 /// Which of the two questions was refused.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum AccountError {
     /// No token is given.
-    Token(Verdict),
+    Token(Box<Verdict>),
     /// The list is not given.
-    List(Verdict),
+    List(Box<Verdict>),
 }
 
 impl WeChat {
@@ -47,14 +47,14 @@ impl WeChat {
         };
         let token = match self.tokens.current().await {
             Ok(token) => token,
-            Err(refusal) => return refused(AccountError::Token(refusal.verdict(now))),
+            Err(refusal) => return refused(AccountError::Token(Box::new(refusal.verdict(now)))),
         };
         let listed = match token.call(TEMPLATE_LIST) {
             Ok(url) => self.http.get(url).await,
             Err(fault) => Err(fault),
         };
         match listed {
-            Err(fault) => refused(AccountError::List(fault_verdict(fault, now))),
+            Err(fault) => refused(AccountError::List(Box::new(fault_verdict(fault, now)))),
             Ok((answer, clock)) => Account {
                 templates: read(&answer, now).map_err(AccountError::List),
                 clock,
@@ -63,12 +63,12 @@ impl WeChat {
     }
 }
 
-fn read(answer: &Answer, now: Timestamp) -> Result<Vec<AccountTemplate>, Verdict> {
+fn read(answer: &Answer, now: Timestamp) -> Result<Vec<AccountTemplate>, Box<Verdict>> {
     if let Some(code) = answer.errcode().filter(|code| *code != 0) {
-        return Err(refusal_verdict(code, answer, now, 0));
+        return Err(Box::new(refusal_verdict(code, answer, now, 0)));
     }
     let list = answer.template_list();
-    list.ok_or_else(|| fault_verdict(super::answer::Fault::Unreadable, now))
+    list.ok_or_else(|| Box::new(fault_verdict(Fault::Unreadable, now)))
 }
 
 /// The names of the fields in a template's content: `{{thing1.DATA}}`.
