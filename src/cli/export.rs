@@ -1,5 +1,6 @@
 //! `dosed export`.
 
+mod audit;
 mod journal;
 
 use super::exit::Exit;
@@ -20,6 +21,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     Journal(journal::Args),
+    Audit(audit::Args),
 }
 
 /// What every export is told.
@@ -48,6 +50,7 @@ impl Common {
 pub fn run(args: &Args) -> Exit {
     super::ended(match &args.what {
         What::Journal(args) => journal::export(args),
+        What::Audit(args) => audit::export(args),
     })
 }
 

@@ -510,6 +510,7 @@ fn adviser(by: &crate::engine::Adviser) -> Value {
     match by {
         crate::engine::Adviser::Operator => json!("operator"),
         crate::engine::Adviser::Staff(name) => json!({ "staff": name }),
+        crate::engine::Adviser::Account(name) => json!({ "account": name }),
     }
 }
 

@@ -34,6 +34,7 @@ pub mod run;
 pub mod say;
 pub mod status;
 pub mod terminal;
+pub mod user;
 
 use crate::daemon::config::Config;
 use crate::store::{self, OpenError, Reader};
@@ -77,6 +78,7 @@ enum Command {
     Say(say::Args),
     Calls(calls::Args),
     Inbox(inbox::Args),
+    User(user::Args),
     Reload(reload::Args),
     Resume(resume::Args),
     Jobs(jobs::Args),
@@ -129,6 +131,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Say(args) => say::run(&args),
         Command::Calls(args) => calls::run(&args),
         Command::Inbox(args) => inbox::run(&args),
+        Command::User(args) => user::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Resume(args) => resume::run(&args),
         Command::Jobs(args) => jobs::run(&args),

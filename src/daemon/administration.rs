@@ -1,8 +1,10 @@
 //! Requests of tools on this machine, each brought to the task that it concerns.
 
+use super::accounts::Accounts;
 use super::dispatcher::Notice;
 use super::shared::Shared;
 use super::{advice, calls, enrolment};
+use crate::engine::Adviser;
 use crate::http::admin::{Released, Request};
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
@@ -13,10 +15,11 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(
     shared: Arc<Shared>,
     mut requests: mpsc::Receiver<Request>,
-    (planner, dispatcher, bell): (
+    (planner, dispatcher, bell, accounts): (
         mpsc::Sender<Request>,
         mpsc::UnboundedSender<Notice>,
         Arc<Notify>,
+        Arc<Accounts>,
     ),
     stop: CancellationToken,
 ) {
@@ -49,12 +52,19 @@ pub async fn run(
                 let (shared, dispatcher) = (Arc::clone(&shared), dispatcher.clone());
                 let bell = Arc::clone(&bell);
                 tokio::spawn(async move {
-                    answer.send(advice::say(&shared, &dispatcher, &bell, request).await)
+                    let by = Adviser::Operator;
+                    answer.send(advice::say(&shared, &dispatcher, &bell, request, by).await)
                 });
             }
             Some(Request::EndCall { request, answer }) => {
                 let shared = Arc::clone(&shared);
-                tokio::spawn(async move { answer.send(calls::end(&shared, request).await) });
+                tokio::spawn(async move {
+                    answer.send(calls::end(&shared, request, Adviser::Operator).await)
+                });
+            }
+            Some(Request::ChangeAccount { request, answer }) => {
+                let (shared, accounts) = (Arc::clone(&shared), Arc::clone(&accounts));
+                tokio::spawn(async move { answer.send(accounts.change(&shared, request).await) });
             }
             Some(reload @ Request::Reload { .. }) => {
                 let planner = planner.clone();

@@ -1,4 +1,4 @@
-//! Advice that somebody at the machine gives to patients.
+//! Advice that somebody at the machine or at a page gives to patients.
 
 use super::dispatcher::Notice;
 use super::shared::Shared;
@@ -17,6 +17,7 @@ pub async fn say(
     dispatcher: &mpsc::UnboundedSender<Notice>,
     bell: &Notify,
     request: SayRequest,
+    by: Adviser,
 ) -> Said {
     let mut said = Said::default();
     let audience = match request.to {
@@ -41,7 +42,7 @@ pub async fn say(
             now,
             batch.to_vec(),
             request.text.clone(),
-            Adviser::Operator,
+            by.clone(),
             Arc::clone(&shared.outlet().limits) as _,
             shared.day(now),
         );

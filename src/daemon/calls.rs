@@ -1,4 +1,4 @@
-//! Patients who are taken off the call list by somebody at the machine.
+//! Patients who are taken off the call list by somebody at the machine or at a page.
 
 use super::shared::Shared;
 use crate::engine::{Adviser, CallReason};
@@ -7,7 +7,7 @@ use crate::store::{CallEnd, SeenTo};
 use std::sync::Arc;
 
 /// Takes a patient off the call list.
-pub async fn end(shared: &Shared, request: EndCallRequest) -> CallEnded {
+pub async fn end(shared: &Shared, request: EndCallRequest, by: Adviser) -> CallEnded {
     let reason = match request.reason.as_deref().map(CallReason::of) {
         None => None,
         Some(Some(reason)) => Some(reason),
@@ -20,7 +20,7 @@ pub async fn end(shared: &Shared, request: EndCallRequest) -> CallEnded {
         patient: request.patient,
         reason,
         note: request.note,
-        by: Adviser::Operator,
+        by,
     };
     let now = shared.now();
     let fits = Arc::clone(&shared.outlet().limits) as _;

@@ -150,6 +150,10 @@ async fn forget(shared: &Shared, keep: SignedDuration, now: Timestamp) -> Result
     if rows + texts > 0 {
         tracing::info!(rows, texts, "what is older than it is kept was removed");
     }
+    let deeds = shared.store.forget_audit_before(now, before).await?;
+    if deeds > 0 {
+        tracing::info!(deeds, "old rows of the audit were removed");
+    }
     let ago = |kept| now.saturating_sub(kept).unwrap_or(Timestamp::MIN);
     let strangers = ago(STRANGERS_KEPT);
     let strangers = shared.store.forget_strangers_before(now, strangers).await?;

@@ -3,6 +3,7 @@
 
 use super::job::Job;
 use crate::engine::{Class, DoseState, ExpiredReason, News, Settlement};
+use crate::http::page::clinic::Event;
 use crate::messaging::wechat::callback::{InboundKind, InboundResult};
 use crate::messaging::{Outcome, wechat};
 use jiff::Timestamp;
@@ -77,6 +78,7 @@ pub struct Metrics {
     job_last_success: Family<One, GaugeF>,
     job_overdue: Family<One, GaugeI>,
     job_runs: Family<Two, Counter>,
+    pages: Family<One, Counter>,
     /// One commit of the store.
     pub store_commit_duration_seconds: Histogram,
     /// Size of the store's file.
@@ -229,6 +231,11 @@ impl Metrics {
                 "Runs of jobs, by result",
                 Family::<Two, Counter>::default()
             ),
+            pages: register!(
+                page_events,
+                "Sign-ins to the pages, and requests that they refused",
+                Family::<One, Counter>::default()
+            ),
             store_commits: register!(
                 store_commits,
                 "Commits of the store, by result",
@@ -313,6 +320,9 @@ impl Metrics {
                 );
             }
         }
+        for event in Event::ALL {
+            drop(self.pages.get_or_create(&[("event", event.name())]));
+        }
         for result in ["ok", "failed"] {
             drop(self.store_commits.get_or_create(&[("result", result)]));
         }
@@ -326,6 +336,11 @@ impl Metrics {
     fn inbound_series(&self, kind: InboundKind, result: InboundResult) -> Counter {
         let labels = [("kind", kind.name()), ("result", result.name())];
         self.inbound.get_or_create_owned(&labels)
+    }
+
+    /// Counts what happened at the pages.
+    pub fn paged(&self, event: Event) {
+        self.pages.get_or_create(&[("event", event.name())]).inc();
     }
 
     /// Counts one try to send.

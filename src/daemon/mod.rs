@@ -3,8 +3,10 @@
 //! [`run`] brings the tasks up in the order in which they need each other, supervises them, and
 //! takes them down in good order. A task that ends by itself ends the daemon: systemd restarts it.
 
+pub mod accounts;
 pub mod administration;
 mod advice;
+mod audit;
 pub mod brake;
 pub mod callback;
 mod calls;
@@ -24,6 +26,7 @@ pub mod manners;
 pub mod metrics;
 pub mod monitor;
 pub mod pace;
+mod page;
 pub mod plan_changes;
 pub mod plan_files;
 pub mod planner;

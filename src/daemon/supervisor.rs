@@ -1,5 +1,6 @@
 //! Bringing the daemon up, watching over its tasks, and taking it down.
 
+use super::accounts::Accounts;
 use super::clock::Clock;
 use super::config::{self, Config, ConfigError, Environment};
 use super::desk::Desk;
@@ -8,12 +9,13 @@ use super::inbox::{self, Sorter};
 use super::manners::Manners;
 use super::metrics::Metrics;
 use super::monitor::{self, Monitor};
+use super::page::Practice;
 use super::planner::Planner;
 use super::shared::{Outlet, Shared};
 use super::signals::Control;
 use super::vitals::Vitals;
 use super::worker::Handoff;
-use super::{administration, housekeeping, recorder, scheduler, timekeeper, worker};
+use super::{administration, audit, housekeeping, recorder, scheduler, timekeeper, worker};
 use crate::http::{self, Source};
 use crate::messaging::wechat::callback::{self, Inbox, Reception};
 use crate::messaging::wechat::crypto::CryptoError;
@@ -189,12 +191,14 @@ pub async fn run(config: Config, options: Options, control: Control) -> Result<(
         let active = usize::try_from(plans).unwrap_or(usize::MAX);
         shared.vitals.plans(|known| known.active = active);
     }
+    let (accounts, noted) = Accounts::begin(&shared).await;
     let (inbox, sorter) = inbox::open(&shared);
     let reception = reception(&config, Arc::new(inbox))?;
     let listeners = Listeners::bind(&config, reception).await?;
     let mut tasks = Tasks::start(
         &shared,
         (config, desk),
+        (Arc::new(accounts), noted),
         &options,
         listeners,
         sorter,
@@ -370,6 +374,7 @@ impl Tasks {
     fn start(
         shared: &Arc<Shared>,
         (config, desk): (Config, Desk),
+        (accounts, noted): (Arc<Accounts>, audit::Noted),
         options: &Options,
         listeners: Listeners,
         sorter: Sorter,
@@ -409,11 +414,17 @@ impl Tasks {
             concurrency,
         );
         spawn(&mut running, "dispatcher", dispatcher.run(stop.clone()));
+        draining.spawn(audit::run(Arc::clone(shared), noted));
+        let practice = Practice {
+            shared: Arc::clone(shared),
+            monitor: Arc::clone(&monitor),
+            accounts: Arc::clone(&accounts),
+        };
         serve(
             &mut running,
             &monitor,
-            listeners.private,
-            listeners.admin,
+            practice,
+            (listeners.private, listeners.admin),
             to_administration,
             stop,
         );
@@ -422,7 +433,8 @@ impl Tasks {
         let public_address = listeners
             .public
             .map(|public| public.serve(&mut running, stop));
-        let outlets = (to_planner, to_dispatcher.clone(), Arc::clone(&bell));
+        let dispatcher = to_dispatcher.clone();
+        let outlets = (to_planner, dispatcher, Arc::clone(&bell), accounts);
         let administered = administration::run(Arc::clone(shared), requests, outlets, stop.clone());
         spawn(&mut running, "administration", administered);
         let monitored = Arc::clone(&monitor).run(stop.clone());
@@ -561,23 +573,14 @@ fn spawn(
 fn serve(
     tasks: &mut JoinSet<Ended>,
     monitor: &Arc<Monitor>,
-    private: TcpListener,
-    admin: UnixListener,
+    practice: Practice,
+    (private, admin): (TcpListener, UnixListener),
     requests: mpsc::Sender<http::admin::Request>,
     stop: &CancellationToken,
 ) {
     let source: Arc<dyn Source> = monitor.clone();
-    let stopped = stop.clone();
-    spawn(tasks, "private listener", async move {
-        tokio::select! {
-            served = http::serve_private(private, source) => {
-                if let Err(error) = served {
-                    tracing::error!(%error, "the private listener failed");
-                }
-            }
-            () = stopped.cancelled() => {}
-        }
-    });
+    let served = http::serve_private(private, source, Arc::new(practice), stop.clone());
+    spawn(tasks, "private listener", served);
     let stopped = stop.clone();
     spawn(tasks, "administration socket", async move {
         tokio::select! {

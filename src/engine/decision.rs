@@ -168,6 +168,8 @@ pub enum Adviser {
     Operator,
     /// The member of staff with this name in the configuration, over the channel.
     Staff(String),
+    /// Whoever is signed in to the doctor's page with the account of this name.
+    Account(String),
 }
 
 /// What became of a message after the channel had taken it.

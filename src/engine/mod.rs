@@ -13,6 +13,7 @@ mod dose_calendar;
 pub mod interpret;
 mod message;
 mod reply;
+mod role;
 mod state;
 mod step;
 
@@ -26,5 +27,6 @@ pub use dose_calendar::*;
 pub use interpret::{DoseAnswer, Value};
 pub use message::*;
 pub use reply::*;
+pub use role::Role;
 pub use state::*;
 pub use step::{LOOK_AHEAD, OCCURRENCES_PER_STEP, is_still_wanted, step};

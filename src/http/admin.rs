@@ -1,5 +1,7 @@
 //! The administration socket: HTTP/JSON over a Unix socket that only the daemon's user can open.
 
+use crate::engine::Role;
+use crate::plan::Language;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
@@ -41,6 +43,13 @@ pub enum Request {
         request: EndCallRequest,
         /// Where the answer goes.
         answer: oneshot::Sender<CallEnded>,
+    },
+    /// Make, change or end an account of the pages.
+    ChangeAccount {
+        /// Whose, and what is to become of it.
+        request: AccountRequest,
+        /// Where the answer goes.
+        answer: oneshot::Sender<AccountChanged>,
     },
     /// Go on sending although much was sent within an hour.
     Resume {
@@ -179,6 +188,55 @@ pub enum CallEnded {
     },
 }
 
+/// Body of `POST /accounts`. `Debug` is not derived: it holds a password.
+#[derive(Serialize, Deserialize)]
+pub struct AccountRequest {
+    /// The account's name.
+    pub name: String,
+    /// What is to become of it.
+    pub change: AccountWish,
+}
+
+/// What is to become of an account.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountWish {
+    /// It is made.
+    Add {
+        /// What it may do.
+        role: Role,
+        /// The language of its pages.
+        #[serde(default)]
+        language: Option<Language>,
+        /// Its password.
+        password: String,
+    },
+    /// It gets another password: whoever is signed in with the old one is signed out.
+    Password {
+        /// The new one.
+        password: String,
+    },
+    /// It ends: whoever is signed in with it is signed out.
+    Remove,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "result")]
+pub enum AccountChanged {
+    /// It was done.
+    Done,
+    /// There is such an account already.
+    Exists,
+    /// There is no such account.
+    NoAccount,
+    /// The store failed.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
 /// Body of `POST /reload`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct ReloadRequest {
@@ -215,6 +273,7 @@ pub(super) fn router(requests: mpsc::Sender<Request>) -> Router {
         .route("/enrol", post(enrol))
         .route("/say", post(say))
         .route("/calls/done", post(end_call))
+        .route("/accounts", post(change_account))
         .with_state(requests)
 }
 
@@ -261,6 +320,17 @@ async fn end_call(
     Json(request): Json<EndCallRequest>,
 ) -> Result<Json<CallEnded>, StatusCode> {
     ask(&requests, |answer| Request::EndCall { request, answer }).await
+}
+
+async fn change_account(
+    State(requests): State<mpsc::Sender<Request>>,
+    Json(request): Json<AccountRequest>,
+) -> Result<Json<AccountChanged>, StatusCode> {
+    ask(&requests, |answer| Request::ChangeAccount {
+        request,
+        answer,
+    })
+    .await
 }
 
 async fn ask<T>(

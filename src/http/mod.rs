@@ -1,13 +1,14 @@
-//! The listeners: health and metrics on the private one, the platform's callback on the public
+//! The listeners: health, metrics and the pages for the clinic's people on the private one, the platform's callback on the public
 //! one, administration on a Unix socket.
 //!
 //! This module reaches the rest only through the handles given to it: a [`Source`] that answers
 //! what is asked, and a channel into which administrative requests go.
 
 pub mod admin;
+mod bounded;
 pub mod callback;
 pub mod health;
-mod public;
+pub mod page;
 
 use axum::Router;
 use axum::extract::State;
@@ -45,12 +46,15 @@ fn private(source: Arc<dyn Source>) -> Router {
         .with_state(source)
 }
 
-/// Serves the private listener's routes for as long as the listener works.
-///
-/// # Errors
-/// The listener failed.
-pub async fn serve_private(listener: TcpListener, source: Arc<dyn Source>) -> io::Result<()> {
-    axum::serve(listener, private(source)).await
+/// Serves the private listener's routes until `stop`, and then what is under way.
+pub async fn serve_private(
+    listener: TcpListener,
+    source: Arc<dyn Source>,
+    clinic: Arc<dyn page::clinic::Clinic>,
+    stop: CancellationToken,
+) {
+    let router = private(source).merge(page::router(clinic));
+    bounded::serve(listener, router, bounded::PRIVATE_CONNECTION_MAX, stop).await;
 }
 
 /// Serves the callback of the messaging platform at `path` until `stop`, and then what is under
@@ -61,7 +65,8 @@ pub async fn serve_public(
     callback: Arc<dyn callback::Callback>,
     stop: CancellationToken,
 ) {
-    public::serve(listener, callback::router(&path, callback), stop).await;
+    let router = callback::router(&path, callback);
+    bounded::serve(listener, router, bounded::PUBLIC_CONNECTION_MAX, stop).await;
 }
 
 /// Serves the administration socket's routes for as long as the socket works.

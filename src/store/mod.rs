@@ -7,8 +7,10 @@
 //! A commit that failed has an unknown outcome: every id is deterministic, every write may be
 //! made again, and the handle is opened anew.
 
+mod accounts;
 mod advise;
 mod apply;
+mod audit;
 mod calls;
 mod charts;
 mod claim;
@@ -38,8 +40,10 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use accounts::{Account, AccountChange, PasswordHash};
 pub use advise::{Advised, Audience};
 pub use apply::{Applied, PlanChange, PlanEnd, without_addresses};
+pub use audit::{AuditLine, AuditPlace, Deed};
 pub use calls::{CallEnd, SeenTo};
 pub use charts::{Chart, Charts, JournalPageRow, JournalPages};
 pub use claim::{Claimed, Waiting};

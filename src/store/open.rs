@@ -1,10 +1,10 @@
 //! Opening: atomically created, refused when newer, shared with readers of other processes.
 
 use super::records::{
-    ATTEMPTS, CALLS, CONTACT_NUMBERS, CONTACT_PATIENTS, CONTACTS, CONVERSATIONS, DAYS, DELIVERIES,
-    DELIVERY_TIMES, ENROLMENTS, INBOUND_SEEN, INBOUND_TIMES, JOBS, JOURNAL, META, OUTBOX,
-    OUTBOX_LATER, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA, STRANGERS,
-    TOLD, UNFOLLOWED, WAKES,
+    ACCOUNTS, ATTEMPTS, AUDIT, CALLS, CONTACT_NUMBERS, CONTACT_PATIENTS, CONTACTS, CONVERSATIONS,
+    DAYS, DELIVERIES, DELIVERY_TIMES, ENROLMENTS, INBOUND_SEEN, INBOUND_TIMES, JOBS, JOURNAL, META,
+    OUTBOX, OUTBOX_LATER, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA,
+    STRANGERS, TOLD, UNFOLLOWED, WAKES,
 };
 use super::{DeliberateFault, Reader, StoreError};
 use redb::{Builder, ConcurrencyMode, Database, DatabaseError, ReadableDatabase, WriteTransaction};
@@ -379,6 +379,8 @@ pub(super) fn write_schema(database: &Database, id_key: &[u8; 32]) -> Result<(),
         transaction.open_table(STRANGERS)?;
         transaction.open_table(DAYS)?;
         transaction.open_table(JOBS)?;
+        transaction.open_table(ACCOUNTS)?;
+        transaction.open_table(AUDIT)?;
     }
     transaction.commit()?;
     Ok(())

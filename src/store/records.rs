@@ -56,6 +56,10 @@ pub(super) const CALLS: TableDefinition<(u32, u8), &[u8]> = TableDefinition::new
 /// (ms, number): words of people whom nobody knows.
 pub(super) const STRANGERS: TableDefinition<(i64, u32), &[u8]> = TableDefinition::new("strangers");
 pub(super) const JOBS: TableDefinition<&str, &[u8]> = TableDefinition::new("jobs");
+/// Name of an account: who signs in to the doctor's page with it.
+pub(super) const ACCOUNTS: TableDefinition<&str, &[u8]> = TableDefinition::new("accounts");
+/// (day, number): who saw and did what on the doctor's page.
+pub(super) const AUDIT: TableDefinition<(u32, u32), &[u8]> = TableDefinition::new("audit");
 pub(super) const DAYS: TableDefinition<u32, &[u8]> = TableDefinition::new("days");
 
 /// Key of the outbox: class, deadline in ms, message id.
@@ -381,6 +385,15 @@ pub(super) fn decode<T: DeserializeOwned>(
             table: table.name().to_owned(),
             version: 0,
         }),
+    }
+}
+
+/// The table, or `None` in a store that was made before there was one.
+pub(super) fn present<T>(opened: Result<T, redb::TableError>) -> Result<Option<T>, StoreError> {
+    match opened {
+        Ok(table) => Ok(Some(table)),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -26,6 +26,7 @@ mod keeping;
 mod lifecycle;
 mod limits;
 mod notify;
+mod pages;
 mod plans;
 mod privacy;
 mod refusals;

@@ -6,8 +6,10 @@ mod overlay;
 mod patients;
 mod people;
 
+use super::accounts::Account;
+use super::audit::AuditRecord;
 use super::open::{Options, builder, check_schema, open_error};
-use super::records::{ClockMark, DAYS, DayCounts, JOBS, META, decode};
+use super::records::{ACCOUNTS, AUDIT, ClockMark, DAYS, DayCounts, JOBS, META, decode, present};
 use super::{JobRun, OpenError, StoreError, ledger};
 use crate::engine::IdKey;
 use overlay::Overlay;
@@ -274,6 +276,18 @@ impl Examination {
         for row in snapshot.open_table(JOBS)?.iter()? {
             let run = decode::<JobRun>(&JOBS, row?.1.value());
             self.read("jobs", None, run);
+        }
+        if let Some(accounts) = present(snapshot.open_table(ACCOUNTS))? {
+            for row in accounts.iter()? {
+                let account = decode::<Account>(&ACCOUNTS, row?.1.value());
+                self.read("accounts", None, account);
+            }
+        }
+        if let Some(audit) = present(snapshot.open_table(AUDIT))? {
+            for row in audit.iter()? {
+                let deed = decode::<AuditRecord>(&AUDIT, row?.1.value());
+                self.read("audit", None, deed);
+            }
         }
         Ok(())
     }

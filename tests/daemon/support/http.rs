@@ -35,12 +35,49 @@ pub async fn get(address: &str, path: &str) -> Answer {
 }
 
 pub async fn get_with(address: &str, method: &str, path: &str) -> std::io::Result<Answer> {
+    let request = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    exchange(address, request.as_bytes()).await
+}
+
+/// A request with a head and, unless it is empty, a form.
+pub async fn request(
+    address: &str,
+    method: &str,
+    path: &str,
+    head: &[(&str, &str)],
+    form: &str,
+) -> Answer {
+    let mut request = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n");
+    for (name, value) in head {
+        request += &format!("{name}: {value}\r\n");
+    }
+    if method == "POST" {
+        request += "Content-Type: application/x-www-form-urlencoded\r\n";
+        request += &format!("Content-Length: {}\r\n", form.len());
+    }
+    request += "\r\n";
+    request += form;
+    send(address, request.as_bytes()).await
+}
+
+/// Bytes as they are.
+pub async fn send(address: &str, request: &[u8]) -> Answer {
+    exchange(address, request)
+        .await
+        .expect("the daemon answers")
+}
+
+async fn exchange(address: &str, request: &[u8]) -> std::io::Result<Answer> {
     let began = std::time::Instant::now();
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
+    // What is refused for its length is answered before all of it was written.
+    let written = stream.write_all(request).await;
     let mut raw = Vec::new();
-    stream.read_to_end(&mut raw).await?;
+    let read = stream.read_to_end(&mut raw).await;
+    if raw.is_empty() {
+        written?;
+        read?;
+    }
     let took = began.elapsed();
     let text = String::from_utf8(raw).map_err(std::io::Error::other)?;
     let (head, body) = text

@@ -8,7 +8,7 @@ mod tls;
 mod world;
 
 pub use clock::SharedClock;
-pub use http::get_with;
+pub use http::{Answer, get_with, request, send};
 pub use process::Daemon;
 pub use tls::TlsFront;
 pub use world::World;

@@ -1,15 +1,19 @@
-//! The public listener: anybody can reach it, so that everything a client can hold on to is bounded.
+//! A listener on which everything a client can hold on to is bounded: anybody may reach the public
+//! one, and a browser, or a script gone wrong, the private one.
 
 use axum::Router;
+use axum::body::Body;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower_service::Service;
 
 /// Connections at the same time; others wait to be accepted. With what follows, all of them
 /// together hold some 50 MiB at most.
@@ -20,17 +24,30 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 /// A head that has not come by then does not come.
 const HEAD_READ_MAX: Duration = Duration::from_secs(3);
-/// The whole of a connection. It carries one request, and the platform itself waits no longer than
-/// five seconds.
-const CONNECTION_MAX: Duration = Duration::from_secs(8);
 /// What is left to requests under way at the end: the time of a commit, and as much again.
 const END_MAX: Duration = Duration::from_secs(2);
 /// What is waited when the system has no more files or memory for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
+/// The whole of a connection of the public listener. It carries one request, and the platform
+/// itself waits no longer than five seconds.
+pub const PUBLIC_CONNECTION_MAX: Duration = Duration::from_secs(8);
+/// The whole of a connection of the private listener: a form comes within ten seconds, and advice
+/// to a thousand patients is given in less than the rest.
+pub const PRIVATE_CONNECTION_MAX: Duration = Duration::from_secs(40);
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
 /// Serves until `stop`; then lets nobody in any more, and requests under way come to their end.
-/// Whoever has not said anything by then is cut off: the platform sends again.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+/// Whoever has not said anything by then is cut off: the platform sends again, a person asks again.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connection_max: Duration,
+    stop: CancellationToken,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
@@ -46,11 +63,11 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, _)) => {
-                let connection = carry(stream, router.clone());
+            Ok((stream, peer)) => {
+                let connection = carry(stream, Peer(peer), router.clone());
                 connections.spawn(async move {
-                    // Cut off in the middle, if it comes to that: the platform sends again.
-                    let _ = tokio::time::timeout(CONNECTION_MAX, connection).await;
+                    // Cut off in the middle, if it comes to that.
+                    let _ = tokio::time::timeout(connection_max, connection).await;
                     drop(place);
                 });
             }
@@ -63,23 +80,28 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     drop(listener);
     let ended = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(END_MAX, ended).await.is_err() {
-        tracing::debug!("connections of the public listener are cut off at the end");
+        tracing::debug!("connections of a listener are cut off at the end");
     }
 }
 
 /// One connection with one request.
-async fn carry(stream: TcpStream, router: Router) {
+async fn carry(stream: TcpStream, peer: Peer, router: Router) {
     // Fails on a connection that is gone already; the next read says so.
     let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        router.clone().call(request)
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_READ_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .await;
     if let Err(error) = served {
-        tracing::debug!(%error, "a connection of the public listener ended in the middle");
+        tracing::debug!(%error, "a connection ended in the middle");
     }
 }

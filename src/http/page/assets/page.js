@@ -1,0 +1,53 @@
+// Brings what stands in an element with data-live up to date, and nothing else: the page works
+// without it. What somebody is writing in is left alone, and so is a page that nobody looks at.
+"use strict";
+
+(() => {
+  const live = () => [...document.querySelectorAll("[data-live][id]")];
+
+  const busy = (element) =>
+    element.contains(document.activeElement) &&
+    document.activeElement.matches("input, textarea, select, [contenteditable]") ||
+    [...element.querySelectorAll("textarea, input:not([type=hidden])")].some(
+      (field) => field.value !== field.defaultValue) ||
+    [...element.querySelectorAll("details[open]")].length > 0;
+
+  const refresh = async () => {
+    if (document.hidden || live().every(busy)) return;
+    let answer;
+    try {
+      answer = await fetch(location.href, {
+        headers: { "X-Dosed-Live": "1" },
+        credentials: "same-origin",
+        redirect: "manual",
+      });
+    } catch {
+      // The daemon or the way to it is down: what is shown says as of when it is.
+      document.body.classList.add("stale");
+      return;
+    }
+    if (answer.status === 401) {
+      location.reload();
+      return;
+    }
+    document.body.classList.toggle("stale", !answer.ok);
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const element of live()) {
+      const other = fresh.getElementById(element.id);
+      if (!other || busy(element)) continue;
+      const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
+      element.replaceChildren(...other.childNodes);
+      if (focused) document.getElementById(focused)?.focus();
+    }
+    const footer = document.querySelector("footer");
+    const other = fresh.querySelector("footer");
+    if (footer && other) footer.replaceChildren(...other.childNodes);
+  };
+
+  const pause = Math.min(...live().map((element) => Number(element.dataset.live) || 30));
+  if (Number.isFinite(pause)) {
+    setInterval(refresh, pause * 1000);
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+  }
+})();

@@ -1,0 +1,123 @@
+//! What a handler gets: who asks for what.
+
+use super::Pages;
+use super::bounds::{self, Head, Pairs};
+use super::clinic::{Account, Clinic};
+use super::session::SessionKey;
+use super::words::Words;
+use super::{frame, gate};
+use crate::plan::{Language, Zone};
+use axum::http::StatusCode;
+use axum::response::Response;
+use jiff::Timestamp;
+use maud::{Markup, html};
+use std::sync::Arc;
+
+/// Somebody who is signed in and may.
+pub struct Visit {
+    pub(super) pages: Arc<Pages>,
+    pub(super) session: SessionKey,
+    pub(super) csrf: String,
+    /// Who asks.
+    pub account: Account,
+    /// Their language.
+    pub language: Language,
+    /// The labels in it.
+    pub words: &'static Words,
+    pub(super) head: Head,
+    pub(super) params: Pairs,
+    pub(super) form: Pairs,
+}
+
+impl Visit {
+    /// What may be asked of the daemon.
+    #[must_use]
+    pub fn clinic(&self) -> &dyn Clinic {
+        &*self.pages.clinic
+    }
+
+    /// A part of the path.
+    #[must_use]
+    pub fn param(&self, name: &str) -> &str {
+        bounds::get(&self.params, name).unwrap_or_default()
+    }
+
+    /// A part of the query.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&str> {
+        bounds::get(&self.head.query, name)
+    }
+
+    /// A field of the form.
+    #[must_use]
+    pub fn field(&self, name: &str) -> &str {
+        bounds::get(&self.form, name).unwrap_or_default()
+    }
+
+    /// The hidden field that each form begins with: without it the form is not taken.
+    #[must_use]
+    pub fn form_token(&self) -> Markup {
+        html! { input type="hidden" name="csrf" value=(self.csrf); }
+    }
+
+    /// A page in the frame: its place in the navigation, its title and its content.
+    #[must_use]
+    pub fn page(&self, place: &str, title: &str, content: &Markup) -> Response {
+        self.page_with(StatusCode::OK, place, title, content)
+    }
+
+    /// The same with another status, e.g. 422 for a form that is shown again with what is wrong.
+    #[must_use]
+    pub fn page_with(
+        &self,
+        status: StatusCode,
+        place: &str,
+        title: &str,
+        content: &Markup,
+    ) -> Response {
+        frame::whole(self, status, place, title, content)
+    }
+
+    /// After something was done: the page on which that is seen.
+    #[must_use]
+    pub fn go(&self, path: &str) -> Response {
+        gate::to(path)
+    }
+
+    /// The address of this page in another language.
+    pub(super) fn in_language(&self, language: Language) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.head.query.iter().filter(|(name, _)| name != "lang") {
+            query.append_pair(name, value);
+        }
+        query.append_pair("lang", language.tag());
+        format!("{}?{}", self.head.path, query.finish())
+    }
+
+    /// Ends the session.
+    pub(super) fn sign_out(&self) {
+        self.pages.sessions.end(&self.session);
+    }
+
+    /// An instant in the clinic's zone: the time, and the date where it is not today's.
+    #[must_use]
+    pub fn time(&self, at: Timestamp) -> Markup {
+        let (zone, _) = self.clinic().manners();
+        time(at, self.clinic().now(), &zone)
+    }
+}
+
+/// An instant in a zone: the time, and the date where it is not that of `now`.
+#[must_use]
+pub fn time(at: Timestamp, now: Timestamp, zone: &Zone) -> Markup {
+    let (local, today) = (zone.local(at), zone.local(now).date());
+    let shown = if local.date() == today {
+        local.strftime("%H:%M")
+    } else if local.date().year() == today.year() {
+        local.strftime("%m-%d %H:%M")
+    } else {
+        local.strftime("%Y-%m-%d %H:%M")
+    };
+    let exact = zone.rfc3339(at);
+    html! { time datetime=(exact) title=(exact) { (shown.to_string()) } }
+}

@@ -1,0 +1,398 @@
+//! The pages for the clinic's people: who is let in, and what is refused.
+
+use crate::support::{Answer, Daemon, World, eventually, metric, request, send};
+use std::io::Write;
+use std::process::Stdio;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+const PASSWORD: &str = "correct horse battery";
+
+/// A clinic in which somebody may sign in.
+async fn world_with(accounts: &[(&str, &str)]) -> (World, Daemon) {
+    let world = World::new().await;
+    world.patient(
+        "wang",
+        "王秀兰",
+        &[("二甲双胍", "take = \"1片\"\nat = \"08:00\"")],
+    );
+    let daemon = world.start().await;
+    for (name, role) in accounts {
+        assert_eq!(
+            user(&world, &["add", name, "--role", role], PASSWORD).await,
+            0
+        );
+    }
+    (world, daemon)
+}
+
+/// `dosed user …` with a password on standard input; the exit code.
+async fn user(world: &World, arguments: &[&str], password: &str) -> i32 {
+    let mut command = world.command(&[&["user"], arguments].concat());
+    let password = format!("{password}\n");
+    let ended = tokio::task::spawn_blocking(move || {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the built binary starts");
+        let mut stdin = child.stdin.take().expect("it is piped");
+        // It may have refused before it asks.
+        let _ = stdin.write_all(password.as_bytes());
+        drop(stdin);
+        child.wait_with_output().expect("a child can be waited for")
+    });
+    let ended = ended.await.expect("waiting for a child does not panic");
+    ended.status.code().expect("it ends by itself")
+}
+
+/// A browser that is signed in.
+struct Browser<'d> {
+    daemon: &'d Daemon,
+    cookie: String,
+}
+
+impl<'d> Browser<'d> {
+    async fn sign_in(daemon: &'d Daemon, name: &str) -> Self {
+        let answer = sign_in(daemon, name, PASSWORD).await;
+        assert_eq!(answer.status, 303, "{answer:?}");
+        let cookie = answer.header("set-cookie").expect("a session begins");
+        for part in ["; HttpOnly", "; SameSite=Strict", "; Path=/"] {
+            assert!(cookie.contains(part), "{cookie}");
+        }
+        let (cookie, _) = cookie.split_once(';').expect("it has attributes");
+        Self {
+            daemon,
+            cookie: cookie.to_owned(),
+        }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        let head = [("Cookie", self.cookie.as_str())];
+        request(self.daemon.private(), "GET", path, &head, "").await
+    }
+
+    async fn post(&self, path: &str, site: &str, form: &str) -> Answer {
+        let head = [("Cookie", self.cookie.as_str()), ("Sec-Fetch-Site", site)];
+        request(self.daemon.private(), "POST", path, &head, form).await
+    }
+
+    /// The token that the forms of a page carry.
+    async fn token(&self, path: &str) -> String {
+        let page = self.get(path).await.body;
+        let (_, rest) = page.split_once("name=\"csrf\" value=\"").expect("a form");
+        rest.split('"').next().expect("a value").to_owned()
+    }
+}
+
+async fn sign_in(daemon: &Daemon, name: &str, password: &str) -> Answer {
+    let form = format!("name={name}&password={}", password.replace(' ', "+"));
+    let head = [("Sec-Fetch-Site", "same-origin")];
+    request(daemon.private(), "POST", "/sign-in", &head, &form).await
+}
+
+async fn counted(daemon: &Daemon, event: &str) -> f64 {
+    let label = format!("event=\"{event}\"");
+    metric(
+        &daemon.metrics().await,
+        "dosed_page_events_total",
+        &[&label],
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_an_account_there_is_no_page_and_with_one_nobody_comes_in_who_is_not_signed_in() {
+    let (world, daemon) = world_with(&[]).await;
+    for path in ["/", "/sign-in", "/system", "/no-such"] {
+        let answer = daemon.get(path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.body.contains("dosed user add"), "{}", answer.body);
+    }
+    assert_eq!(daemon.get("/livez").await.status, 200);
+    assert_eq!(
+        user(&world, &["add", "hao", "--role", "doctor"], "too short").await,
+        64
+    );
+    assert_eq!(
+        user(&world, &["add", "Hao", "--role", "doctor"], PASSWORD).await,
+        64
+    );
+    assert_eq!(
+        user(&world, &["add", "hao", "--role", "doctor"], PASSWORD).await,
+        0
+    );
+    assert_eq!(
+        user(&world, &["add", "hao", "--role", "viewer"], PASSWORD).await,
+        1
+    );
+
+    let answer = daemon.get("/system").await;
+    assert_eq!(answer.status, 303);
+    assert_eq!(answer.header("location"), Some("/sign-in?next=%2Fsystem"));
+    let answer = daemon.get("/sign-in").await;
+    assert_eq!(answer.status, 200);
+    assert!(!answer.body.contains("王秀兰"));
+    let policy = answer.header("content-security-policy").expect("a policy");
+    assert!(policy.contains("default-src 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    for inline in ["<style", "style=", "onclick", "javascript:"] {
+        assert!(!answer.body.contains(inline), "{inline}");
+    }
+    assert_eq!(
+        request(daemon.private(), "POST", "/sign-out", &[], "")
+            .await
+            .status,
+        401
+    );
+    assert!(counted(&daemon, "signed_out").await >= 2.0);
+
+    let browser = Browser::sign_in(&daemon, "hao").await;
+    assert_eq!(browser.get("/system").await.status, 200);
+    let forged = Browser {
+        daemon: &daemon,
+        cookie: "dosed_session=0000".to_owned(),
+    };
+    assert_eq!(forged.get("/system").await.status, 303);
+    assert_eq!(daemon.stop().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_that_is_not_ours_does_nothing() {
+    let (_world, daemon) = world_with(&[("hao", "doctor")]).await;
+    let browser = Browser::sign_in(&daemon, "hao").await;
+    let token = browser.token("/system").await;
+    let form = format!("csrf={token}");
+    for (site, form) in [
+        ("cross-site", form.as_str()),
+        ("same-site", &form),
+        ("same-origin", ""),
+        ("same-origin", "csrf=0000"),
+    ] {
+        let answer = browser.post("/sign-out", site, form).await;
+        assert_eq!(answer.status, 403, "{site} {form}");
+        assert_eq!(browser.get("/system").await.status, 200, "still signed in");
+    }
+    // An older browser names the origin, or nothing at all.
+    let cookie = ("Cookie", browser.cookie.as_str());
+    let address = daemon.private().to_owned();
+    for head in [
+        vec![cookie],
+        vec![cookie, ("Origin", "http://evil.example")],
+    ] {
+        assert_eq!(
+            request(&address, "POST", "/sign-out", &head, &form)
+                .await
+                .status,
+            403
+        );
+    }
+    assert_eq!(counted(&daemon, "forged").await, 6.0);
+    let other = Browser::sign_in(&daemon, "hao").await;
+    assert_eq!(
+        other.post("/sign-out", "same-origin", &form).await.status,
+        403,
+        "each session has a token of its own"
+    );
+    let origin = format!("http://{address}");
+    let head = [cookie, ("Origin", origin.as_str())];
+    assert_eq!(
+        request(&address, "POST", "/sign-out", &head, &form)
+            .await
+            .status,
+        303
+    );
+    assert_eq!(browser.get("/system").await.status, 303, "signed out");
+    assert_eq!(other.get("/system").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_password_or_the_end_of_an_account_signs_out() {
+    let (world, daemon) = world_with(&[("hao", "doctor"), ("lin", "nurse")]).await;
+    let (hao, lin) = (
+        Browser::sign_in(&daemon, "hao").await,
+        Browser::sign_in(&daemon, "lin").await,
+    );
+    assert_eq!(
+        user(&world, &["password", "hao"], "another long password").await,
+        0
+    );
+    assert_eq!(hao.get("/system").await.status, 303);
+    assert_eq!(lin.get("/system").await.status, 200);
+    assert_eq!(sign_in(&daemon, "hao", PASSWORD).await.status, 403);
+    assert_eq!(
+        sign_in(&daemon, "hao", "another long password")
+            .await
+            .status,
+        303
+    );
+    assert_eq!(user(&world, &["remove", "lin"], "").await, 0);
+    assert_eq!(lin.get("/system").await.status, 303);
+    assert_eq!(user(&world, &["remove", "lin"], "").await, 1);
+    assert_eq!(daemon.stop().await.code(), Some(0));
+
+    // Without a daemon the store is changed.
+    assert_eq!(
+        user(&world, &["add", "chen", "--role", "viewer"], PASSWORD).await,
+        0
+    );
+    let output = world.cli(&["user", "list"]).await;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.starts_with("chen  viewer  since "), "{text}");
+    assert_eq!(text.lines().count(), 2, "{text}");
+    let daemon = world.start().await;
+    assert_eq!(hao.get("/system").await.status, 303, "a restart signs out");
+    Browser::sign_in(&daemon, "chen").await;
+    assert_eq!(daemon.stop().await.code(), Some(0));
+    let output = world.cli(&["export", "audit"]).await;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for (what, account, outcome) in [
+        ("account_add", "hao", "done"),
+        ("sign_in", "hao", "refused"),
+        ("sign_in", "lin", "done"),
+        ("system", "lin", ""),
+        ("account_password", "hao", "done"),
+        ("account_remove", "lin", "done"),
+        ("account_add", "chen", "done"),
+        ("sign_in", "chen", "done"),
+    ] {
+        let has = text.lines().any(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            line["what"] == what && line["account"] == account && line["outcome"] == outcome
+        });
+        assert!(has, "{what} {account} {outcome} in {text}");
+    }
+    let output = world.cli(&["fsck"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_tries_are_refused_alike_and_counted_and_nothing_waits_for_them() {
+    let (world, daemon) = world_with(&[("hao", "doctor")]).await;
+    let before = Browser::sign_in(&daemon, "hao").await;
+    let known = sign_in(&daemon, "hao", "a wrong password").await;
+    let unknown = sign_in(&daemon, "oah", "a wrong password").await;
+    assert_eq!((known.status, unknown.status), (403, 403));
+    assert_eq!(known.body.replace("hao", "oah"), unknown.body);
+    let address = daemon.private().to_owned();
+    let mut tasks = Vec::new();
+    for task in 0..20 {
+        let address = address.clone();
+        tasks.push(tokio::spawn(async move {
+            let mut statuses = Vec::new();
+            for n in 0..500 {
+                // Half of them for the account that there is.
+                let name = if n % 2 == 0 {
+                    "hao".to_owned()
+                } else {
+                    format!("n{task}-{n}")
+                };
+                let form = format!("name={name}&password=guess-{n}");
+                let head = [("Sec-Fetch-Site", "same-origin")];
+                let answer = request(&address, "POST", "/sign-in", &head, &form).await;
+                statuses.push(answer.status);
+            }
+            statuses
+        }));
+    }
+    let mut statuses = Vec::new();
+    for task in tasks {
+        statuses.extend(task.await.expect("it does not panic"));
+    }
+    assert_eq!(statuses.len(), 10_000);
+    assert!(
+        statuses.iter().all(|status| matches!(status, 403 | 429)),
+        "{statuses:?}"
+    );
+    let refused = statuses.iter().filter(|status| **status == 429).count();
+    assert!(refused > 9_000, "{refused} were refused unseen");
+    assert_eq!(counted(&daemon, "too_many_tries").await, refused as f64);
+    assert_eq!(
+        counted(&daemon, "wrong_password").await,
+        (10_002 - refused) as f64
+    );
+    assert_eq!(daemon.get("/livez").await.status, 200);
+    assert_eq!(
+        before.get("/system").await.status,
+        200,
+        "who is in stays in"
+    );
+    // The reminder of eight o'clock left meanwhile, or leaves now.
+    eventually("the reminder", async || {
+        (world.sandbox.inbox("o-wang").len() == 1).then_some(())
+    })
+    .await;
+    assert_eq!(daemon.stop().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_long_too_slow_or_elsewhere_is_refused_and_does_no_harm() {
+    let (_world, daemon) = world_with(&[("hao", "doctor")]).await;
+    let browser = Browser::sign_in(&daemon, "hao").await;
+    let address = daemon.private().to_owned();
+
+    let long = format!("csrf={}", "a".repeat(64 * 1024));
+    assert_eq!(
+        browser.post("/sign-out", "same-origin", &long).await.status,
+        413
+    );
+    let head = [("Sec-Fetch-Site", "same-origin")];
+    assert_eq!(
+        request(&address, "POST", "/sign-in", &head, &long)
+            .await
+            .status,
+        413
+    );
+    assert_eq!(counted(&daemon, "too_long").await, 2.0);
+    let head = format!(
+        "GET /system HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n",
+        "a".repeat(64 * 1024)
+    );
+    assert_eq!(send(&address, head.as_bytes()).await.status, 431);
+
+    for path in [
+        "/../dosed.toml",
+        "/assets/../dosed.toml",
+        "/assets/%2e%2e/dosed.toml",
+        "/assets/..%2f..%2fdosed.toml",
+        "/assets/page.css/../../dosed.redb",
+        "//etc/passwd",
+        "/system/../../etc/passwd",
+        "/system%00",
+    ] {
+        let answer = browser.get(path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        for secret in ["[clinic]", "root:", "wxsandbox"] {
+            assert!(!answer.body.contains(secret), "{path}");
+        }
+    }
+
+    // Clients that say the beginning of something and then nothing more.
+    let mut slow = Vec::new();
+    for n in 0..200 {
+        let mut stream = TcpStream::connect(&address).await.expect("it listens");
+        let part = match n % 3 {
+            0 => "",
+            1 => "GET /system HTT",
+            _ => {
+                "POST /sign-in HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nContent-Length: 30\r\n\r\nname="
+            }
+        };
+        stream
+            .write_all(part.as_bytes())
+            .await
+            .expect("it is let in");
+        slow.push(stream);
+    }
+    assert_eq!(browser.get("/system").await.status, 200);
+    assert_eq!(daemon.get("/livez").await.status, 200);
+    for mut stream in slow {
+        let mut rest = Vec::new();
+        // Ends when the daemon has had enough, not when we have.
+        let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest);
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(60), read).await;
+        assert!(ended.is_ok(), "a slow client is held on to");
+    }
+    assert!(counted(&daemon, "too_slow").await > 0.0);
+    assert_eq!(daemon.stop().await.code(), Some(0));
+}
