@@ -2,7 +2,7 @@
 
 use super::records::{
     CALLS, CallRecord, JOURNAL, JournalRow, META, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLANS,
-    PatientRecord, PlanRecord, STRANGERS, StrangerRecord, decode,
+    PatientRecord, PlanRecord, STRANGERS, StrangerRecord, decode, journal_day,
 };
 use super::{Store, StoreError};
 use crate::engine::{
@@ -156,11 +156,38 @@ impl Reader {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<DoseLine>, StoreError> {
+        self.doses_written_from(0, patient, (from, until), now)
+    }
+
+    /// The doses of all patients due in the half-open range, as [`Reader::doses`] has them, from
+    /// the days of the journal since the day before that range only: for what was due lately.
+    ///
+    /// # Errors
+    /// The read failed. Rows that cannot be read are left out and counted.
+    pub fn recent_doses(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<DoseLine>, StoreError> {
+        // A dose is closed no earlier than a few seconds ahead of its instant; a day where the
+        // clock was set back a little.
+        let day = journal_day(from).saturating_sub(1);
+        self.doses_written_from(day, None, (from, until), now)
+    }
+
+    fn doses_written_from(
+        &self,
+        day: u32,
+        patient: Option<&str>,
+        (from, until): (Timestamp, Timestamp),
+        now: Timestamp,
+    ) -> Result<Vec<DoseLine>, StoreError> {
         let snapshot = self.snapshot()?;
         let names = Names::read(&snapshot, patient)?;
         let mut doses: HashMap<(u32, String, Timestamp), (u32, DoseLine)> = HashMap::new();
         let within = |due: Timestamp| from <= due && due < until;
-        self.each_entry(&snapshot, &names, |number, seq, name, _, entry| {
+        self.each_entry(&snapshot, day, &names, |number, seq, name, _, entry| {
             // A message that is settled after its dose was closed: what came of it is the dose's.
             if let Some((message, accepted, about)) = outcome_of(&entry) {
                 for it in about.iter().filter(|it| within(it.due.0)) {
@@ -232,7 +259,7 @@ impl Reader {
         let snapshot = self.snapshot()?;
         let names = Names::read(&snapshot, patient)?;
         let mut lines = Vec::new();
-        self.each_entry(&snapshot, &names, |_, _, name, at, entry| {
+        self.each_entry(&snapshot, 0, &names, |_, _, name, at, entry| {
             if from <= at && at < until {
                 lines.push(JournalLine {
                     patient: name.to_owned(),
@@ -511,15 +538,17 @@ impl Names {
 }
 
 impl Reader {
-    /// Calls `visit` with patient, number of the row, name, instant and entry.
+    /// Calls `visit` with patient, number of the row, name, instant and entry of all that was
+    /// written from a day on.
     fn each_entry(
         &self,
         snapshot: &ReadTransaction,
+        from_day: u32,
         names: &Names,
         mut visit: impl FnMut(u32, u32, &str, Timestamp, Entry),
     ) -> Result<(), StoreError> {
         let journal = snapshot.open_table(JOURNAL)?;
-        for row in journal.iter()? {
+        for row in journal.range((from_day, 0, 0)..)? {
             let (key, row) = row?;
             let (_, number, seq) = key.value();
             let Some(name) = names.of(number) else {
