@@ -14,7 +14,7 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Who may sign in to the doctor's page.
@@ -104,7 +104,7 @@ pub fn run(args: &Args) -> Exit {
     })
 }
 
-fn load(path: &PathBuf) -> Result<Config, (Exit, String)> {
+fn load(path: &Path) -> Result<Config, (Exit, String)> {
     Config::load(path, &Environment::of_process())
         .map_err(|error| (Exit::from(&error), error.to_string()))
 }

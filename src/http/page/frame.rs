@@ -82,6 +82,7 @@ pub(super) fn whole(
 }
 
 /// A page without navigation, for whoever is not signed in and for what went wrong.
+#[must_use]
 pub fn bare(status: StatusCode, language: Language, title: &str, content: &Markup) -> Response {
     let body = html! { main.bare #content { (content) } };
     document(status, language, title, &body)

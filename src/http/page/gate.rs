@@ -173,31 +173,13 @@ pub async fn enter(
             words.not_allowed_why,
         );
     }
-    let mut form = bounds::Pairs::new();
-    if route.method == MethodFilter::POST {
-        let (parts, body) = request.into_parts();
-        let ours = bounds::is_ours(&parts.headers);
-        if ours {
-            form = match bounds::form(&parts.headers, body, route.form_max).await {
-                Ok(form) => form,
-                Err(event) => {
-                    pages.clinic.count(event);
-                    return bounds::unread(event, words, language);
-                }
-            };
-        }
-        let token = bounds::get(&form, "csrf").unwrap_or_default();
-        if !ours || !same(token, &session.csrf) {
-            pages.clinic.count(Event::Forged);
-            pages.note(&account, route, None, "forged");
-            return said(
-                StatusCode::FORBIDDEN,
-                language,
-                words.forged,
-                words.forged_why,
-            );
-        }
-    }
+    let form = match pages
+        .taken(route, &session, &account, language, request)
+        .await
+    {
+        Ok(form) => form,
+        Err(refused) => return *refused,
+    };
     let params: bounds::Pairs = params
         .iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -220,27 +202,8 @@ pub async fn enter(
         form,
     };
     let answered = (route.handler)(visit).await;
-    let mut response = match answered {
-        Ok(response) => response,
-        Err(Trouble::NotFound) => {
-            pages.clinic.count(Event::NotFound);
-            said(
-                StatusCode::NOT_FOUND,
-                language,
-                words.not_found,
-                words.not_found_why,
-            )
-        }
-        Err(Trouble::Unavailable(why)) => {
-            tracing::error!(why, page = route.what, "a page cannot be shown");
-            said(
-                StatusCode::SERVICE_UNAVAILABLE,
-                language,
-                words.unavailable,
-                words.unavailable_why,
-            )
-        }
-    };
+    let mut response =
+        answered.unwrap_or_else(|trouble| pages.explained(&trouble, route, language));
     let status = response.status();
     let outcome = match status.as_u16() {
         ..400 => "done",
@@ -262,6 +225,57 @@ pub async fn enter(
 }
 
 impl Pages {
+    /// The form of a request that changes something, if it is one of ours; empty for others.
+    async fn taken(
+        &self,
+        route: &Route,
+        session: &Known,
+        account: &Account,
+        language: Language,
+        request: Request,
+    ) -> Result<bounds::Pairs, Box<Response>> {
+        if route.method != MethodFilter::POST {
+            return Ok(bounds::Pairs::new());
+        }
+        let words = Words::of(language);
+        let (parts, body) = request.into_parts();
+        if bounds::is_ours(&parts.headers) {
+            match bounds::form(&parts.headers, body, route.form_max).await {
+                Ok(form) => {
+                    let token = bounds::get(&form, "csrf").unwrap_or_default();
+                    if same(token, &session.csrf) {
+                        return Ok(form);
+                    }
+                }
+                Err(event) => {
+                    self.clinic.count(event);
+                    return Err(Box::new(bounds::unread(event, words, language)));
+                }
+            }
+        }
+        self.clinic.count(Event::Forged);
+        self.note(account, route, None, "forged");
+        let (status, title) = (StatusCode::FORBIDDEN, words.forged);
+        Err(Box::new(said(status, language, title, words.forged_why)))
+    }
+
+    /// What is shown in the place of what could not be.
+    fn explained(&self, trouble: &Trouble, route: &Route, language: Language) -> Response {
+        let words = Words::of(language);
+        match trouble {
+            Trouble::NotFound => {
+                self.clinic.count(Event::NotFound);
+                let status = StatusCode::NOT_FOUND;
+                said(status, language, words.not_found, words.not_found_why)
+            }
+            Trouble::Unavailable(why) => {
+                tracing::error!(why, page = route.what, "a page cannot be shown");
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                said(status, language, words.unavailable, words.unavailable_why)
+            }
+        }
+    }
+
     fn note(
         &self,
         account: &Account,
@@ -315,11 +329,12 @@ async fn signed_out(pages: &Pages, route: &Route, head: &Head, request: Request)
 }
 
 /// `/`: where the work begins.
-pub async fn first_page(pages: Arc<Pages>, request: Request) -> Response {
+#[must_use]
+pub fn first_page(pages: &Pages, request: &Request) -> Response {
     if !pages.clinic.is_open() {
         return off();
     }
-    let head = Head::of(&request);
+    let head = Head::of(request);
     match pages.known(&head) {
         Some(_) => to(frame::PLACES[0].path),
         None => to(sign_in::PATH),
@@ -327,12 +342,13 @@ pub async fn first_page(pages: Arc<Pages>, request: Request) -> Response {
 }
 
 /// There is no such page.
-pub async fn nowhere(pages: Arc<Pages>, request: Request) -> Response {
+#[must_use]
+pub fn nowhere(pages: &Pages, request: &Request) -> Response {
     if !pages.clinic.is_open() {
         return off();
     }
     pages.clinic.count(Event::NotFound);
-    let language = pages.language(&Head::of(&request));
+    let language = pages.language(&Head::of(request));
     let words = Words::of(language);
     said(
         StatusCode::NOT_FOUND,
@@ -344,6 +360,7 @@ pub async fn nowhere(pages: Arc<Pages>, request: Request) -> Response {
 
 /// Without any account there are no pages, and whoever asks learns how to make one: they reach
 /// this machine, and the command needs the daemon's user.
+#[must_use]
 pub fn off() -> Response {
     let text = "There are no pages while there is no account. To make one, as the daemon's user:\n\
                 dosed user add NAME --role doctor --config FILE\n";

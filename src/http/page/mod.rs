@@ -103,14 +103,14 @@ pub(super) fn router(clinic: Arc<dyn Clinic>) -> Router {
     router
         .route(
             "/",
-            get(move |request| gate::first_page(Arc::clone(&first), request)),
+            get(async move |request: Request| gate::first_page(&first, &request)),
         )
         .route(
             sign_in::PATH,
-            get(move |request| sign_in::show(Arc::clone(&shown), request))
+            get(async move |request: Request| sign_in::show(&shown, &request))
                 .post(move |request| sign_in::take(Arc::clone(&taken), request)),
         )
-        .fallback(move |request| gate::nowhere(Arc::clone(&pages), request))
+        .fallback(async move |request: Request| gate::nowhere(&pages, &request))
         .layer(axum::middleware::map_response(dressed))
 }
 

@@ -43,18 +43,19 @@ fn safe(next: Option<&str>) -> &str {
 }
 
 /// Shows the form.
-pub async fn show(pages: Arc<Pages>, request: Request) -> Response {
+#[must_use]
+pub fn show(pages: &Pages, request: &Request) -> Response {
     if !pages.clinic.is_open() {
         return gate::off();
     }
-    let head = Head::of(&request);
+    let head = Head::of(request);
     if pages.known(&head).is_some() {
         return gate::to(safe(bounds::get(&head.query, "next")));
     }
     let words = Words::of(pages.language(&head));
     let said = (bounds::get(&head.query, "said") == Some("out")).then_some(words.signed_out);
     let next = bounds::get(&head.query, "next").map(ToOwned::to_owned);
-    form(&pages, &head, StatusCode::OK, said, "", next.as_deref())
+    form(pages, &head, StatusCode::OK, said, "", next.as_deref())
 }
 
 fn form(
