@@ -324,9 +324,9 @@ mod tests {
             hash: [0; 32],
         };
         kept.hash = derive(&kept, "correct horse battery").unwrap();
-        let hex: String = kept.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: Vec<String> = kept.hash.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(
-            hex,
+            hex.concat(),
             "ebd23ba828c34ec430850a85be94098aa108d25190bf10bce1f5c4d0ab7171ae"
         );
     }

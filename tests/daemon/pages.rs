@@ -229,6 +229,9 @@ async fn another_password_or_the_end_of_an_account_signs_out() {
     assert_eq!(user(&world, &["remove", "lin"], "").await, 0);
     assert_eq!(lin.get("/system").await.status, 303);
     assert_eq!(user(&world, &["remove", "lin"], "").await, 1);
+    let again = sign_in(&daemon, "hao", "another long password").await;
+    let cookie = again.header("set-cookie").expect("a session begins");
+    let cookie = cookie.split(';').next().expect("a pair").to_owned();
     assert_eq!(daemon.stop().await.code(), Some(0));
 
     // Without a daemon the store is changed.
@@ -241,7 +244,15 @@ async fn another_password_or_the_end_of_an_account_signs_out() {
     assert!(text.starts_with("chen  viewer  since "), "{text}");
     assert_eq!(text.lines().count(), 2, "{text}");
     let daemon = world.start().await;
-    assert_eq!(hao.get("/system").await.status, 303, "a restart signs out");
+    let before = Browser {
+        daemon: &daemon,
+        cookie,
+    };
+    assert_eq!(
+        before.get("/system").await.status,
+        303,
+        "a restart signs out"
+    );
     Browser::sign_in(&daemon, "chen").await;
     assert_eq!(daemon.stop().await.code(), Some(0));
     let output = world.cli(&["export", "audit"]).await;

@@ -49,11 +49,12 @@ pub async fn request(
 ) -> Answer {
     let mut request = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n");
     for (name, value) in head {
-        request += &format!("{name}: {value}\r\n");
+        request.extend([name, ": ", value, "\r\n"]);
     }
     if method == "POST" {
         request += "Content-Type: application/x-www-form-urlencoded\r\n";
-        request += &format!("Content-Length: {}\r\n", form.len());
+        let length = form.len().to_string();
+        request.extend(["Content-Length: ", &length, "\r\n"]);
     }
     request += "\r\n";
     request += form;
