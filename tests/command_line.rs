@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
 
-const SUBCOMMANDS: [&str; 17] = [
+const SUBCOMMANDS: [&str; 19] = [
     "run",
     "check",
     "interpret",
@@ -14,6 +14,8 @@ const SUBCOMMANDS: [&str; 17] = [
     "patients",
     "report",
     "export",
+    "backup",
+    "restore",
     "jobs",
     "reload",
     "resume",

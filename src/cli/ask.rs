@@ -43,6 +43,12 @@ impl Daemon {
         daemon
     }
 
+    /// Whether somebody listens on the administration socket.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        std::os::unix::net::UnixStream::connect(&self.admin).is_ok()
+    }
+
     /// `GET` on the private listener. The body, whatever the status.
     ///
     /// # Errors

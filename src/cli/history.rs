@@ -412,6 +412,10 @@ fn advice_json(entry: &Entry, zone: &Instants<'_>) -> Value {
             "by": adviser(by),
             "message": message.map(|id| id.to_string()),
         }),
+        Entry::Restored { since } => json!({
+            "entry": "restored",
+            "since": instant(since),
+        }),
         Entry::Delivered { message } => json!({
             "entry": "delivered",
             "message": message.to_string(),

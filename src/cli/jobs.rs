@@ -2,6 +2,7 @@
 
 use super::exit::Exit;
 use super::history::rfc3339;
+use crate::daemon::clock::{Clock, ScaledClock, SystemClock};
 use crate::daemon::config::{Config, Environment};
 use crate::daemon::job::{Job, is_overdue, next_due};
 use crate::plan::Zone;
@@ -23,6 +24,9 @@ pub struct Args {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Look at a clock other than the machine's, for tests: SHOWN@REAL*SPEED.
+    #[arg(long, value_name = "CLOCK", hide = true)]
+    clock: Option<ScaledClock>,
 }
 
 /// Runs the command.
@@ -39,12 +43,18 @@ fn show(args: &Args) -> Result<Exit, (Exit, String)> {
     let runs = reader
         .jobs()
         .map_err(|error| (Exit::Io, error.to_string()))?;
-    let now = Timestamp::now();
+    let now = args
+        .clock
+        .as_ref()
+        .map_or_else(|| SystemClock.now(), Clock::now);
     let mut text = String::new();
     let mut good = true;
     for job in Job::ALL {
-        let line = Line::of(job, runs.get(job.name()).cloned(), now, zone);
-        good &= !line.run.failed() && !line.overdue;
+        let mut line = Line::of(job, runs.get(job.name()).cloned(), now, zone);
+        if !job.is_on(&config.store) {
+            line.switch_off();
+        }
+        good &= line.next.is_none() || !(line.run.failed() || line.overdue);
         text += &if args.json {
             line.object(zone)
         } else {
@@ -62,7 +72,8 @@ struct Line {
     job: Job,
     run: JobRun,
     overdue: bool,
-    next: Timestamp,
+    /// `None`: it is switched off.
+    next: Option<Timestamp>,
 }
 
 impl Line {
@@ -72,9 +83,14 @@ impl Line {
         Self {
             job,
             overdue: is_overdue(rhythm, &run, now),
-            next: next_due(rhythm, &run, now, zone),
+            next: Some(next_due(rhythm, &run, now, zone)),
             run,
         }
+    }
+
+    fn switch_off(&mut self) {
+        self.next = None;
+        self.overdue = false;
     }
 
     /// How the last run ended; `None` before the first.
@@ -88,13 +104,14 @@ impl Line {
         let ran = run.started().is_some();
         json!({
             "job": self.job.name(),
+            "known_since": run.known().map(|at| rfc3339(at, zone)),
             "last_start": run.started().map(|at| rfc3339(at, zone)),
             "last_success": run.last_success().map(|at| rfc3339(at, zone)),
             "last_result": self.result(),
             "last_seconds": ran.then_some(run.took().as_secs_f64()),
             "count": run.count(),
             "overdue": self.overdue,
-            "next_due": rfc3339(self.next, zone),
+            "next_due": self.next.map(|at| rfc3339(at, zone)),
         })
         .to_string()
     }
@@ -110,7 +127,9 @@ impl Line {
             _ => "never run".to_owned(),
         };
         let overdue = if self.overdue { "  overdue" } else { "" };
-        let next = rfc3339(self.next, zone);
-        format!("{:<10}  {last}{overdue}  next {next}", self.job.name())
+        let next = self.next.map_or("switched off".to_owned(), |at| {
+            format!("next {}", rfc3339(at, zone))
+        });
+        format!("{:<10}  {last}{overdue}  {next}", self.job.name())
     }
 }

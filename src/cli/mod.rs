@@ -5,6 +5,7 @@
 //! else to stderr.
 
 mod ask;
+pub mod backup;
 pub mod calls;
 pub mod check;
 pub mod clock;
@@ -29,6 +30,7 @@ pub mod preview;
 mod progress;
 pub mod reload;
 pub mod report;
+pub mod restore;
 pub mod resume;
 pub mod run;
 pub mod say;
@@ -81,6 +83,8 @@ enum Command {
     User(user::Args),
     Reload(reload::Args),
     Resume(resume::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Jobs(jobs::Args),
     Fsck(fsck::Args),
     Clock(clock::Args),
@@ -134,6 +138,8 @@ fn dispatch(command: Command) -> Exit {
         Command::User(args) => user::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Resume(args) => resume::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
         Command::Jobs(args) => jobs::run(&args),
         Command::Fsck(args) => fsck::run(&args),
         Command::Clock(args) => clock::run(&args),
@@ -227,7 +233,7 @@ fn no_patient(config: &Config, patient: &str) -> (Exit, String) {
 fn store_exit(error: &OpenError) -> Exit {
     match error {
         OpenError::Locked(_) => Exit::Locked,
-        OpenError::Newer { .. } | OpenError::Older { .. } => Exit::Config,
+        OpenError::Newer { .. } | OpenError::Older { .. } | OpenError::Backup(_) => Exit::Config,
         OpenError::Permission(_) => Exit::Permission,
         OpenError::Missing(_) => Exit::NoInput,
         OpenError::Disk { .. } | OpenError::Failed { .. } => Exit::Io,

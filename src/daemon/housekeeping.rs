@@ -9,6 +9,7 @@
 //! A job runs once after its hour, not at it: a daemon that was down runs it once when it is back,
 //! however many hours were missed.
 
+use super::backups;
 use super::config;
 use super::job::{Job, is_due};
 use super::shared::Shared;
@@ -51,8 +52,12 @@ pub async fn run(shared: Arc<Shared>, store: config::Store, stop: CancellationTo
             None
         }
     };
+    for job in Job::ALL.into_iter().filter(|job| !job.is_on(&store)) {
+        shared.metrics.job_is_off(job);
+        shared.vitals.job_is_off(job);
+    }
     while !stop.is_cancelled() {
-        for job in Job::ALL {
+        for job in Job::ALL.into_iter().filter(|job| job.is_on(&store)) {
             tokio::select! {
                 () = run_if_due(&shared, job, &store) => {}
                 // What was begun is begun again after the next start.
@@ -93,7 +98,7 @@ async fn run_if_due(shared: &Shared, job: Job, store: &config::Store) {
         // What is old enough to be removed is not known.
         return;
     }
-    if !before.is_known() {
+    if before.known().is_none() {
         before = before.known_since(started);
         note(shared, job, &before).await;
     }
@@ -127,7 +132,12 @@ async fn note(shared: &Shared, job: Job, run: &JobRun) {
 
 async fn carry_out(shared: &Shared, job: Job, store: &config::Store, now: Timestamp) -> bool {
     let done = match job {
-        Job::Retention => forget(shared, store.keep, now).await,
+        Job::Retention => forget(shared, store.keep, now)
+            .await
+            .map_err(|error| error.to_string()),
+        Job::Backup => backups::make(store, now)
+            .await
+            .map_err(|error| error.to_string()),
     };
     if let Err(error) = &done {
         tracing::error!(%error, job = job.name(), "a job cannot be carried out");

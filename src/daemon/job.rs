@@ -1,5 +1,6 @@
 //! The jobs of housekeeping: which there are, and when each is due. Pure: no clock, no store.
 
+use super::config;
 use crate::plan::Zone;
 use crate::store::JobRun;
 use jiff::civil::{Date, Time, Weekday, time};
@@ -16,20 +17,23 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(2);
 pub enum Job {
     /// Removes what is not needed any more.
     Retention,
+    /// Copies the store, and removes the oldest copies.
+    Backup,
 }
 
 impl Job {
     /// All jobs.
-    pub const ALL: [Job; 1] = [Job::Retention];
+    pub const ALL: [Job; 2] = [Job::Retention, Job::Backup];
 
     /// Their names.
-    pub const NAMES: [&str; 1] = ["retention"];
+    pub const NAMES: [&str; 2] = ["retention", "backup"];
 
     /// The name in the store, metrics and `dosed jobs`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Job::Retention => "retention",
+            Job::Backup => "backup",
         }
     }
 
@@ -38,6 +42,7 @@ impl Job {
     pub fn check(self) -> &'static str {
         match self {
             Job::Retention => "jobs:retention",
+            Job::Backup => "jobs:backup",
         }
     }
 
@@ -46,6 +51,16 @@ impl Job {
     pub fn rhythm(self) -> Rhythm {
         match self {
             Job::Retention => Rhythm::Daily(time(3, 30, 0, 0)),
+            Job::Backup => Rhythm::Daily(time(2, 30, 0, 0)),
+        }
+    }
+
+    /// Whether the clinic wants it.
+    #[must_use]
+    pub fn is_on(self, store: &config::Store) -> bool {
+        match self {
+            Job::Retention => true,
+            Job::Backup => store.backups_keep > 0,
         }
     }
 }

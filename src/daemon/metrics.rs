@@ -405,6 +405,12 @@ impl Metrics {
             .inc();
     }
 
+    /// A job that is switched off has no series: nobody waits for it.
+    pub fn job_is_off(&self, job: Job) {
+        self.job_last_success.remove(&[("job", job.name())]);
+        self.job_overdue.remove(&[("job", job.name())]);
+    }
+
     /// When a job succeeded last.
     pub fn job_succeeded(&self, job: Job, at: Option<Timestamp>) {
         let seconds = at.map_or(0.0, |at| at.as_millisecond() as f64 / 1e3);

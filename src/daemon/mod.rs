@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod administration;
 mod advice;
 mod audit;
+mod backups;
 pub mod brake;
 pub mod callback;
 mod calls;

@@ -144,7 +144,9 @@ impl Monitor {
             metrics.messaging_quota_used_ratio.set(used);
         }
         for (job, run) in Job::ALL.iter().zip(&signs.jobs) {
-            metrics.job_is_overdue(*job, job::is_overdue(job.rhythm(), run, now));
+            if !signs.jobs_off[*job as usize] {
+                metrics.job_is_overdue(*job, job::is_overdue(job.rhythm(), run, now));
+            }
         }
         metrics.set_outbox_depth(shared.store.telemetry().outbox_depth());
         let reopens = shared.store.telemetry().reopens();
@@ -421,6 +423,7 @@ impl Source for Monitor {
             Job::ALL
                 .iter()
                 .zip(&signs.jobs)
+                .filter(|(job, _)| !signs.jobs_off[**job as usize])
                 .map(|(job, run)| job_check(*job, run, now)),
         );
         checks.push(
@@ -480,6 +483,7 @@ fn job_check(job: Job, run: &JobRun, now: Timestamp) -> Check {
     let rhythm = job.rhythm();
     let late = job::is_overdue(rhythm, run, now);
     Check::new(job.check())
+        .with("knownSince", instant(run.known()))
         .with("lastSuccess", instant(run.last_success()))
         .with("maxAge_seconds", rhythm.age_max().as_secs())
         .when(late, Status::Warn, || {

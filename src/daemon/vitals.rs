@@ -46,6 +46,8 @@ pub struct Signs {
     pub unreachable: i64,
     /// The runs of each job, in the order of [`Job::ALL`].
     pub jobs: [JobRun; Job::ALL.len()],
+    /// Which of them the clinic does not want.
+    pub jobs_off: [bool; Job::ALL.len()],
 }
 
 /// What is known of the plans.
@@ -120,6 +122,11 @@ impl Vitals {
         let mut signs = self.signs_mut();
         signs.unreachable = i64::try_from(unreachable).unwrap_or(i64::MAX);
         signs.sleeping = sleeping;
+    }
+
+    /// A job is switched off: nobody waits for it.
+    pub fn job_is_off(&self, job: Job) {
+        self.signs_mut().jobs_off[job as usize] = true;
     }
 
     /// What is remembered of a job.

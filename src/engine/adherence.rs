@@ -278,6 +278,7 @@ impl DoseHistory {
             | Entry::NotDelivered { .. }
             | Entry::Told { .. }
             | Entry::CallWanted { .. }
+            | Entry::Restored { .. }
             | Entry::SentInWords { .. }
             | Entry::WordsRefused { .. }
             | Entry::CallDone { .. }

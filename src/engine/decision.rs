@@ -159,6 +159,9 @@ pub enum Input<'a> {
         /// Who.
         by: &'a Adviser,
     },
+    /// The store was restored from a backup: nobody knows what has happened since the state was
+    /// looked at last.
+    Restored,
 }
 
 /// Who gives advice.
@@ -596,6 +599,11 @@ pub enum Entry {
         days: u32,
         /// The message that says so to the patient; `None` where none can go there.
         message: Option<MessageId>,
+    },
+    /// The store was restored from a backup.
+    Restored {
+        /// What happened from here on until this entry is not known.
+        since: Millis,
     },
 }
 

@@ -21,6 +21,7 @@ mod news;
 mod prompt;
 mod reach;
 mod repeat;
+mod restore;
 mod settle;
 mod stock;
 
@@ -147,6 +148,7 @@ pub fn step(
             turn.end_calls(reasons, note, by);
             turn.next_due(plan)
         }
+        Input::Restored => turn.restore(plan),
     };
     turn.decide(plan, next_due)
 }
@@ -167,6 +169,8 @@ struct Turn<'a> {
     /// Doses that this step closed as missed: told of together.
     missed: Vec<OpenDose>,
     doses_due: u32,
+    /// What falls is closed at once, even where there is time yet: it may have been told.
+    nothing_leaves: bool,
 }
 
 impl<'a> Turn<'a> {
@@ -184,6 +188,7 @@ impl<'a> Turn<'a> {
             calls_over: Vec::new(),
             missed: Vec::new(),
             doses_due: 0,
+            nothing_leaves: false,
         }
     }
 
@@ -368,6 +373,7 @@ impl<'a> Turn<'a> {
         expired: &mut Vec<(String, String, Vec<Millis>)>,
     ) {
         let now = self.now;
+        let nothing_leaves = self.nothing_leaves;
         let known = self
             .state
             .doses
@@ -381,7 +387,8 @@ impl<'a> Turn<'a> {
         {
             return;
         }
-        if dose.window_ends <= now {
+        let unknown = nothing_leaves && now.duration_since(dose.due) < RECENT;
+        if dose.window_ends <= now && !unknown {
             match expired
                 .iter_mut()
                 .find(|(id, amount, _)| *id == medication.id && *amount == dose.amount)
@@ -395,7 +402,7 @@ impl<'a> Turn<'a> {
             }
         } else {
             remembered.recent.push(Millis(dose.due));
-            self.state.doses.push(OpenDose {
+            let open = OpenDose {
                 medication: medication.id.clone(),
                 amount: dose.amount.into_owned(),
                 due: dose.due,
@@ -407,7 +414,12 @@ impl<'a> Turn<'a> {
                 reopened: false,
                 told: None,
                 sending: Sending::default(),
-            });
+            };
+            if unknown {
+                self.close_unknown(open);
+            } else {
+                self.state.doses.push(open);
+            }
         }
         self.doses_due += 1;
     }
@@ -421,7 +433,7 @@ impl<'a> Turn<'a> {
         if prompt.due <= self.state.prompts_decided_until || self.state.prompts.iter().any(known) {
             return;
         }
-        if prompt.window_ends <= self.now {
+        if prompt.window_ends <= self.now || self.nothing_leaves {
             self.journal.push(prompt.closed(Some(overdue)));
         } else {
             self.state.prompts.push(prompt);

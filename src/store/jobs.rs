@@ -47,10 +47,10 @@ impl JobRun {
         instant(self.succeeded.or(self.known))
     }
 
-    /// Whether a daemon has noted that it knows of it.
+    /// When a daemon first knew of it.
     #[must_use]
-    pub fn is_known(&self) -> bool {
-        self.known.is_some()
+    pub fn known(&self) -> Option<Timestamp> {
+        instant(self.known)
     }
 
     /// How long the last run took.

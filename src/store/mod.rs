@@ -11,6 +11,7 @@ mod accounts;
 mod advise;
 mod apply;
 mod audit;
+mod backup;
 mod calls;
 mod charts;
 mod claim;
@@ -34,6 +35,7 @@ mod read;
 mod receive;
 mod records;
 mod refusals;
+mod restore;
 mod retention;
 mod settle;
 mod writer;
@@ -45,6 +47,7 @@ pub use accounts::{Account, AccountChange, PasswordHash};
 pub use advise::{Advised, Audience};
 pub use apply::{Applied, PlanChange, PlanEnd, without_addresses};
 pub use audit::{AuditLine, AuditPlace, Deed};
+pub use backup::{Backup, BackupError, GoOn};
 pub use calls::{CallEnd, SeenTo};
 pub use charts::{Chart, Charts, JournalPageRow, JournalPages};
 pub use claim::{Claimed, Waiting};
@@ -64,6 +67,7 @@ pub use receive::{Pushed, Received, Talk, What};
 pub use records::{
     Address, Attempts, ClockMark, DayCounts, JournalRow, PlanHead, PlanText, SCHEMA,
 };
+pub use restore::{RestoreError, Restored, restore};
 pub use settle::{Receipt, Settled, Tried, TriedOutcome};
 pub use writer::{Store, Telemetry};
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 pub(super) const ENDPOINTS: &str = "endpoints";
 
 /// The row of `meta` with the latest wall clock that was believed, ms.
-const LAST_SEEN: &str = "last_seen";
+pub(super) const LAST_SEEN: &str = "last_seen";
 
 /// The row of `meta` with the clock that a person took as right last, ms.
 const ACCEPTED_AT: &str = "accepted_at";

@@ -52,6 +52,11 @@ pub enum OpenError {
         /// Its schema.
         found: u32,
     },
+    /// It is a backup, as it was made.
+    #[error(
+        "{0}: this is a backup; run as it is, it would send what was sent since: put it in place with `dosed restore`"
+    )]
+    Backup(PathBuf),
     /// No permission.
     #[error("{0}: no permission to open the store")]
     Permission(PathBuf),
@@ -162,7 +167,11 @@ impl Place {
     /// Opens the store for writing.
     pub fn open(&self) -> Result<Database, OpenError> {
         match self {
-            Place::File(options) => open_writer(options),
+            Place::File(options) => {
+                let database = open_writer(options)?;
+                super::backup::refuse_backup(&options.path, &database)?;
+                Ok(database)
+            }
             Place::Backing(backing, options) => open_backing(backing.as_ref(), options),
         }
     }
@@ -265,7 +274,7 @@ pub fn create_if_absent(options: &Options) -> Result<(), OpenError> {
 
 /// Removes what processes that are gone left of a creation. Best effort: one that stays takes
 /// room and does no harm.
-fn remove_leftovers(directory: &Path, prefix: &OsStr) {
+pub(super) fn remove_leftovers(directory: &Path, prefix: &OsStr) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
     };
@@ -322,6 +331,17 @@ fn make(
     write_schema(&database, &random_bytes()?)?;
     drop(database);
     File::open(temporary)?.sync_all()?;
+    match put_in_place(temporary, path) {
+        // Another process was quicker: its store is as good as ours.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::remove_file(temporary)?,
+        put => put?,
+    }
+    File::open(directory)?.sync_all()?;
+    Ok(())
+}
+
+/// Gives a file its name, without replacing another.
+pub(super) fn put_in_place(temporary: &Path, path: &Path) -> io::Result<()> {
     match rustix::fs::renameat_with(
         rustix::fs::CWD,
         temporary,
@@ -329,22 +349,13 @@ fn make(
         path,
         rustix::fs::RenameFlags::NOREPLACE,
     ) {
-        Ok(()) => {}
-        // Another process was quicker: its store is as good as ours.
-        Err(rustix::io::Errno::EXIST) => fs::remove_file(temporary)?,
         // A file system without the flag: a hard link does not replace either.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-            match fs::hard_link(temporary, path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(error.into());
-                }
-                _ => fs::remove_file(temporary)?,
-            }
+            fs::hard_link(temporary, path)?;
+            fs::remove_file(temporary)
         }
-        Err(errno) => return Err(io::Error::from(errno).into()),
+        put => put.map_err(io::Error::from),
     }
-    File::open(directory)?.sync_all()?;
-    Ok(())
 }
 
 /// Makes all tables and the rows that every store has.

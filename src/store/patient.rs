@@ -95,7 +95,8 @@ impl Tally {
             | Entry::CallOver { .. }
             | Entry::CaregiverReach { .. }
             | Entry::StockCounted { .. }
-            | Entry::RefillDue { .. } => {}
+            | Entry::RefillDue { .. }
+            | Entry::Restored { .. } => {}
             Entry::CheckInAnswered { .. } => self.check_ins[3] += 1,
             Entry::Told { news, .. } => {
                 if let Some(index) = News::NAMES.iter().position(|name| name == news) {

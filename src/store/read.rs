@@ -509,7 +509,8 @@ fn closed_doses(entry: Entry) -> Vec<ClosedDose> {
         | Entry::CallOver { .. }
         | Entry::CaregiverReach { .. }
         | Entry::StockCounted { .. }
-        | Entry::RefillDue { .. } => Vec::new(),
+        | Entry::RefillDue { .. }
+        | Entry::Restored { .. } => Vec::new(),
     }
 }
 

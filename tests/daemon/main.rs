@@ -13,6 +13,7 @@
 
 mod support;
 
+mod backup;
 mod clock;
 mod crash;
 mod deadman;

@@ -133,6 +133,12 @@ fn open_failed(error: &OpenError, path: &Path, patient: &Patient<'_>) -> Finding
         OpenError::Newer { .. } | OpenError::Older { .. } => Finding::fail(CHECK, what)
             .why("This release does not start with it")
             .remedy("install the release that wrote it"),
+        OpenError::Backup(_) => Finding::fail(CHECK, what)
+            .why("The daemon does not start with it")
+            .remedy(format!(
+                "mv {0} {0}.backup, and then: dosed restore {0}.backup",
+                quoted(path)
+            )),
         OpenError::Disk { .. } | OpenError::Failed { .. } | OpenError::Missing(_) => {
             Finding::fail(CHECK, what)
                 .why("The daemon does not start, or cannot remember what it does")

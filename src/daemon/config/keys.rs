@@ -47,7 +47,7 @@ pub(super) const STAFF: Keys = Keys::new(&[
     "language",
 ]);
 pub(super) const HTTP: Keys = Keys::new(&["private", "public", "admin"]);
-pub(super) const STORE: Keys = Keys::new(&["path", "cache", "keep"]);
+pub(super) const STORE: Keys = Keys::new(&["path", "cache", "keep", "backups", "backups_keep"]);
 pub(super) const MESSAGING: Keys = Keys::new(&[
     "channel",
     "format",

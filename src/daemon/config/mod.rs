@@ -126,6 +126,10 @@ pub struct Store {
     pub cache_bytes: u64,
     /// How long the journal, and the plans of patients who have left, are kept.
     pub keep: SignedDuration,
+    /// The directory of the nightly backups, absolute.
+    pub backups: PathBuf,
+    /// How many of them are kept; 0: none is made.
+    pub backups_keep: usize,
 }
 
 /// Where the daemon listens.
@@ -337,6 +341,11 @@ impl Config {
                 self.store.cache_bytes != new.store.cache_bytes,
             ),
             ("store.keep", self.store.keep != new.store.keep),
+            ("store.backups", self.store.backups != new.store.backups),
+            (
+                "store.backups_keep",
+                self.store.backups_keep != new.store.backups_keep,
+            ),
             ("http.private", self.http.private != new.http.private),
             ("http.public", self.http.public != new.http.public),
             ("http.admin", self.http.admin != new.http.admin),

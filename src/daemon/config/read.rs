@@ -30,6 +30,8 @@ const HOURLY_MAX: RangeInclusive<i64> = 1..=1_000_000_000;
 /// Of one request.
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(300);
 /// redb needs some; more than the machine has is the operator's affair.
+const BACKUPS_KEEP: RangeInclusive<i64> = 0..=10_000;
+
 const CACHE_BYTES: RangeInclusive<u64> = 1 << 20..=1 << 40;
 /// `sun_path` of a Unix socket's address on Linux, without its closing zero.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -193,10 +195,17 @@ impl Reader<'_> {
         let keep = table
             .and_then(|table| table.get("keep"))
             .and_then(|value| parsed(&value, values::keep));
+        let backups = table.and_then(|table| path_text(table, "backups"));
+        let backups_keep = table
+            .and_then(|table| table.get("backups_keep"))
+            .and_then(|value| value.integer(BACKUPS_KEEP))
+            .and_then(|count| usize::try_from(count).ok());
         Store {
             path: resolve(base, path.unwrap_or("dosed.redb")),
             cache_bytes: cache_bytes.unwrap_or(16 << 20),
             keep: keep.unwrap_or(values::years(15)),
+            backups: resolve(base, backups.unwrap_or("backups")),
+            backups_keep: backups_keep.unwrap_or(7),
         }
     }
 

@@ -65,7 +65,7 @@ impl Turn<'_> {
     /// What was decided ahead of the clock was only planned until its instant: it is taken back,
     /// and the cursor with it. What fell before the clock was set back had its instant: it is not
     /// decided again, while what is new in the plan may fall there.
-    fn take_back_planned(&mut self, old: Option<&ResolvedPlan>) {
+    pub(super) fn take_back_planned(&mut self, old: Option<&ResolvedPlan>) {
         let past = self.now.max(self.state.seen);
         let decided = self.state.cursor.min(past);
         for medication in old.iter().flat_map(|old| &old.medications) {

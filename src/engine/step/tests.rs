@@ -9,6 +9,7 @@ mod edits;
 mod properties;
 mod reminders;
 mod repeats;
+mod restore;
 mod settling;
 pub(in crate::engine) mod shell;
 mod stocks;

@@ -1,5 +1,6 @@
 //! Tests of the store.
 
+mod backup;
 mod bindings;
 mod care;
 mod disk;
