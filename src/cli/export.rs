@@ -1,6 +1,8 @@
 //! `dosed export`.
 
 mod audit;
+mod fhir;
+mod ical;
 mod journal;
 
 use super::exit::Exit;
@@ -22,6 +24,8 @@ pub struct Args {
 enum What {
     Journal(journal::Args),
     Audit(audit::Args),
+    Fhir(fhir::Args),
+    Ical(ical::Args),
 }
 
 /// What every export is told.
@@ -51,6 +55,8 @@ pub fn run(args: &Args) -> Exit {
     super::ended(match &args.what {
         What::Journal(args) => journal::export(args),
         What::Audit(args) => audit::export(args),
+        What::Fhir(args) => fhir::export(args),
+        What::Ical(args) => ical::export(args),
     })
 }
 
