@@ -10,7 +10,7 @@ use crate::messaging::{Limits, WeChat};
 use crate::plan::diagnostic::{Diagnostic, Severity};
 use crate::plan::{Day, Defaults, Language, Zone};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -145,7 +145,7 @@ impl Check {
     }
 
     fn plans_of(&mut self, config: &Config) {
-        let loaded = plan_files::load(config, &BTreeMap::new(), Timestamp::now());
+        let loaded = plan_files::load(config, &HashMap::new(), Timestamp::now());
         self.findings.extend(loaded.strays);
         match loaded.directory {
             Ok(()) => {}

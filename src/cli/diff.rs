@@ -8,7 +8,7 @@ use crate::daemon::plan_changes;
 use crate::daemon::plan_files::{self, LoadedPlans};
 use crate::daemon::rehearsal::{Rehearsal, Turn, removals, turns};
 use crate::store::{OpenError, PlanHead, Reader, StoreError};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// Patients looked at in one snapshot of the store.
@@ -54,7 +54,7 @@ fn show(args: &Args) -> Result<Exit, (Exit, String)> {
         .map_err(|error| (Exit::from(&error), error.to_string()))?;
     let failed = |error: StoreError| (Exit::Io, error.to_string());
     let reader = open(&config)?;
-    let loaded = plan_files::load(&config, &BTreeMap::new(), now);
+    let loaded = plan_files::load(&config, &HashMap::new(), now);
     let heads = match &reader {
         Some(reader) => reader.plan_heads().map_err(failed)?,
         None => HashMap::new(),

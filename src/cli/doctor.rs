@@ -16,7 +16,7 @@ use crate::daemon::config::{Channel, Config, Environment};
 use crate::daemon::plan_files;
 use finding::{Finding, Report};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// Look for what keeps reminders from reaching patients, and say what to do about it.
@@ -77,7 +77,7 @@ fn examine(args: &Args) -> Result<Exit, (Exit, String)> {
     let mut report = Report::default();
     configuration(&patient, &mut report);
     files::examine(&patient, &mut report);
-    let loaded = plan_files::load(&config, &BTreeMap::new(), patient.now);
+    let loaded = plan_files::load(&config, &HashMap::new(), patient.now);
     plans(&patient, &loaded, &mut report);
     zones::examine(&patient, &loaded, &mut report);
     time::synchronised(&mut report);

@@ -9,7 +9,7 @@ use crate::plan::diagnostic::{Diagnostic, Severity, Source};
 use crate::plan::reader::{Document, Keys};
 use crate::plan::{Day, Defaults, Language, PatientId, ReadPlan, Zone};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -105,7 +105,7 @@ pub(super) fn read(origin: &Origin<'_>, now: Timestamp) -> Result<Plans, Exit> {
 
 impl Plans {
     fn load(&mut self, config: &Config, origin: &Origin<'_>, now: Timestamp) {
-        let loaded = plan_files::load(config, &BTreeMap::new(), now);
+        let loaded = plan_files::load(config, &HashMap::new(), now);
         self.findings.extend(loaded.strays);
         match loaded.directory {
             // It may be absent when patients are inline.

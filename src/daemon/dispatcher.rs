@@ -14,7 +14,7 @@ use crate::engine::{Class, ExpiredReason, MessageId, Settlement};
 use crate::messaging::Outcome;
 use crate::messaging::wechat::errcode;
 use crate::store::{Attempts, Ledger, Queued, TriedOutcome};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,12 @@ use tokio_util::sync::CancellationToken;
 const CAPACITY: usize = 20_000;
 
 /// A group of claims is never larger.
-const GROUP_MAX: usize = 1_000;
+const GROUP_MAX: usize = 2_000;
+
+/// So long before its instant a message may be claimed, where nothing else is to be sent: as long
+/// as a commit may take, so that at the instant only sending is left. An answer or an edit within
+/// it finds the message on its way.
+const CLAIM_AHEAD: SignedDuration = SignedDuration::from_millis(60);
 
 /// Claimed ahead of the workers is what they send in this part of a second, beyond half a group: as
 /// long as the commit of a claim may take before they run dry.
@@ -72,6 +77,8 @@ pub struct Dispatcher {
     queue: Queue,
     /// Claimed, and not handed to a worker yet.
     claimed: VecDeque<Queued>,
+    /// Claimed a moment before their instant, in the order of their instants.
+    early: VecDeque<Queued>,
     /// Claimed or otherwise in the hands of workers and recorder.
     out: HashSet<MessageId>,
     pace: Pace,
@@ -108,6 +115,7 @@ impl Dispatcher {
             concurrency,
             queue: Queue::new(CAPACITY),
             claimed: VecDeque::new(),
+            early: VecDeque::new(),
             out: HashSet::new(),
             allowance: Allowance {
                 least: Class::Critical,
@@ -397,16 +405,20 @@ impl Dispatcher {
                 claimed
             }
             Passage::Open => {
+                self.ripen_early(now);
                 self.hand_out();
                 self.pace
                     .finished(self.handoff.finished(), self.shared.clock.elapsed());
                 let group = self.group_size();
                 let ahead = self.ahead(group);
                 let mut claimed = true;
-                if self.claimed.len() + self.handoff.waiting() <= ahead && self.may_take() {
+                let waiting = self.claimed.len() + self.handoff.waiting();
+                if waiting <= ahead && self.may_take() {
                     let wanted = self.take(group, moment);
                     claimed = self.claim(wanted).await;
                     self.hand_out();
+                } else if waiting == 0 && self.early.is_empty() {
+                    claimed = self.claim_early(group, moment).await;
                 }
                 if self.may_take() {
                     self.handoff.set_low_water(ahead);
@@ -536,6 +548,43 @@ impl Dispatcher {
         }
     }
 
+    /// Claims messages whose instant is about to come. False if the store failed.
+    async fn claim_early(&mut self, group: usize, now: Moment) -> bool {
+        let until = now.wall.saturating_add(CLAIM_AHEAD).unwrap_or(now.wall);
+        let Allowance { least, count } = self.allowance;
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut wanted = self.queue.take_early(until, group.min(count), least);
+        wanted.retain_mut(|queued| self.may_be_sent(queued, now));
+        wanted.sort_by_key(|queued| queued.patient);
+        let claimed = self.claim(wanted).await;
+        let mut early: Vec<Queued> = self.claimed.drain(..).collect();
+        early.sort_by_key(|queued| queued.message.not_before);
+        self.early = early.into();
+        // The commit may have taken until the instant, or longer.
+        let now = self.shared.now();
+        self.ripen_early(now);
+        self.hand_out();
+        claimed
+    }
+
+    /// Claimed messages whose instant has come may be handed out. Those whose instant has become
+    /// far, because the clock was set back, are given back.
+    fn ripen_early(&mut self, now: Timestamp) {
+        let far = now.saturating_add(2 * CLAIM_AHEAD).unwrap_or(now);
+        if self
+            .early
+            .back()
+            .is_some_and(|last| last.message.not_before > far)
+        {
+            self.release_claimed(now);
+        }
+        while let Some(first) = self.early.front()
+            && first.message.not_before <= now
+        {
+            self.claimed.extend(self.early.pop_front());
+        }
+    }
+
     /// Hands claimed messages to the workers, as many as the rate allows.
     fn hand_out(&mut self) {
         let allowed = match self.rate() {
@@ -580,8 +629,10 @@ impl Dispatcher {
 
     /// Gives back what was claimed and not handed out: it was surely not sent.
     fn release_claimed(&mut self, until: Timestamp) {
+        self.claimed.extend(self.early.drain(..));
         while let Some(queued) = self.claimed.pop_front() {
-            let at = until.min(queued.message.key.deadline);
+            let at = until.max(queued.message.not_before);
+            let at = at.min(queued.message.key.deadline);
             let attempts = queued.attempts;
             self.end(queued, TriedOutcome::Later(at, attempts));
         }
@@ -628,8 +679,14 @@ impl Dispatcher {
                 .max(Duration::from_millis(1));
         }
         let probes_at = self.shared.gate().probes_at();
+        // Claiming begins before the instant, if it is not too late for that.
+        let ripe = self.queue.next_ripe();
+        let claims_at = ripe.and_then(|at| at.checked_sub(CLAIM_AHEAD).ok());
         let next = [
-            self.queue.next_ripe(),
+            claims_at
+                .filter(|at| *at > now && self.early.is_empty())
+                .or(ripe),
+            self.early.front().map(|queued| queued.message.not_before),
             self.queue.next_deadline(),
             probes_at.filter(|_| self.may_take()),
         ]

@@ -50,4 +50,4 @@ pub mod vitals;
 pub mod watch;
 pub mod worker;
 
-pub use supervisor::{DaemonError, Options, outlet, run};
+pub use supervisor::{DaemonError, Opener, Options, outlet, run, run_on};

@@ -18,6 +18,45 @@ pub struct Present<'a> {
     pub unknown: usize,
 }
 
+/// Those without a text, of plans in force that are looked at one by one.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Absent {
+    /// The patients whose plan is gone.
+    pub missing: BTreeSet<String>,
+    /// How many patients there are of whom it cannot be known.
+    pub unknown: usize,
+}
+
+impl Absent {
+    /// Looks for the text of one more plan in force.
+    pub fn look(
+        &mut self,
+        loaded: &LoadedPlans,
+        accept_removals: bool,
+        patient: String,
+        inline: bool,
+    ) {
+        if loaded.has_text(&patient) {
+            return;
+        }
+        if inline || is_listed(loaded, accept_removals) {
+            self.missing.insert(patient);
+        } else {
+            self.unknown += 1;
+        }
+    }
+}
+
+/// Whether it can be known which files are gone.
+fn is_listed(loaded: &LoadedPlans, accept_removals: bool) -> bool {
+    match &loaded.directory {
+        Ok(()) => true,
+        // A person says that it is meant to be gone.
+        Err(ScanError::Missing(_)) => accept_removals,
+        Err(ScanError::Unreadable { .. }) => false,
+    }
+}
+
 /// Who is there, of those with a plan in force and those with a text.
 #[must_use]
 pub fn present<'a, S: BuildHasher>(
@@ -30,13 +69,7 @@ pub fn present<'a, S: BuildHasher>(
         patients: texts.map(PatientId::as_str).collect(),
         unknown: 0,
     };
-    let listed = match &loaded.directory {
-        Ok(()) => true,
-        // A person says that it is meant to be gone.
-        Err(ScanError::Missing(_)) => accept_removals,
-        Err(ScanError::Unreadable { .. }) => false,
-    };
-    if !listed {
+    if !is_listed(loaded, accept_removals) {
         for (patient, head) in heads {
             // Whether a file of theirs is gone is not known.
             if !head.inline && present.patients.insert(patient) {

@@ -9,7 +9,7 @@ use super::desk::Desk;
 use super::dispatcher::Notice;
 use super::manners::Manners;
 use super::monitor::{self, Monitor};
-use super::plan_changes::{self, Present};
+use super::plan_changes::{self, Absent};
 use super::plan_files::{self, LoadedPlans, ScanError, Stamp};
 use super::removals::Gone;
 use super::shared::{Outlet, Shared};
@@ -22,7 +22,7 @@ use crate::plan::diagnostic::{Diagnostic, Severity};
 use crate::store::{Applied, PlanChange, PlanEnd, StoreError};
 use jiff::Timestamp;
 use sd_notify::NotifyState;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
@@ -46,7 +46,12 @@ pub struct Planner {
     bell: Arc<Notify>,
     monitor: Arc<Monitor>,
     /// Stamps of files that were read under the present configuration.
-    known: BTreeMap<PatientId, Stamp>,
+    known: Arc<HashMap<PatientId, Stamp>>,
+    /// Those with a text when the plans were applied last: of them, and of those whose file was
+    /// gone already, are all that are in force. `None`: look at all.
+    texts: Option<HashSet<PatientId>>,
+    /// The opening of the store in which it was counted who cannot be reached.
+    counted: Option<u64>,
     /// Patients whose text was refused when it was read last.
     rejected: BTreeSet<PatientId>,
     gone: Gone,
@@ -77,7 +82,9 @@ impl Planner {
             dispatcher,
             bell,
             monitor,
-            known: BTreeMap::new(),
+            known: Arc::default(),
+            texts: None,
+            counted: None,
             rejected: BTreeSet::new(),
             gone: Gone::default(),
             again_at: None,
@@ -228,7 +235,7 @@ impl Planner {
         self.monitor
             .set_zone(config.clinic.defaults.zone.time_zone());
         // What was read was read under other terms.
-        self.known.clear();
+        self.known = Arc::default();
         self.shared.set_config(config.clone());
         self.config = config;
         restart_needed
@@ -244,7 +251,7 @@ impl Planner {
             return Some(refused);
         }
         let config = self.config.clone();
-        let known = self.known.clone();
+        let known = Arc::clone(&self.known);
         let now = self.shared.now();
         let loaded = tokio::task::spawn_blocking(move || plan_files::load(&config, &known, now))
             .await
@@ -295,10 +302,14 @@ impl Planner {
 
     /// Remembers stamps and refusals, and logs what is wrong: where, not what stands there.
     fn note_findings(&mut self, loaded: &mut LoadedPlans) {
-        let present: BTreeSet<&PatientId> = loaded.plans.keys().chain(&loaded.unchanged).collect();
+        // The task that read the plans has given its handle back.
+        let known = Arc::make_mut(&mut self.known);
         if loaded.directory.is_ok() {
-            self.rejected.retain(|id| present.contains(id));
-            self.known.retain(|id, _| present.contains(id));
+            self.rejected.retain(|id| loaded.has_text(id.as_str()));
+            let read = loaded.plans.keys().filter(|id| known.contains_key(*id));
+            if known.len() > loaded.unchanged.len() + read.count() {
+                known.retain(|id, _| loaded.has_text(id.as_str()));
+            }
         }
         for stray in &loaded.strays {
             log_finding("a file in the plan directory is not a plan", stray);
@@ -316,9 +327,9 @@ impl Planner {
         }
         for (id, plan) in &loaded.plans {
             if let Some(stamp) = plan.stamp {
-                self.known.insert(id.clone(), stamp);
+                known.insert(id.clone(), stamp);
             } else {
-                self.known.remove(id);
+                known.remove(id);
             }
             match &plan.plan {
                 Ok(_) => {
@@ -341,15 +352,18 @@ impl Planner {
         accept_removals: bool,
     ) -> Result<Reloaded, StoreError> {
         self.desk.tell(&self.shared, &self.config).await?;
-        let heads = self.shared.store.plan_heads().await?;
+        let texts = loaded.plans.keys().map(PatientId::to_string).collect();
+        let heads = self.shared.store.heads_of(texts).await?;
         let changes = plan_changes::changes(&self.config, loaded, &heads);
-        let in_force: BTreeSet<&str> = heads.keys().map(String::as_str).collect();
-        let Present {
-            patients: present,
-            unknown,
-        } = plan_changes::present(loaded, &heads, accept_removals);
+        drop(heads);
+        let Absent { missing, unknown } = self.absent(loaded, accept_removals).await?;
+        let missing: BTreeSet<&str> = missing.iter().map(String::as_str).collect();
+        let in_force = self.shared.store.count_plans().await?;
+        let in_force = usize::try_from(in_force).unwrap_or(usize::MAX);
         let now = self.shared.clock.elapsed();
-        let removals = self.gone.decide(&in_force, &present, accept_removals, now);
+        let removals = self
+            .gone
+            .decide_of(&missing, in_force, accept_removals, now);
         self.again_at = removals.again_at;
         let mut ends: Vec<PlanEnd> = removals
             .end
@@ -377,9 +391,56 @@ impl Planner {
             }
         }
         self.report(&reloaded, unknown > 0).await?;
+        if loaded.directory.is_ok() {
+            let mut texts = std::mem::take(&mut loaded.unchanged);
+            texts.extend(loaded.plans.keys().cloned());
+            self.texts = Some(texts);
+        }
         // The scheduler waits for the first plans to be in force.
         self.bell.notify_one();
         Ok(reloaded)
+    }
+
+    /// The plans in force without a text. What is remembered of the last time is given away: it
+    /// is good again when all is applied.
+    async fn absent(
+        &mut self,
+        loaded: &LoadedPlans,
+        accept_removals: bool,
+    ) -> Result<Absent, StoreError> {
+        let store = &self.shared.store;
+        let mut absent = Absent::default();
+        if let (Some(before), Ok(())) = (self.texts.take(), &loaded.directory) {
+            let gone = before.iter().map(PatientId::as_str);
+            let gone = gone.chain(self.gone.waiting());
+            let gone = gone.filter(|patient| !loaded.has_text(patient));
+            let gone = gone.map(str::to_owned).collect();
+            for (patient, head) in store.heads_of(gone).await? {
+                absent.look(loaded, accept_removals, patient, head.inline);
+            }
+            return Ok(absent);
+        }
+        let mut from = Some(0);
+        while let Some(start) = from {
+            let page = store.plans_from(start).await?;
+            for (patient, inline) in page.plans {
+                absent.look(loaded, accept_removals, patient, inline);
+            }
+            from = page.next;
+        }
+        Ok(absent)
+    }
+
+    /// Counts who cannot be reached, where it is not known: what changes it is counted as it
+    /// happens, but for a commit that was thought to have failed.
+    async fn count_unreachable(&mut self) -> Result<(), StoreError> {
+        let opening = self.shared.store.telemetry().reopens();
+        if self.counted != Some(opening) {
+            let unreachable = self.shared.store.count_unreachable().await?;
+            self.shared.vitals.set_unreachable(unreachable);
+            self.counted = Some(opening);
+        }
+        Ok(())
     }
 
     async fn commit(
@@ -402,8 +463,14 @@ impl Planner {
     }
 
     /// Tells monitoring and the log what came of it.
-    async fn report(&self, reloaded: &Reloaded, directory_missing: bool) -> Result<(), StoreError> {
-        let (active, unreachable, sleeping) = self.shared.store.count_patients().await?;
+    async fn report(
+        &mut self,
+        reloaded: &Reloaded,
+        directory_missing: bool,
+    ) -> Result<(), StoreError> {
+        self.count_unreachable().await?;
+        let active = self.shared.store.count_plans().await?;
+        let (_, sleeping) = self.shared.store.next_wake().await?;
         let now: Timestamp = self.shared.now();
         let metrics = &self.shared.metrics;
         let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
@@ -414,7 +481,7 @@ impl Planner {
         metrics
             .config_last_reload_success_timestamp_seconds
             .set(now.as_millisecond() as f64 / 1e3);
-        self.shared.vitals.set_patients(unreachable, sleeping);
+        self.shared.vitals.set_sleeping(sleeping);
         self.shared.vitals.plans(|plans| {
             plans.active = usize::try_from(active).unwrap_or(usize::MAX);
             plans.rejected = reloaded.rejected;

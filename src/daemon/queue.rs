@@ -17,12 +17,25 @@ const NEAR: SignedDuration = SignedDuration::from_secs(60);
 /// Invariant: each message is in `ready` or in `waiting`, and `known` names them all.
 pub struct Queue {
     capacity: usize,
-    ready: BTreeMap<OutboxRef, Queued>,
-    waiting: BTreeMap<(Timestamp, MessageId), Queued>,
+    ready: BTreeMap<Place, Queued>,
+    waiting: BTreeMap<(Timestamp, u32, MessageId), Queued>,
     known: HashSet<MessageId>,
     incomplete: bool,
     /// When the first message leaves that stays in the store because its time is far.
     far: Option<Timestamp>,
+}
+
+/// Where a message lies among those that are ready: class, deadline, patient, id, as in the store,
+/// so that those that are claimed together lie together there.
+type Place = (Class, Timestamp, u32, MessageId);
+
+fn place(queued: &Queued) -> Place {
+    let OutboxRef {
+        class,
+        deadline,
+        id,
+    } = queued.message.key;
+    (class, deadline, queued.patient, id)
 }
 
 impl Queue {
@@ -55,9 +68,9 @@ impl Queue {
         }
         self.known.insert(id);
         if leaves <= now {
-            self.ready.insert(queued.message.key, queued);
+            self.ready.insert(place(&queued), queued);
         } else {
-            self.waiting.insert((leaves, id), queued);
+            self.waiting.insert((leaves, queued.patient, id), queued);
         }
         if self.known.len() > self.capacity {
             let least = self.waiting.pop_last().map(|(_, queued)| queued);
@@ -79,7 +92,7 @@ impl Queue {
             && entry.key().0 <= now
         {
             let queued = entry.remove();
-            self.ready.insert(queued.message.key, queued);
+            self.ready.insert(place(&queued), queued);
         }
     }
 
@@ -87,19 +100,11 @@ impl Queue {
     pub fn expire(&mut self, now: Timestamp) -> Vec<Queued> {
         let mut expired = Vec::new();
         for class in crate::engine::Class::ALL {
-            let first = |deadline| OutboxRef {
-                class,
-                deadline,
-                id: MessageId([0; 16]),
-            };
-            let last = OutboxRef {
-                class,
-                deadline: now,
-                id: MessageId([0xff; 16]),
-            };
-            let keys: Vec<OutboxRef> = self
+            let first = (class, Timestamp::MIN, 0, MessageId([0; 16]));
+            let last = (class, now, u32::MAX, MessageId([0xff; 16]));
+            let keys: Vec<Place> = self
                 .ready
-                .range(first(Timestamp::MIN)..=last)
+                .range(first..=last)
                 .map(|(key, _)| *key)
                 .collect();
             expired.extend(keys.iter().filter_map(|key| self.ready.remove(key)));
@@ -116,10 +121,33 @@ impl Queue {
         let mut taken = Vec::new();
         while taken.len() < count
             && let Some(entry) = self.ready.first_entry()
-            && entry.key().class <= least
+            && entry.key().0 <= least
         {
             taken.push(entry.remove());
         }
+        for queued in &taken {
+            self.known.remove(&queued.message.key.id);
+        }
+        taken
+    }
+
+    /// Removes and returns at most `count` messages that were never tried and that may leave up to
+    /// `until`, but not yet; none less urgent than of the class `least`.
+    pub fn take_early(&mut self, until: Timestamp, count: usize, least: Class) -> Vec<Queued> {
+        let early = self
+            .waiting
+            .iter()
+            .take_while(|((leaves, _, _), _)| *leaves <= until)
+            .filter(|(_, queued)| {
+                queued.attempts.count == 0
+                    && queued.not_before == queued.message.not_before
+                    && queued.message.key.class <= least
+            });
+        let keys: Vec<_> = early.map(|(key, _)| *key).take(count).collect();
+        let taken: Vec<Queued> = keys
+            .iter()
+            .filter_map(|key| self.waiting.remove(key))
+            .collect();
         for queued in &taken {
             self.known.remove(&queued.message.key.id);
         }
@@ -132,11 +160,11 @@ impl Queue {
         let (key, _) = self
             .ready
             .iter()
-            .take_while(|(key, _)| key.class <= least)
+            .take_while(|(key, _)| key.0 <= least)
             .find(|(_, queued)| queued.attempts.count > 0)?;
         let key = *key;
         let queued = self.ready.remove(&key)?;
-        self.known.remove(&key.id);
+        self.known.remove(&key.3);
         Some(queued)
     }
 
@@ -144,13 +172,9 @@ impl Queue {
     /// than of the class `least`.
     #[must_use]
     pub fn has_ready(&self, most: Class, least: Class) -> bool {
-        let from = OutboxRef {
-            class: most,
-            deadline: Timestamp::MIN,
-            id: MessageId([0; 16]),
-        };
+        let from = (most, Timestamp::MIN, 0, MessageId([0; 16]));
         let first = self.ready.range(from..).next();
-        first.is_some_and(|(key, _)| key.class <= least)
+        first.is_some_and(|(key, _)| key.0 <= least)
     }
 
     /// How many messages are ready.
@@ -162,7 +186,7 @@ impl Queue {
     /// When the next waiting message becomes ready.
     #[must_use]
     pub fn next_ripe(&self) -> Option<Timestamp> {
-        self.waiting.first_key_value().map(|((at, _), _)| *at)
+        self.waiting.first_key_value().map(|((at, _, _), _)| *at)
     }
 
     /// The earliest deadline of a ready message.
@@ -170,12 +194,8 @@ impl Queue {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let classes = crate::engine::Class::ALL;
         let first = |class| {
-            let from = OutboxRef {
-                class,
-                deadline: Timestamp::MIN,
-                id: MessageId([0; 16]),
-            };
-            self.ready.range(from..).next().map(|(key, _)| key.deadline)
+            let from = (class, Timestamp::MIN, 0, MessageId([0; 16]));
+            self.ready.range(from..).next().map(|(key, _)| key.1)
         };
         classes.into_iter().filter_map(first).min()
     }
@@ -223,8 +243,11 @@ impl Queue {
     #[cfg(test)]
     fn is_consistent(&self) -> bool {
         self.known.len() == self.ready.len() + self.waiting.len()
-            && self.ready.keys().all(|key| self.known.contains(&key.id))
-            && self.waiting.keys().all(|(_, id)| self.known.contains(id))
+            && self.ready.keys().all(|key| self.known.contains(&key.3))
+            && self
+                .waiting
+                .keys()
+                .all(|(_, _, id)| self.known.contains(id))
     }
 }
 
@@ -301,6 +324,22 @@ mod tests {
         assert_eq!(queue.next_ripe(), Some(at(5)));
         queue.ripen(at(5));
         assert_eq!(ids(&queue.take(9, Class::Notice)), [5]);
+    }
+
+    #[test]
+    fn what_leaves_in_a_moment_can_be_taken_early_unless_it_was_tried() {
+        let mut queue = Queue::new(9);
+        queue.push(queued(1, Class::Dose, 5, 90, 0), at(0));
+        queue.push(queued(2, Class::Dose, 6, 90, 1), at(0));
+        queue.push(queued(3, Class::Notice, 6, 90, 0), at(0));
+        queue.push(queued(4, Class::Critical, 6, 90, 0), at(0));
+        queue.push(queued(5, Class::Dose, 8, 90, 0), at(0));
+        assert!(queue.take_early(at(4), 9, Class::Notice).is_empty());
+        assert_eq!(ids(&queue.take_early(at(7), 1, Class::Dose)), [1]);
+        assert_eq!(ids(&queue.take_early(at(7), 9, Class::Dose)), [4]);
+        assert_eq!(queue.known().len(), 3);
+        queue.ripen(at(9));
+        assert_eq!(ids(&queue.take(9, Class::Notice)), [5, 2, 3]);
     }
 
     #[test]

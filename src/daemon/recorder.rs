@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// At most so many outcomes in one commit.
-const BATCH_MAX: usize = 1_000;
+const BATCH_MAX: usize = 2_000;
 
 /// At most so many outcomes gather while messages wait to be sent.
-const GATHERED_MAX: usize = 20_000;
+const GATHERED_MAX: usize = 40_000;
 
 /// How long outcomes gather before they are committed.
 const LINGER: Duration = Duration::from_millis(4);

@@ -30,6 +30,11 @@ pub struct Gone {
 }
 
 impl Gone {
+    /// Those whose file was gone when it was looked for last, and whose plan is still in force.
+    pub fn waiting(&self) -> impl Iterator<Item = &str> {
+        self.since.keys().map(String::as_str)
+    }
+
     /// Decides about the plans in force of which there is no text.
     ///
     /// `in_force` are the patients with a plan in force, `present` those with a text, good or
@@ -41,10 +46,21 @@ impl Gone {
         accepted: bool,
         now: Duration,
     ) -> Removals {
-        let missing: BTreeSet<&str> = in_force.difference(present).copied().collect();
+        let missing = in_force.difference(present).copied().collect();
+        self.decide_of(&missing, in_force.len(), accepted, now)
+    }
+
+    /// The same of those of which it is known already that there is no text, of so many in force.
+    pub fn decide_of(
+        &mut self,
+        missing: &BTreeSet<&str>,
+        in_force: usize,
+        accepted: bool,
+        now: Duration,
+    ) -> Removals {
         self.since
             .retain(|patient, _| missing.contains(patient.as_str()));
-        for patient in &missing {
+        for patient in missing {
             self.since.entry((*patient).to_owned()).or_insert(now);
         }
         let over = |since: &Duration| now.saturating_sub(*since) >= GONE_FOR;
@@ -54,7 +70,7 @@ impl Gone {
             .filter(|since| !over(since))
             .min()
             .map(|since| *since + GONE_FOR);
-        if !accepted && missing.len() > FEW && missing.len() * 2 > in_force.len() {
+        if !accepted && missing.len() > FEW && missing.len() * 2 > in_force {
             return Removals {
                 end: Vec::new(),
                 held: missing.len(),

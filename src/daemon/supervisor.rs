@@ -58,6 +58,9 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
 }
 
+/// What opens the store.
+pub type Opener = fn(&store::Options, Arc<Telemetry>) -> Result<Store, OpenError>;
+
 /// Why the daemon did not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
@@ -169,11 +172,25 @@ pub fn reception(
 /// # Errors
 /// See [`DaemonError`].
 pub async fn run(config: Config, options: Options, control: Control) -> Result<(), DaemonError> {
+    run_on(config, options, control, Store::open).await
+}
+
+/// As [`run`], on a store that is opened in another way: a bench measures what its durability costs.
+///
+/// # Errors
+/// See [`DaemonError`].
+#[doc(hidden)]
+pub async fn run_on(
+    config: Config,
+    options: Options,
+    control: Control,
+    open: Opener,
+) -> Result<(), DaemonError> {
     messaging::install_crypto_provider();
     let clock = Arc::clone(&options.clock);
     let metrics = Arc::new(Metrics::new(clock.now().as_millisecond() as f64 / 1e3));
     let outlet = outlet(&config, &metrics)?;
-    let Some(store) = open_store(&config, &metrics, &control).await? else {
+    let Some(store) = open_store(&config, &metrics, &control, open).await? else {
         return Ok(());
     };
     let vitals = Arc::new(Vitals::default());
@@ -220,11 +237,12 @@ async fn open_store(
     config: &Config,
     metrics: &Arc<Metrics>,
     control: &Control,
+    open: Opener,
 ) -> Result<Option<Store>, DaemonError> {
     let began = Instant::now();
     let mut waits = false;
     loop {
-        match try_to_open_store(config, metrics).await {
+        match try_to_open_store(config, metrics, open).await {
             Err(DaemonError::Store(error @ OpenError::Disk { .. }))
                 if began.elapsed() < DISK_PATIENCE =>
             {
@@ -249,7 +267,11 @@ fn ask_for_more_time() {
     monitor::notify(&[NotifyState::ExtendTimeoutUsec(more)]);
 }
 
-async fn try_to_open_store(config: &Config, metrics: &Arc<Metrics>) -> Result<Store, DaemonError> {
+async fn try_to_open_store(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    open: Opener,
+) -> Result<Store, DaemonError> {
     let options = store::Options {
         path: config.store.path.clone(),
         cache_bytes: usize::try_from(config.store.cache_bytes).unwrap_or(usize::MAX),
@@ -258,7 +280,7 @@ async fn try_to_open_store(config: &Config, metrics: &Arc<Metrics>) -> Result<St
     let telemetry = Arc::new(Telemetry::new(move |ok, took: Duration| {
         counted.committed(ok, took.as_secs_f64());
     }));
-    let opening = tokio::task::spawn_blocking(move || Store::open(&options, telemetry));
+    let opening = tokio::task::spawn_blocking(move || open(&options, telemetry));
     tokio::pin!(opening);
     loop {
         tokio::select! {

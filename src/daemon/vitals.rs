@@ -117,11 +117,14 @@ impl Vitals {
         signs.today = today;
     }
 
-    /// How many patients cannot be reached and how many sleep, counted anew.
-    pub fn set_patients(&self, unreachable: u64, sleeping: u64) {
-        let mut signs = self.signs_mut();
-        signs.unreachable = i64::try_from(unreachable).unwrap_or(i64::MAX);
-        signs.sleeping = sleeping;
+    /// How many patients cannot be reached, counted anew.
+    pub fn set_unreachable(&self, unreachable: u64) {
+        self.signs_mut().unreachable = i64::try_from(unreachable).unwrap_or(i64::MAX);
+    }
+
+    /// How many patients sleep.
+    pub fn set_sleeping(&self, sleeping: u64) {
+        self.signs_mut().sleeping = sleeping;
     }
 
     /// A job is switched off: nobody waits for it.

@@ -33,6 +33,13 @@ impl PatientId {
     }
 }
 
+/// Ids are in the order of their texts.
+impl std::borrow::Borrow<str> for PatientId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl FromStr for PatientId {
     type Err = PatientIdError;
 

@@ -4,7 +4,7 @@ use super::contacts::{attest, bars, bind, contact_number, known_conversation, le
 use super::patient::{Queued, Tables, Tally, Visit};
 use super::records::{
     Address, CaregiverContact, Contacts, JournalRow, PATIENT_IDS, PATIENT_SLUGS, PATIENTS,
-    PLAN_HISTORY, PLANS, PatientRecord, PlanHead, PlanRecord, PlanText, WAKES, decode, decode_head,
+    PLAN_HISTORY, PLANS, PatientRecord, PlanHead, PlanRecord, PlanText, decode, decode_head,
     encode, journal_day,
 };
 use super::writer::Scope;
@@ -17,6 +17,18 @@ use jiff::Timestamp;
 use redb::{ReadableTable, ReadableTableMetadata};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// Rows read at once: others wait no longer than that takes.
+const PAGE: usize = 2_000;
+
+/// Some of the plans in force.
+#[derive(Debug, Default)]
+pub struct PlansPage {
+    /// The patients' ids, and whether their plan stands in the configuration.
+    pub plans: Vec<(String, bool)>,
+    /// Where the next page begins.
+    pub next: Option<u32>,
+}
 
 /// A plan text that is to come into force.
 pub struct PlanChange {
@@ -64,29 +76,91 @@ pub struct Applied {
 }
 
 impl Store {
-    /// The plans in force, by the patient's id. One that cannot be read is left out: its text,
-    /// applied again, mends it.
+    /// The plans in force of these patients, by their ids. One that cannot be read is left out: its
+    /// text, applied again, mends it.
     ///
     /// # Errors
-    /// The read failed, or a record cannot be read.
-    pub async fn plan_heads(&self) -> Result<HashMap<String, PlanHead>, StoreError> {
-        let read = self.read(|snapshot, _| {
-            let slugs = snapshot.open_table(PATIENT_SLUGS)?;
-            let (mut heads, mut unreadable) = (HashMap::new(), Vec::new());
-            for row in snapshot.open_table(PLANS)?.iter()? {
-                let (number, record) = row?;
-                if let Some(slug) = slugs.get(number.value())? {
+    /// The read failed.
+    pub async fn heads_of(
+        &self,
+        patients: Vec<String>,
+    ) -> Result<HashMap<String, PlanHead>, StoreError> {
+        let mut found = HashMap::with_capacity(patients.len());
+        let mut patients = patients.into_iter();
+        loop {
+            let page: Vec<String> = patients.by_ref().take(PAGE).collect();
+            if page.is_empty() {
+                return Ok(found);
+            }
+            let read = self.read(move |snapshot, _| {
+                let ids = snapshot.open_table(PATIENT_IDS)?;
+                let plans = snapshot.open_table(PLANS)?;
+                let (mut heads, mut unreadable) = (Vec::new(), Vec::new());
+                for patient in page {
+                    let Some(number) = ids.get(patient.as_str())?.map(|row| row.value()) else {
+                        continue;
+                    };
+                    let Some(record) = plans.get(number)? else {
+                        continue;
+                    };
                     match decode_head(record.value()) {
-                        Ok(head) => drop(heads.insert(slug.value().to_owned(), head)),
-                        Err(_) => unreadable.push(("plans", u64::from(number.value()))),
+                        Ok(head) => heads.push((patient, head)),
+                        Err(_) => unreadable.push(("plans", u64::from(number))),
                     }
                 }
+                Ok((heads, unreadable))
+            });
+            let (heads, unreadable) = read.await?;
+            found.extend(heads);
+            self.telemetry().note_unreadable(unreadable);
+        }
+    }
+
+    /// Some of the plans in force, in the order of the patients' numbers from `from` on: however
+    /// many there are, others use the store in between.
+    ///
+    /// # Errors
+    /// The read failed.
+    pub async fn plans_from(&self, from: u32) -> Result<PlansPage, StoreError> {
+        let read = self.read(move |snapshot, _| {
+            let slugs = snapshot.open_table(PATIENT_SLUGS)?;
+            let plans = snapshot.open_table(PLANS)?;
+            let mut page = PlansPage::default();
+            let mut unreadable = Vec::new();
+            let mut rows = plans.range(from..)?;
+            for row in rows.by_ref().take(PAGE) {
+                let (number, record) = row?;
+                let number = number.value();
+                page.next = number.checked_add(1);
+                let Some(slug) = slugs.get(number)? else {
+                    continue;
+                };
+                match decode_head(record.value()) {
+                    Ok(head) => page.plans.push((slug.value().to_owned(), head.inline)),
+                    Err(_) => unreadable.push(("plans", u64::from(number))),
+                }
             }
-            Ok((heads, unreadable))
+            if rows.next().is_none() {
+                page.next = None;
+            }
+            Ok((page, unreadable))
         });
-        let (heads, unreadable) = read.await?;
+        let (page, unreadable) = read.await?;
         self.telemetry().note_unreadable(unreadable);
-        Ok(heads)
+        Ok(page)
+    }
+
+    /// The plans in force, by the patient's id.
+    #[cfg(test)]
+    pub(super) async fn plan_heads(&self) -> Result<HashMap<String, PlanHead>, StoreError> {
+        let mut patients = Vec::new();
+        let mut from = Some(0);
+        while let Some(start) = from {
+            let page = self.plans_from(start).await?;
+            patients.extend(page.plans.into_iter().map(|(patient, _)| patient));
+            from = page.next;
+        }
+        self.heads_of(patients).await
     }
 
     /// How many plans are in force.
@@ -98,24 +172,32 @@ impl Store {
             .await
     }
 
-    /// How many plans are in force, how many patients the channel cannot reach, and how many
-    /// sleep until a wake.
+    /// How many patients the channel cannot reach. It looks at all of them, and others use the
+    /// store in between.
     ///
     /// # Errors
-    /// The read failed, or a record cannot be read.
-    pub async fn count_patients(&self) -> Result<(u64, u64, u64), StoreError> {
-        self.read(|snapshot, _| {
-            let mut unreachable = 0;
-            for row in snapshot.open_table(PATIENTS)?.iter()? {
-                // One that cannot be read is met, and counted, at its wake.
-                let record: Result<PatientRecord, _> = decode(&PATIENTS, row?.1.value());
-                unreachable +=
-                    u64::from(record.is_ok_and(|it| it.state.unreachable_since.is_some()));
-            }
-            let plans = snapshot.open_table(PLANS)?.len()?;
-            Ok((plans, unreachable, snapshot.open_table(WAKES)?.len()?))
-        })
-        .await
+    /// The read failed.
+    pub async fn count_unreachable(&self) -> Result<u64, StoreError> {
+        let mut unreachable = 0;
+        let mut from = Some(0);
+        while let Some(start) = from {
+            let read = self.read(move |snapshot, _| {
+                let patients = snapshot.open_table(PATIENTS)?;
+                let (mut found, mut next, mut seen) = (0, None, 0);
+                for row in patients.range(start..)?.take(PAGE) {
+                    let (number, record) = row?;
+                    (next, seen) = (number.value().checked_add(1), seen + 1);
+                    // One that cannot be read is met, and counted, at its wake.
+                    let record: Result<PatientRecord, _> = decode(&PATIENTS, record.value());
+                    found += u64::from(record.is_ok_and(|it| it.state.unreachable_since.is_some()));
+                }
+                Ok((found, next.filter(|_| seen == PAGE)))
+            });
+            let (found, next) = read.await?;
+            unreachable += found;
+            from = next;
+        }
+        Ok(unreachable)
     }
 
     /// Applies a batch of changed and ended plans in one commit. A text with the same meaning

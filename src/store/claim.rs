@@ -71,7 +71,7 @@ impl Store {
             let mut windows = Windows::default();
             for mut queued in wanted {
                 let key = queued.message.key;
-                let Some(row) = outbox.get(outbox_key(&key))? else {
+                let Some(row) = outbox.get(outbox_key(queued.patient, &key))? else {
                     continue;
                 };
                 // A record ends with its message: where that is the one known, nothing is decoded.
@@ -114,7 +114,7 @@ impl Store {
                     .effects
                     .claimed
                     .push((key.id, Claim { group, attempts }));
-                rows.push((key, attempts));
+                rows.push((queued.patient, key, attempts));
                 if scope.memory.fault == Some(DeliberateFault::NewIdOnResend)
                     && attempts.first_unknown.is_some()
                 {
@@ -132,7 +132,7 @@ impl Store {
                 }
             }
             if !rows.is_empty() {
-                let fresh = rows.iter().filter(|(_, attempts)| attempts.count == 0);
+                let fresh = rows.iter().filter(|(_, _, attempts)| attempts.count == 0);
                 let mut ledger = scope.memory.ledger.clone();
                 ledger.claim(now, fresh.count() as u64, rows.len() as u64);
                 scope.effects.ledger = Some(ledger);
@@ -168,9 +168,9 @@ impl Store {
                     next: None,
                 };
                 let mut unreadable = Vec::new();
-                for row in outbox.range::<(u8, i64, &[u8; 16])>(..)? {
+                for row in outbox.range::<(u8, i64, u32, &[u8; 16])>(..)? {
                     let (key, value) = row?;
-                    let id = MessageId(*key.value().2);
+                    let id = MessageId(*key.value().3);
                     let forgotten = memory.fault == Some(DeliberateFault::ForgetOutbox)
                         && memory.claimed.contains_key(&id);
                     if known.contains(&id) || forgotten {
@@ -236,7 +236,7 @@ impl Store {
                     continue;
                 };
                 // A message that cannot be read is met where it is claimed.
-                let record = outbox.get(outbox_key(&later.key))?;
+                let record = outbox.get(outbox_key(later.patient, &later.key))?;
                 let record =
                     record.and_then(|row| decode::<OutboxRecord>(&OUTBOX, row.value()).ok());
                 if let (Some(record), Ok(until)) = (record, Timestamp::from_millisecond(until)) {
@@ -263,9 +263,9 @@ impl Store {
                 if memory.claimed.is_empty() || forgets {
                     return Ok((found, unreadable));
                 }
-                for row in outbox.range::<(u8, i64, &[u8; 16])>(..)? {
+                for row in outbox.range::<(u8, i64, u32, &[u8; 16])>(..)? {
                     let (key, value) = row?;
-                    let id = MessageId(*key.value().2);
+                    let id = MessageId(*key.value().3);
                     let Some(claim) = memory.claimed.get(&id) else {
                         continue;
                     };

@@ -8,7 +8,7 @@ use super::records::{
 use super::writer::Scope;
 use crate::engine::{Body, Delivery, Fits, Input, Recipient};
 use jiff::{SignedDuration, Timestamp};
-use redb::ReadableTable;
+use redb::{ReadableTable, Table, WriteTransaction};
 
 /// A report is awaited for so long.
 const AWAITED_FOR: SignedDuration = SignedDuration::from_hours(48);
@@ -16,33 +16,55 @@ const AWAITED_FOR: SignedDuration = SignedDuration::from_hours(48);
 /// So many are forgotten in one transaction at most.
 const FORGOTTEN_MAX: usize = 2_000;
 
-/// A message was taken under this number. What was reported of it already is given back, for its
-/// patient; else it is waited for.
-pub(super) fn await_report(
-    scope: &Scope<'_>,
-    number: i64,
-    record: &OutboxRecord,
-) -> Result<Option<(TakenRecord, Delivery)>, StoreError> {
-    let taken = TakenRecord {
-        patient: record.patient,
-        message: record.message.key.id,
-        to: record.message.to.clone(),
-        contact: record.contact,
-        advice: matches!(record.message.body, Body::Notice(_)),
-    };
-    let mut table = scope.transaction.open_table(DELIVERIES)?;
-    let known = table
-        .get(number)?
-        .and_then(|row| decode::<DeliveryRecord>(&DELIVERIES, row.value()).ok());
-    if let Some(DeliveryRecord::Reported(delivery)) = known {
-        // Its row in the order of time goes with the others of its age.
-        table.remove(number)?;
-        return Ok(Some((taken, delivery)));
+/// The tables of reports, opened once a transaction.
+pub(super) struct Awaited<'t> {
+    messages: Table<'t, i64, &'static [u8]>,
+    times: Table<'t, (i64, i64), ()>,
+}
+
+impl<'t> Awaited<'t> {
+    pub fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
+        Ok(Self {
+            messages: transaction.open_table(DELIVERIES)?,
+            times: transaction.open_table(DELIVERY_TIMES)?,
+        })
     }
-    let bytes = encode(&DeliveryRecord::Taken(taken))?;
-    table.insert(number, bytes.as_slice())?;
-    note_time(scope, number)?;
-    Ok(None)
+
+    /// A message was taken under this number. What was reported of it already is given back, for its
+    /// patient; else it is waited for.
+    pub fn report_of(
+        &mut self,
+        scope: &Scope<'_>,
+        number: i64,
+        record: &OutboxRecord,
+    ) -> Result<Option<(TakenRecord, Delivery)>, StoreError> {
+        let taken = TakenRecord {
+            patient: record.patient,
+            message: record.message.key.id,
+            to: record.message.to.clone(),
+            contact: record.contact,
+            advice: matches!(record.message.body, Body::Notice(_)),
+        };
+        let known = self
+            .messages
+            .get(number)?
+            .and_then(|row| decode::<DeliveryRecord>(&DELIVERIES, row.value()).ok());
+        if let Some(DeliveryRecord::Reported(delivery)) = known {
+            // Its row in the order of time goes with the others of its age.
+            self.messages.remove(number)?;
+            return Ok(Some((taken, delivery)));
+        }
+        let bytes = encode(&DeliveryRecord::Taken(taken))?;
+        self.messages.insert(number, bytes.as_slice())?;
+        self.note_time(scope, number)?;
+        Ok(None)
+    }
+
+    fn note_time(&mut self, scope: &Scope<'_>, number: i64) -> Result<(), StoreError> {
+        let key = (scope.now.as_millisecond(), number);
+        self.times.insert(key, ())?;
+        Ok(())
+    }
 }
 
 /// The channel reports of a message. One that is not known to be taken yet is kept until it is.
@@ -55,22 +77,22 @@ pub(super) fn reported(
     delivery: Delivery,
 ) -> Result<(), StoreError> {
     let known = {
-        let mut table = scope.transaction.open_table(DELIVERIES)?;
-        let known = table
+        let mut awaited = Awaited::open(scope.transaction)?;
+        let known = awaited
+            .messages
             .get(number)?
             .and_then(|row| decode::<DeliveryRecord>(&DELIVERIES, row.value()).ok());
         match known {
             Some(DeliveryRecord::Taken(taken)) => {
-                table.remove(number)?;
+                awaited.messages.remove(number)?;
                 Some(taken)
             }
             // Of two reports of one message the first counts.
             Some(DeliveryRecord::Reported(_)) => None,
             None => {
                 let bytes = encode(&DeliveryRecord::Reported(delivery))?;
-                table.insert(number, bytes.as_slice())?;
-                drop(table);
-                note_time(scope, number)?;
+                awaited.messages.insert(number, bytes.as_slice())?;
+                awaited.note_time(scope, number)?;
                 None
             }
         }
@@ -108,12 +130,6 @@ impl TakenRecord {
             delivery,
         }
     }
-}
-
-fn note_time(scope: &Scope<'_>, number: i64) -> Result<(), StoreError> {
-    let mut times = scope.transaction.open_table(DELIVERY_TIMES)?;
-    times.insert((scope.now.as_millisecond(), number), ())?;
-    Ok(())
 }
 
 /// Forgets messages of which no report comes any more, a few at a time.

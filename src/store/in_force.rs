@@ -134,8 +134,8 @@ fn on_their_way(snapshot: &ReadTransaction) -> Result<HashSet<MessageId>, StoreE
     let mut ids = HashSet::new();
     for row in snapshot.open_table(ATTEMPTS)?.iter()? {
         let record: AttemptsRecord = decode(&ATTEMPTS, row?.1.value())?;
-        for (key, _) in record.messages {
-            if outbox.get(outbox_key(&key))?.is_some() {
+        for (patient, key, _) in record.messages {
+            if outbox.get(outbox_key(patient, &key))?.is_some() {
                 ids.insert(key.id);
             }
         }

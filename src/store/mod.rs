@@ -31,6 +31,7 @@ mod ledger;
 mod notes;
 mod open;
 mod patient;
+mod populate;
 mod read;
 mod receive;
 mod records;
@@ -45,7 +46,7 @@ mod tests;
 
 pub use accounts::{Account, AccountChange, PasswordHash};
 pub use advise::{Advised, Audience};
-pub use apply::{Applied, PlanChange, PlanEnd, without_addresses};
+pub use apply::{Applied, PlanChange, PlanEnd, PlansPage, without_addresses};
 pub use audit::{AuditLine, AuditPlace, Deed};
 pub use backup::{Backup, BackupError, GoOn};
 pub use calls::{CallEnd, SeenTo};

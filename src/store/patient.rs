@@ -337,7 +337,11 @@ impl<'v> Visit<'v> {
             .extend(calls.into_iter().map(|reason| (self.number, reason)));
         effects.counts.due += u64::from(doses_due);
         for key in withdraw.iter().filter(|_| !keeps) {
-            if tables.outbox.remove(outbox_key(key))?.is_some() {
+            if tables
+                .outbox
+                .remove(outbox_key(self.number, key))?
+                .is_some()
+            {
                 effects.depth[key.class as usize] -= 1;
             }
             if let Some((not_before, _)) = self.memory.later.get(&key.id) {
@@ -361,7 +365,7 @@ impl<'v> Visit<'v> {
                     message,
                 };
                 let bytes = encode(&record)?;
-                let key = outbox_key(&record.message.key);
+                let key = outbox_key(self.number, &record.message.key);
                 if tables.outbox.insert(key, bytes.as_slice())?.is_none() {
                     effects.depth[record.message.key.class as usize] += 1;
                 }

@@ -10,10 +10,10 @@ use redb::{TableDefinition, TableHandle};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the set of tables. A store with a higher one is refused.
-pub const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 5;
 
 /// Version of each record's format, its first byte.
-const RECORD: u8 = 4;
+const RECORD: u8 = 5;
 
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 pub(super) const PATIENT_IDS: TableDefinition<&str, u32> = TableDefinition::new("patient_ids");
@@ -62,12 +62,14 @@ pub(super) const ACCOUNTS: TableDefinition<&str, &[u8]> = TableDefinition::new("
 pub(super) const AUDIT: TableDefinition<(u32, u32), &[u8]> = TableDefinition::new("audit");
 pub(super) const DAYS: TableDefinition<u32, &[u8]> = TableDefinition::new("days");
 
-/// Key of the outbox: class, deadline in ms, message id.
-pub(super) type OutboxKey = (u8, i64, &'static [u8; 16]);
+/// Key of the outbox: class, deadline in ms, patient, message id. Ids are scattered: by the patient
+/// those of one instant lie in the order in which patients are stepped.
+pub(super) type OutboxKey = (u8, i64, u32, &'static [u8; 16]);
 
-/// The outbox key of a message.
-pub(super) fn outbox_key(key: &OutboxRef) -> (u8, i64, &[u8; 16]) {
-    (key.class as u8, key.deadline.as_millisecond(), &key.id.0)
+/// The outbox key of a patient's message.
+pub(super) fn outbox_key(patient: u32, key: &OutboxRef) -> (u8, i64, u32, &[u8; 16]) {
+    let deadline = key.deadline.as_millisecond();
+    (key.class as u8, deadline, patient, &key.id.0)
 }
 
 /// A plan in force: what a reload compares.
@@ -296,6 +298,7 @@ impl Attempts {
 /// A message whose next try waits.
 #[derive(Serialize, Deserialize)]
 pub(super) struct LaterRecord {
+    pub patient: u32,
     pub key: OutboxRef,
     pub attempts: Attempts,
 }
@@ -305,7 +308,7 @@ pub(super) struct LaterRecord {
 pub(super) struct AttemptsRecord {
     /// When the group was claimed, ms.
     pub started: i64,
-    pub messages: Vec<(OutboxRef, Attempts)>,
+    pub messages: Vec<(u32, OutboxRef, Attempts)>,
 }
 
 /// One journal row: what one transaction remembered of one patient.

@@ -80,6 +80,7 @@ impl Store {
             scope.effects.day = day;
             let mut settled = Settled::default();
             let mut tables = Tables::open(scope.transaction)?;
+            let mut awaited = deliveries::Awaited::open(scope.transaction)?;
             // By patient: each record is read and written once.
             let mut finals: BTreeMap<u32, Vec<Final>> = BTreeMap::new();
             let mut refusing: Vec<u32> = Vec::new();
@@ -97,13 +98,9 @@ impl Store {
                     untried += 1;
                 }
                 release(scope, &tried.key);
-                if tried.receipt.closed {
-                    let message = tried.key.id;
-                    hops.push((tried.patient, Entry::WordsRefused { message }));
-                    note_window(scope, &tables, &tried.key, Window::close)?;
-                }
+                hops.extend(closed_to_words(scope, &tables, &tried)?);
                 if tried.receipt.in_words {
-                    note_window(scope, &tables, &tried.key, Window::note_sending)?;
+                    note_window(scope, &tables, &tried, Window::note_sending)?;
                 }
                 if let TriedOutcome::Later(_, attempts) = tried.outcome
                     && !is_still_wanted(&tables, &tried, &attempts)?
@@ -115,16 +112,16 @@ impl Store {
                 }
                 match tried.outcome {
                     TriedOutcome::Later(not_before, attempts) => {
-                        put_off(scope, &mut tables, &tried.key, not_before, attempts)?;
+                        put_off(scope, &mut tables, &tried, not_before, attempts)?;
                     }
                     TriedOutcome::Final(settlement) => {
-                        if let Some(record) = remove(scope, &mut tables, &tried.key)? {
+                        if let Some(record) = remove(scope, &mut tables, &tried)? {
                             count(scope, &record, settlement);
                             note_told(scope, &record, settlement)?;
                             let report = match tried.receipt.number {
                                 // Where nothing comes back no report does.
                                 Some(number) if scope.memory.desk.answers => {
-                                    deliveries::await_report(scope, number, &record)?
+                                    awaited.report_of(scope, number, &record)?
                                 }
                                 _ => None,
                             };
@@ -141,6 +138,7 @@ impl Store {
                     }
                 }
             }
+            drop(awaited);
             for (patient, messages) in finals {
                 settle_patient(
                     scope,
@@ -211,7 +209,7 @@ fn is_still_wanted(
     if attempts.first_unknown.is_some() {
         return Ok(true);
     }
-    let Some(row) = tables.outbox.get(outbox_key(&tried.key))? else {
+    let Some(row) = tables.outbox.get(outbox_key(tried.patient, &tried.key))? else {
         return Ok(true);
     };
     let Ok(record) = decode::<OutboxRecord>(&OUTBOX, row.value()) else {
@@ -233,15 +231,29 @@ fn is_still_wanted(
     }
 }
 
+/// Notes that a contact takes no free words now, if that is what the channel said; for the journal.
+fn closed_to_words(
+    scope: &mut Scope<'_>,
+    tables: &Tables<'_>,
+    tried: &Tried,
+) -> Result<Option<(u32, Entry)>, StoreError> {
+    if !tried.receipt.closed {
+        return Ok(None);
+    }
+    note_window(scope, tables, tried, Window::close)?;
+    let message = tried.key.id;
+    Ok(Some((tried.patient, Entry::WordsRefused { message })))
+}
+
 /// Corrects what is known of the free words that a contact takes.
 fn note_window(
     scope: &mut Scope<'_>,
     tables: &Tables<'_>,
-    key: &OutboxRef,
+    Tried { key, patient, .. }: &Tried,
     change: impl FnOnce(&mut Window),
 ) -> Result<(), StoreError> {
     use redb::ReadableTable;
-    let contact = match tables.outbox.get(outbox_key(key))? {
+    let contact = match tables.outbox.get(outbox_key(*patient, key))? {
         Some(row) => decode::<OutboxRecord>(&OUTBOX, row.value()).map(|it| it.contact),
         None => return Ok(()),
     };
@@ -291,13 +303,13 @@ fn release(scope: &mut Scope<'_>, key: &OutboxRef) {
 fn remove(
     scope: &mut Scope<'_>,
     tables: &mut Tables<'_>,
-    key: &OutboxRef,
+    Tried { key, patient, .. }: &Tried,
 ) -> Result<Option<OutboxRecord>, StoreError> {
     if let Some((not_before, _)) = scope.memory.later.get(&key.id) {
         tables.later.remove((*not_before, &key.id.0))?;
         scope.effects.not_later.push(key.id);
     }
-    let Some(row) = tables.outbox.remove(outbox_key(key))? else {
+    let Some(row) = tables.outbox.remove(outbox_key(*patient, key))? else {
         return Ok(None);
     };
     scope.effects.depth[key.class as usize] -= 1;
@@ -312,12 +324,12 @@ fn remove(
 fn put_off(
     scope: &mut Scope<'_>,
     tables: &mut Tables<'_>,
-    key: &OutboxRef,
+    Tried { key, patient, .. }: &Tried,
     not_before: Timestamp,
     attempts: Attempts,
 ) -> Result<(), StoreError> {
     use redb::ReadableTable;
-    if tables.outbox.get(outbox_key(key))?.is_none() {
+    if tables.outbox.get(outbox_key(*patient, key))?.is_none() {
         return Ok(());
     }
     if let Some((old, _)) = scope.memory.later.get(&key.id) {
@@ -325,6 +337,7 @@ fn put_off(
     }
     let ms = not_before.as_millisecond();
     let record = encode(&LaterRecord {
+        patient: *patient,
         key: *key,
         attempts,
     })?;

@@ -551,9 +551,9 @@ impl Writer {
                 unreadable = Some(group);
                 continue;
             };
-            for (key, mut attempts) in record.messages {
+            for (patient, key, mut attempts) in record.messages {
                 // Settled before the end of the last process: the row is gone.
-                if outbox.get(outbox_key(&key))?.is_some() {
+                if outbox.get(outbox_key(patient, &key))?.is_some() {
                     attempts.count = attempts.count.saturating_add(1);
                     attempts.first_unknown.get_or_insert(record.started);
                     memory.claimed.insert(key.id, Claim { group, attempts });
@@ -582,7 +582,7 @@ impl Writer {
             // are taken as tried, nobody knows when. The dispatcher lets those go whose instant
             // has not come: none of them can have been claimed.
             for row in outbox.iter()? {
-                let id = MessageId(*row?.0.value().2);
+                let id = MessageId(*row?.0.value().3);
                 if !memory.later.contains_key(&id) {
                     memory.claimed.entry(id).or_insert(Claim {
                         group,

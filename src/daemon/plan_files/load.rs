@@ -11,13 +11,19 @@ use crate::plan::reader::{Document, Findings};
 use crate::plan::{self, Defaults, MedicationPlace, PatientId, ReadPlan};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::BuildHasher;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 use std::time::SystemTime;
 
 /// Most bytes of a plan file. A plan of a hundred medications has a twentieth.
 pub const PLAN_BYTES_MAX: u64 = 1 << 20;
+
+/// So few files are read without help.
+const READ_ALONE_MAX: usize = 500;
 
 /// Where a plan stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +88,7 @@ pub struct LoadedPlans {
     /// Those that were read, good and bad.
     pub plans: BTreeMap<PatientId, LoadedPlan>,
     /// Those whose file has the stamp that was known: not read.
-    pub unchanged: BTreeSet<PatientId>,
+    pub unchanged: HashSet<PatientId>,
     /// Findings that belong to no patient.
     pub strays: Vec<Diagnostic>,
     /// Why the plan directory could not be listed: which of its plans are gone is not known then.
@@ -94,43 +100,94 @@ pub struct LoadedPlans {
 /// `known` is only good for the terms under which those plans were read: with other terms it must
 /// be empty.
 #[must_use]
-pub fn load(config: &Config, known: &BTreeMap<PatientId, Stamp>, now: Timestamp) -> LoadedPlans {
+pub fn load<S: BuildHasher>(
+    config: &Config,
+    known: &HashMap<PatientId, Stamp, S>,
+    now: Timestamp,
+) -> LoadedPlans {
     let terms = Terms::of(config, now);
-    let (scan, directory) = match scan::scan(&config.clinic.plans) {
-        Ok(scan) => (scan, Ok(())),
-        Err(error) => (scan::Scan::default(), Err(error)),
-    };
-    let (inline, mut strays) = read_inline(config, &terms);
-    strays.extend(scan.strays);
-
+    let (inline, strays) = read_inline(config, &terms);
     let mut loaded = LoadedPlans {
         plans: inline,
         strays,
-        directory,
         ..LoadedPlans::default()
     };
-    for (id, file) in scan.files {
-        loaded.take_file(id, &file, known, config, &terms);
+    let directory = &config.clinic.plans;
+    let (mut unchanged, mut to_read) = (HashSet::with_capacity(known.len()), Vec::new());
+    let walked = scan::walk(directory, |id, file| {
+        if is_known(&id, file.stamp, known) && !loaded.plans.contains_key(&id) {
+            unchanged.insert(id);
+        } else {
+            to_read.push((id, file));
+        }
+    });
+    match walked {
+        Ok(strays) => loaded.strays.extend(strays),
+        Err(error) => loaded.directory = Err(error),
     }
+    if loaded.directory.is_err() {
+        // What it still holds is not known: nothing of it is read.
+        return loaded;
+    }
+    loaded.unchanged = unchanged;
+    let files = to_read.into_iter().map(|(id, file)| {
+        let path = directory.join(file.name);
+        let stamp = file.stamp;
+        (id, PlanFile { path, stamp })
+    });
+    let (twice, files): (Vec<_>, Vec<_>) = files.partition(|(id, _)| loaded.plans.contains_key(id));
+    for (id, file) in twice {
+        if let Some(inline) = loaded.plans.get_mut(&id) {
+            refuse_twice(inline, &id, &file, config);
+        }
+    }
+    let read = read_files(&files, &terms);
+    let read = files.into_iter().zip(read);
+    loaded
+        .plans
+        .extend(read.filter_map(|((id, _), plan)| Some((id, plan?))));
     loaded
 }
 
+/// Whether a file has the stamp under which it was read.
+fn is_known<S: BuildHasher>(
+    id: &PatientId,
+    stamp: Option<Stamp>,
+    known: &HashMap<PatientId, Stamp, S>,
+) -> bool {
+    stamp.is_some() && stamp == known.get(id).copied()
+}
+
+/// Reads files, in their order, with all processors.
+fn read_files(files: &[(PatientId, PlanFile)], terms: &Terms) -> Vec<Option<LoadedPlan>> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = files.len().div_ceil(processors).max(READ_ALONE_MAX);
+    let read = |files: &[(PatientId, PlanFile)]| -> Vec<Option<LoadedPlan>> {
+        files
+            .iter()
+            .map(|(_, file)| read_file(file, terms))
+            .collect()
+    };
+    if files.len() <= share {
+        return read(files);
+    }
+    std::thread::scope(|scope| {
+        let shares: Vec<_> = files
+            .chunks(share)
+            .map(|files| scope.spawn(move || read(files)))
+            .collect();
+        let read = shares.into_iter().map(ScopedJoinHandle::join);
+        // A panic of one is a panic of all: as if nobody had shared.
+        read.flat_map(|plans| plans.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
+}
+
 impl LoadedPlans {
-    fn take_file(
-        &mut self,
-        id: PatientId,
-        file: &PlanFile,
-        known: &BTreeMap<PatientId, Stamp>,
-        config: &Config,
-        terms: &Terms,
-    ) {
-        if let Some(inline) = self.plans.get_mut(&id) {
-            refuse_twice(inline, &id, file, config);
-        } else if file.stamp.is_some() && file.stamp == known.get(&id).copied() {
-            self.unchanged.insert(id);
-        } else if let Some(plan) = read_file(file, terms) {
-            self.plans.insert(id, plan);
-        }
+    /// Whether a patient has a text, good or refused.
+    #[must_use]
+    pub fn has_text(&self, patient: &str) -> bool {
+        self.unchanged.contains(patient) || self.plans.contains_key(patient)
     }
 }
 
@@ -138,7 +195,7 @@ impl Default for LoadedPlans {
     fn default() -> Self {
         Self {
             plans: BTreeMap::new(),
-            unchanged: BTreeSet::new(),
+            unchanged: HashSet::new(),
             strays: Vec::new(),
             directory: Ok(()),
         }

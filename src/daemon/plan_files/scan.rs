@@ -3,7 +3,7 @@
 use crate::plan::diagnostic::{Diagnostic, Severity};
 use crate::plan::{PatientId, PatientIdError};
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -98,6 +98,29 @@ impl ScanError {
 /// # Errors
 /// The directory is not there, or cannot be listed to its end.
 pub fn scan(directory: &Path) -> Result<Scan, ScanError> {
+    let mut files = BTreeMap::new();
+    let strays = walk(directory, |id, file| {
+        let path = directory.join(file.name);
+        let stamp = file.stamp;
+        files.insert(id, PlanFile { path, stamp });
+    })?;
+    Ok(Scan { files, strays })
+}
+
+/// A plan file that a walk came to.
+pub(super) struct Listed {
+    /// The file's name.
+    pub name: OsString,
+    /// As of [`PlanFile`].
+    pub stamp: Option<Stamp>,
+}
+
+/// Comes to each plan file of the directory, in no order, and returns the names that belong to no
+/// patient. However many there are, nothing is kept of them here.
+pub(super) fn walk(
+    directory: &Path,
+    mut take: impl FnMut(PatientId, Listed),
+) -> Result<Vec<Diagnostic>, ScanError> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => ScanError::Missing(directory.to_path_buf()),
         _ => ScanError::Unreadable {
@@ -105,45 +128,52 @@ pub fn scan(directory: &Path) -> Result<Scan, ScanError> {
             error,
         },
     };
-    let mut scan = Scan::default();
+    let mut strays = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
         // An entry that cannot be listed might be anybody's plan.
         let entry = entry.map_err(failed)?;
-        let path = entry.path();
-        let stray = |severity, message: String| Diagnostic::about_file(severity, &path, message);
-        match classify(&entry.file_name()) {
+        let name = entry.file_name();
+        let stray =
+            |severity, message: String| Diagnostic::about_file(severity, entry.path(), message);
+        match classify(&name) {
             Name::Leftover => {}
-            Name::Foreign => scan.strays.push(stray(
+            Name::Foreign => strays.push(stray(
                 Severity::Warning,
                 "this is not a plan: plans are files named ID.toml".to_owned(),
             )),
-            Name::Bad(error) => scan.strays.push(
+            Name::Bad(error) => strays.push(
                 stray(
                     Severity::Error,
                     format!("no patient can have this id: {error}"),
                 )
                 .with_help("rename the file, e.g. to wang-xiulan.toml"),
             ),
-            Name::Plan(id) => match fs::metadata(&path) {
+            Name::Plan(id) => match metadata(&entry) {
                 // Renamed away between the listing and this line: the next scan sees where to.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && !entry_is_link(&entry) => {
-                }
-                Err(_) => {
-                    scan.files.insert(id, PlanFile { path, stamp: None });
-                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !is_link(&entry) => {}
+                Err(_) => take(id, Listed { name, stamp: None }),
                 Ok(metadata) => {
                     let stamp = Stamp::of(&metadata, SystemTime::now());
-                    scan.files.insert(id, PlanFile { path, stamp });
+                    take(id, Listed { name, stamp });
                 }
             },
         }
     }
-    scan.strays.sort_by_cached_key(Diagnostic::sort_key);
-    Ok(scan)
+    strays.sort_by_cached_key(Diagnostic::sort_key);
+    Ok(strays)
+}
+
+/// What a directory's entry, or what it links to, is. Only a link takes a walk along its path.
+fn metadata(entry: &fs::DirEntry) -> io::Result<Metadata> {
+    if is_link(entry) {
+        fs::metadata(entry.path())
+    } else {
+        entry.metadata()
+    }
 }
 
 /// A link that leads nowhere is a plan that cannot be read, not one that is gone.
-fn entry_is_link(entry: &fs::DirEntry) -> bool {
+fn is_link(entry: &fs::DirEntry) -> bool {
     entry.file_type().is_ok_and(|kind| kind.is_symlink())
 }
 

@@ -26,7 +26,7 @@ impl Examination {
                 continue;
             };
             let patient = Some(record.patient);
-            if outbox_key(&record.message.key) != key.value() {
+            if outbox_key(record.patient, &record.message.key) != key.value() {
                 self.find("outbox", patient, "a message lies under another key");
             }
             if slugs.get(record.patient)?.is_none() {
@@ -52,7 +52,7 @@ impl Examination {
             let Some(record) = self.read("attempts", None, record) else {
                 continue;
             };
-            let of_outbox = |(key, _): &(OutboxRef, _)| outbox.contains_key(key);
+            let of_outbox = |(_, key, _): &(u32, OutboxRef, _)| outbox.contains_key(key);
             self.report.leftovers += u64::from(!record.messages.iter().any(of_outbox));
         }
         for row in snapshot.open_table(OUTBOX_LATER)?.iter()? {

@@ -131,15 +131,15 @@ async fn each_thing_that_does_not_hold_is_found_in_its_table() {
         }),
         ("outbox", "a message that cannot be read", |it, keys| {
             let mut outbox = it.open_table(OUTBOX).unwrap();
-            outbox.insert(outbox_key(&keys[1]), BROKEN).unwrap();
+            outbox.insert(outbox_key(2, &keys[1]), BROKEN).unwrap();
         }),
         ("outbox", "a message under another key", |it, keys| {
             let mut outbox = it.open_table(OUTBOX).unwrap();
-            let row = outbox.remove(outbox_key(&keys[1])).unwrap().unwrap();
+            let row = outbox.remove(outbox_key(2, &keys[1])).unwrap().unwrap();
             let bytes = row.value().to_vec();
             drop(row);
             outbox
-                .insert((4, 1, &keys[1].id.0), bytes.as_slice())
+                .insert((4, 1, 2, &keys[1].id.0), bytes.as_slice())
                 .unwrap();
         }),
         (

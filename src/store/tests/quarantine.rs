@@ -60,7 +60,7 @@ async fn a_patients_record_that_cannot_be_read_stops_nobody_else() {
     )
     .await;
     assert_eq!((applied.broken, applied.changed), (1, 1));
-    store.count_patients().await.unwrap();
+    store.count_unreachable().await.unwrap();
     assert_eq!(store.telemetry().unreadable(), 1, "the same one");
     let reader = open_reader(&options(&directory)).unwrap();
     let lines = reader.doses(None, hour(0), hour(24), hour(20)).unwrap();
@@ -105,6 +105,7 @@ async fn claims_that_cannot_be_read_put_into_doubt_what_may_have_been_claimed_an
         let mut later = transaction.open_table(OUTBOX_LATER).unwrap();
         let key = queued[1].message.key;
         let record = encode(&LaterRecord {
+            patient: queued[1].patient,
             key,
             attempts: Attempts::default(),
         })
@@ -153,7 +154,10 @@ async fn rows_of_outbox_contacts_journal_and_counts_that_cannot_be_read_stop_nob
     let (store, queued) = broken(&directory, |transaction, queued| {
         let mut outbox = transaction.open_table(OUTBOX).unwrap();
         outbox
-            .insert(outbox_key(&queued[0].message.key), BROKEN)
+            .insert(
+                outbox_key(queued[0].patient, &queued[0].message.key),
+                BROKEN,
+            )
             .unwrap();
         let mut contacts = transaction.open_table(CONTACTS).unwrap();
         contacts.insert(2, BROKEN).unwrap();

@@ -22,7 +22,7 @@ fn plans_d() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn load_all(config: &Config) -> LoadedPlans {
-    load(config, &BTreeMap::new(), Timestamp::UNIX_EPOCH)
+    load(config, &HashMap::new(), Timestamp::UNIX_EPOCH)
 }
 
 fn id(text: &str) -> PatientId {
@@ -143,7 +143,7 @@ fn a_patient_in_both_places_is_refused_even_when_the_file_has_not_changed() {
         &fs::metadata(plans.join("a.toml")).unwrap(),
         std::time::SystemTime::now() + Duration::from_secs(60),
     );
-    let known = BTreeMap::from([(id("a"), stamp.unwrap())]);
+    let known = HashMap::from([(id("a"), stamp.unwrap())]);
     let loaded = load(&both, &known, Timestamp::UNIX_EPOCH);
     assert!(loaded.unchanged.is_empty());
     let findings = loaded.plans[&id("a")].plan.as_ref().unwrap_err();
@@ -160,19 +160,14 @@ fn a_file_with_a_known_stamp_is_not_read() {
     let path = plans.join("a.toml");
     let later = std::time::SystemTime::now() + Duration::from_secs(60);
     let stamp = Stamp::of(&fs::metadata(&path).unwrap(), later);
-    let file = PlanFile { path, stamp };
-    let mut loaded = LoadedPlans::default();
-    let known = BTreeMap::from([(id("a"), stamp.unwrap())]);
-    let terms = Terms::of(&config, Timestamp::UNIX_EPOCH);
-    loaded.take_file(id("a"), &file, &known, &config, &terms);
-    assert!(loaded.plans.is_empty());
-    assert_eq!(loaded.unchanged, BTreeSet::from([id("a")]));
+    let known = HashMap::from([(id("a"), stamp.unwrap())]);
+    assert!(is_known(&id("a"), stamp, &known));
+    assert!(!is_known(&id("b"), stamp, &known));
+    assert!(!is_known(&id("a"), None, &known));
 
-    let fresh = PlanFile {
-        stamp: None,
-        ..file
-    };
-    loaded.take_file(id("a"), &fresh, &known, &config, &terms);
+    // It was written a moment ago and might be written again within the same tick.
+    let loaded = load(&config, &known, Timestamp::UNIX_EPOCH);
+    assert!(loaded.unchanged.is_empty());
     assert!(loaded.plans[&id("a")].plan.is_ok());
 }
 
