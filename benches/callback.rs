@@ -6,8 +6,7 @@
 //! for 999 of 1,000; the same pushes into an inbox that keeps nothing, in the same run, say what of
 //! it is the machine's and the listener's own.
 
-#[allow(dead_code, reason = "each bench needs its part")]
-#[path = "support/sink.rs"]
+#[path = "support/mod.rs"]
 mod support;
 
 use dosed::daemon::clock::{Clock, ScaledClock};
@@ -28,7 +27,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::{FIRST_MSGID, Sink};
+use support::clinic::runtime;
+use support::sink::{FIRST_MSGID, Sink};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -112,13 +112,6 @@ impl Inbox for Nothing {
         self.0.now()
     }
     fn count(&self, _: InboundKind, _: InboundResult) {}
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    runtime.expect("a runtime")
 }
 
 fn bare(seconds: usize, rate: usize) -> Answers {

@@ -3,97 +3,30 @@
 //! `cargo bench --bench step`. The goals: a step in 3 µs, and with reading plan and state from
 //! their stored form and writing the state back in 8 µs.
 
+#[path = "support/mod.rs"]
+mod support;
+
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use dosed::engine::{
-    Context, Decision, ExpiredReason, IdKey, Input, PatientState, Settlement, Unlimited, step,
-};
-use dosed::plan::{Day, Defaults, Language, ResolvedPlan, Zone, diagnostic::Source, read};
-use jiff::Timestamp;
+use dosed::engine::{Input, step};
+use dosed::plan::ResolvedPlan;
 use std::hint::black_box;
-
-const PLAN: &str = r#"
-name = "Wang"
-[[medication]]
-name = "Metformin 500 mg"
-take = "1 tablet"
-at = "07:30, 18:30"
-[[medication]]
-name = "Amlodipine 5 mg"
-take = "1 tablet"
-at = "07:30"
-[[medication]]
-name = "Warfarin"
-take = "2.5 mg"
-at = "18:00"
-critical = true
-"#;
-
-const CHECK_IN: &str = "[[check_in]]\nask = \"How?\"\nanswer = \"text\"\nat = \"12:00\"\n";
-
-fn plan(text: &str) -> ResolvedPlan {
-    let defaults = Defaults {
-        zone: Zone::get("Europe/Berlin").expect("the zone is in the database"),
-        language: Language::En,
-        quiet_hours: None,
-        day: Day::default(),
-        now: None,
-    };
-    let source = Source::new("p.toml", text.to_owned());
-    read(&source, &defaults).expect("the plan is sound").plan
-}
-
-fn at(text: &str) -> Timestamp {
-    text.parse().expect("an instant")
-}
+use support::core::{Core, OVERDUE};
 
 fn benches(criterion: &mut Criterion) {
-    let key = IdKey::new(&[9; 32]);
-    let context = Context {
-        patient: 7,
-        barred: None,
-        answers: true,
-        caregivers: &[],
-        staff: &[],
-        fits: &Unlimited,
-        ids: &key,
-        claimed: &[],
-    };
-    let before = plan(PLAN);
-    let plan = plan(&format!("{PLAN}{CHECK_IN}"));
-    let overdue = ExpiredReason::DaemonDown;
-    let on = |plan: &ResolvedPlan, state: &PatientState, input: Input<'_>, now| -> Decision {
-        step(&context, plan, state.clone(), input, now)
-    };
-
-    // A patient of some days: yesterday's doses are remembered, all of them closed.
-    let applied = Input::PlanChanged { old: None, overdue };
-    let first = at("2026-03-02T00:00:00Z");
-    let mut decision = on(&plan, &PatientState::new(first), applied, first);
-    let due = at("2026-03-05T06:30:00Z");
-    loop {
-        for message in std::mem::take(&mut decision.messages) {
-            let settled = Input::Settled {
-                message: message.key.id,
-                settlement: Settlement::Accepted(message.not_before),
-            };
-            decision = on(&plan, &decision.state, settled, message.not_before);
-        }
-        let now = decision.wake_at.expect("there is a next wake");
-        if now >= due - dosed::engine::LOOK_AHEAD {
-            break;
-        }
-        decision = on(&plan, &decision.state, Input::Wake { overdue }, now);
-    }
-    let asleep = decision.state;
-    let now = due - dosed::engine::LOOK_AHEAD;
-    let fired = on(&plan, &asleep, Input::Wake { overdue }, now);
-    assert_eq!(fired.messages.len(), 1, "two doses of three fall at 07:30");
-    let settled = Input::Settled {
-        message: fired.messages[0].key.id,
-        settlement: Settlement::Accepted(due),
-    };
+    let core = Core::new();
+    let Core {
+        plan,
+        asleep,
+        fired,
+        now,
+        due,
+        ..
+    } = &core;
+    let (now, due, overdue) = (*now, *due, OVERDUE);
+    let context = core.context();
+    let settled = core.settled();
     let changed = Input::PlanChanged {
-        old: Some(&before),
+        old: Some(&core.before),
         overdue,
     };
 
@@ -101,7 +34,7 @@ fn benches(criterion: &mut Criterion) {
     for (name, state, input, now) in [
         (
             "wake: two doses of three fall",
-            &asleep,
+            asleep,
             Input::Wake { overdue },
             now,
         ),
@@ -117,13 +50,13 @@ fn benches(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
                 || state.clone(),
-                |state| step(&context, black_box(&plan), state, black_box(input), now),
+                |state| step(&context, black_box(plan), state, black_box(input), now),
                 BatchSize::SmallInput,
             );
         });
     }
-    let plan_bytes = postcard::to_stdvec(&plan).expect("a plan can be written");
-    let state_bytes = postcard::to_stdvec(&asleep).expect("a state can be written");
+    let plan_bytes = postcard::to_stdvec(plan).expect("a plan can be written");
+    let state_bytes = postcard::to_stdvec(asleep).expect("a state can be written");
     group.bench_function("read, wake and write", |bencher| {
         bencher.iter(|| {
             let plan: ResolvedPlan = postcard::from_bytes(black_box(&plan_bytes)).expect("a plan");
