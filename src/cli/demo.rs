@@ -3,12 +3,15 @@
 mod clock;
 mod directory;
 
+use super::ask::Daemon;
 use super::exit::Exit;
 use super::terminal;
 use crate::daemon::clock::Clock;
 use crate::daemon::config::{Config, Environment};
 use crate::daemon::signals::Control;
 use crate::daemon::{self, logging};
+use crate::engine::Role;
+use crate::http::admin::{AccountRequest, AccountWish};
 use crate::sandbox::{Callback, Follower, Options, Page, Sandbox, Template};
 use clock::DemoClock;
 use directory::Directory;
@@ -25,6 +28,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Where the phone page is, unless something else is there or `--listen` says otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8390);
+/// Letters and digits of the password of the doctor's page.
+const PASSWORD_LETTERS: usize = 16;
 /// The sandbox's account, as in the demo's configuration.
 const APPID: &str = "wxdosed00demo0000";
 /// The path of the callback, as in the demo's configuration.
@@ -39,7 +44,7 @@ const CLINIC: &str = "Dr Hao Clinic";
 /// Starts a stand-in of WeChat on this machine and the daemon against it, with five example
 /// patients, a son and a doctor. The clock begins at 07:59:50 of today and runs fast as soon as the
 /// daemon is up. Prints the address of a page that shows their phones and on which they can answer:
-/// 1 taken, 2 later, 3 not today. Ctrl-C ends it and leaves nothing behind.
+/// 1 taken, 2 later, 3 not today; and that of the doctor's page, with an account to sign in. Ctrl-C ends it and leaves nothing behind.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How many times as fast as real time the demo's clock runs
@@ -136,7 +141,7 @@ async fn remind(
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let options = daemon::Options {
         ready_file: Some(files.ready()),
-        environment,
+        environment: environment.clone(),
         clock: Arc::new(clock.clone()),
     };
     let control = Control::default();
@@ -149,6 +154,7 @@ async fn remind(
         () = stop.cancelled() => {}
         () = ready.notified() => {
             sandbox.set_callback(Some(callback(files)?));
+            let_in(files, &environment).await?;
             clock.run();
             tokio::select! {
                 ended = &mut running => return told(ended),
@@ -162,6 +168,35 @@ async fn remind(
     told(running.await)
 }
 
+/// Makes an account of the doctor's page, and says how to sign in with it.
+async fn let_in(files: &Directory, environment: &Environment) -> Result<(), Failure> {
+    let failed = |why: String| Failure::new(Exit::Internal, format!("no doctor's page: {why}"));
+    let config =
+        Config::load(&files.config(), environment).map_err(|error| failed(error.to_string()))?;
+    let password =
+        directory::letters(PASSWORD_LETTERS).map_err(|error| failed(error.to_string()))?;
+    let request = AccountRequest {
+        name: "doctor".to_owned(),
+        change: AccountWish::Add {
+            role: Role::Doctor,
+            language: None,
+            password: password.clone(),
+        },
+    };
+    let body = serde_json::to_value(request).map_err(|error| failed(error.to_string()))?;
+    // It waits for the daemon, which must not wait for it.
+    let asked = tokio::task::spawn_blocking(move || Daemon::of(&config).post("/accounts", &body));
+    let asked = asked.await.map_err(|error| failed(error.to_string()))?;
+    asked.map_err(|(exit, message)| Failure::new(exit, message))?;
+    let address = listens(files, "private")?;
+    let said =
+        format!("The doctor's page: http://{address}/ (sign in as doctor, password {password})\n");
+    match terminal::write_stdout(&said) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failed(error.to_string())),
+        _ => Ok(()),
+    }
+}
+
 fn told(ended: Result<(), daemon::DaemonError>) -> Result<(), Failure> {
     ended.map_err(|error| Failure::new(super::run::exit_of(&error), error.to_string()))
 }
@@ -169,14 +204,20 @@ fn told(ended: Result<(), daemon::DaemonError>) -> Result<(), Failure> {
 /// The account's callback: where the daemon says that it listens, with the secrets of its files.
 fn callback(files: &Directory) -> Result<Callback, Failure> {
     let failed = |why: String| Failure::new(Exit::Internal, format!("no callback: {why}"));
-    let ready = std::fs::read(files.ready()).map_err(|error| failed(error.to_string()))?;
-    let ready: serde_json::Value =
-        serde_json::from_slice(&ready).map_err(|error| failed(error.to_string()))?;
-    let address = ready["public"].as_str().and_then(|it| it.parse().ok());
-    let address = address.ok_or_else(|| failed("the daemon does not say where".to_owned()))?;
+    let address = listens(files, "public")?;
     let (token, key) = (files.token(), files.aes_key());
     Callback::new(address, CALLBACK_PATH, token, key, APPID)
         .map_err(|error| failed(error.to_string()))
+}
+
+/// Where the daemon says that it listens.
+fn listens(files: &Directory, listener: &str) -> Result<SocketAddr, Failure> {
+    let failed = |why: String| Failure::new(Exit::Internal, format!("no address: {why}"));
+    let ready = std::fs::read(files.ready()).map_err(|error| failed(error.to_string()))?;
+    let ready: serde_json::Value =
+        serde_json::from_slice(&ready).map_err(|error| failed(error.to_string()))?;
+    let address = ready[listener].as_str().and_then(|it| it.parse().ok());
+    address.ok_or_else(|| failed("the daemon does not say where".to_owned()))
 }
 
 /// Opens the sandbox where it is wanted; where nobody said and the usual place is taken, anywhere.

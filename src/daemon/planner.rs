@@ -12,7 +12,7 @@ use super::monitor::{self, Monitor};
 use super::plan_changes::{self, Absent};
 use super::plan_files::{self, LoadedPlans, ScanError, Stamp};
 use super::removals::Gone;
-use super::shared::{Outlet, Shared};
+use super::shared::{Findings, Outlet, Shared};
 use super::watch::Watch;
 use crate::engine::ExpiredReason;
 use crate::http::admin::{Reloaded, Request};
@@ -325,6 +325,7 @@ impl Planner {
                 tracing::error!(%error, "all of its plans stay in force");
             }
         }
+        let mut refused = self.shared.findings().plans.clone();
         for (id, plan) in &loaded.plans {
             if let Some(stamp) = plan.stamp {
                 known.insert(id.clone(), stamp);
@@ -337,12 +338,18 @@ impl Planner {
                 }
                 Err(findings) => {
                     self.rejected.insert(id.clone());
+                    refused.insert(id.clone(), findings.clone());
                     for finding in findings {
                         log_finding("a plan is rejected; the last good one stays", finding);
                     }
                 }
             }
         }
+        refused.retain(|id, _| self.rejected.contains(id));
+        self.shared.set_findings(Findings {
+            plans: refused,
+            strays: loaded.strays.clone(),
+        });
     }
 
     /// Compares what was read with what is in force, and applies the difference.

@@ -9,9 +9,11 @@ use super::recipients::Recipients;
 use super::timekeeper::Timekeeper;
 use super::vitals::Vitals;
 use crate::messaging::{Channel, Limits};
-use crate::plan::Zone;
+use crate::plan::diagnostic::Diagnostic;
+use crate::plan::{PatientId, Zone};
 use crate::store::Store;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -47,8 +49,18 @@ pub struct Shared {
     pub throttled: tokio::sync::Notify,
     outlet: RwLock<Arc<Outlet>>,
     config: RwLock<Option<Arc<Config>>>,
+    findings: RwLock<Arc<Findings>>,
     gate: Mutex<Gate>,
     recipients: Mutex<Recipients>,
+}
+
+/// What was wrong with the plans when they were read last.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// Of each plan that is refused.
+    pub plans: BTreeMap<PatientId, Vec<Diagnostic>>,
+    /// Findings that belong to no patient.
+    pub strays: Vec<Diagnostic>,
 }
 
 impl Shared {
@@ -71,6 +83,7 @@ impl Shared {
             throttled: tokio::sync::Notify::new(),
             outlet,
             config: RwLock::default(),
+            findings: RwLock::default(),
             gate: Mutex::new(Gate::default()),
             recipients: Mutex::default(),
         }
@@ -97,6 +110,20 @@ impl Shared {
     /// Plans are read by this configuration from now on.
     pub fn set_config(&self, config: Config) {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(config));
+    }
+
+    /// What was wrong with the plans when they were read last.
+    #[must_use]
+    pub fn findings(&self) -> Arc<Findings> {
+        Arc::clone(&self.findings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// That is wrong with the plans from now on.
+    pub fn set_findings(&self, findings: Findings) {
+        *self
+            .findings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(findings);
     }
 
     /// The gate in front of the channel. Never held across an await.

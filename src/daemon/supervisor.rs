@@ -437,11 +437,7 @@ impl Tasks {
         );
         spawn(&mut running, "dispatcher", dispatcher.run(stop.clone()));
         draining.spawn(audit::run(Arc::clone(shared), noted));
-        let practice = Practice {
-            shared: Arc::clone(shared),
-            monitor: Arc::clone(&monitor),
-            accounts: Arc::clone(&accounts),
-        };
+        let practice = Practice::new(shared, &monitor, &accounts, to_dispatcher.clone(), &bell);
         serve(
             &mut running,
             &monitor,

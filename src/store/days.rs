@@ -4,13 +4,13 @@
 use super::StoreError;
 use super::read::Reader;
 use super::records::{
-    CALLS, JOURNAL, JournalRow, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLANS, PatientRecord,
-    PlanHead, PlanRecord, decode, decode_head, journal_day,
+    JOURNAL, JournalRow, PATIENT_IDS, PATIENT_SLUGS, PLANS, PlanHead, PlanRecord, decode,
+    decode_head, journal_day,
 };
-use crate::engine::{Entry, OpenDose};
+use crate::engine::Entry;
 use crate::plan::ResolvedPlan;
 use jiff::Timestamp;
-use redb::{ReadableTable, ReadableTableMetadata};
+use redb::ReadableTable;
 use std::collections::HashMap;
 
 /// An entry of a day, and of whom.
@@ -92,24 +92,6 @@ impl Reader {
             }
         }
         Ok(found)
-    }
-
-    /// The open doses of all patients, with the patient's number.
-    ///
-    /// # Errors
-    /// The read failed. Rows that cannot be read are left out and counted.
-    pub fn open_doses(&self) -> Result<Vec<(u32, OpenDose)>, StoreError> {
-        let snapshot = self.snapshot()?;
-        let mut doses = Vec::new();
-        for row in snapshot.open_table(PATIENTS)?.iter()? {
-            let (number, record) = row?;
-            let record = decode::<PatientRecord>(&PATIENTS, record.value());
-            if let Some(record) = self.readable(record) {
-                let open = record.state.doses.into_iter();
-                doses.extend(open.map(|dose| (number.value(), dose)));
-            }
-        }
-        Ok(doses)
     }
 
     /// Calls `visit` with the id and the plan of each patient whose plan is in force.
@@ -197,13 +179,5 @@ impl Reader {
             });
         }
         Ok((lines, false))
-    }
-
-    /// How many reasons to ring there are.
-    ///
-    /// # Errors
-    /// The read failed.
-    pub fn count_calls(&self) -> Result<u64, StoreError> {
-        Ok(self.snapshot()?.open_table(CALLS)?.len()?)
     }
 }

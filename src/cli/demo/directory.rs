@@ -101,7 +101,7 @@ impl Drop for Directory {
 }
 
 /// So many letters and digits that nobody can guess.
-fn letters(length: usize) -> io::Result<String> {
+pub(super) fn letters(length: usize) -> io::Result<String> {
     let mut text = String::with_capacity(length);
     let mut bytes = [0; 64];
     while text.len() < length {

@@ -19,11 +19,33 @@ pub struct Place {
 }
 
 /// The navigation, in order. The first is where the work begins.
-pub const PLACES: &[Place] = &[Place {
-    name: "system",
-    path: "/system",
-    label: |words| words.system,
-}];
+pub const PLACES: &[Place] = &[
+    Place {
+        name: "today",
+        path: "/today",
+        label: |words| words.today,
+    },
+    Place {
+        name: "calls",
+        path: "/calls",
+        label: |words| words.calls,
+    },
+    Place {
+        name: "inbox",
+        path: "/inbox",
+        label: |words| words.inbox,
+    },
+    Place {
+        name: "plans",
+        path: "/plans",
+        label: |words| words.plans,
+    },
+    Place {
+        name: "system",
+        path: "/system",
+        label: |words| words.system,
+    },
+];
 
 /// A page in the frame, with navigation.
 pub(super) fn whole(

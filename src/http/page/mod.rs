@@ -16,19 +16,26 @@
 //! ours or is too long, and keeps who saw and did what. A handler gets a [`Visit`]: who asks
 //! (`account`), the labels in their language (`words`), parts of the path (`param`), of the query
 //! (`query`), of the form (`field`); and answers with `visit.page(…)`, after a form with
-//! `visit.go(…)`, or with a [`Trouble`]. Each form begins with `visit.form_token()`.
+//! `visit.go(…)`, or with a [`Trouble`]. Each form begins with `visit.form_token()`, and one that must not be taken twice with
+//! `visit.form_token_once()`, its handler with `visit.is_again()`. A patient is named by
+//! `visit.person(…)`, with a link to `/patients/{patient}`.
 //!
 //! What is to stay up to date without being loaded again stands in an element with an id and
 //! `data-live="seconds"`; the script replaces it when nobody is writing in it.
 
 pub mod assets;
 pub mod bounds;
+mod calls;
 pub mod clinic;
 pub mod frame;
 pub mod gate;
+mod inbox;
+mod once;
+mod plans;
 mod session;
 mod sign_in;
 mod system;
+mod today;
 mod tries;
 pub mod visit;
 pub mod words;
@@ -40,13 +47,21 @@ use axum::response::Response;
 use axum::routing::{get, on};
 use clinic::Clinic;
 pub use gate::{Answered, Route, Trouble};
+use once::Once;
 use session::Sessions;
 use std::sync::Arc;
 use tries::Tries;
 pub use visit::Visit;
 
 /// All pages but signing in.
-const ROUTES: &[&[Route]] = &[sign_in::ROUTES, system::ROUTES];
+const ROUTES: &[&[Route]] = &[
+    today::ROUTES,
+    calls::ROUTES,
+    inbox::ROUTES,
+    plans::ROUTES,
+    system::ROUTES,
+    sign_in::ROUTES,
+];
 
 /// What the browser is told of each answer. Scripts, styles and pictures come from here, nothing
 /// that stands in a page is run or applied, nobody puts a page into another.
@@ -81,6 +96,7 @@ pub struct Pages {
     sessions: Sessions,
     tries: Tries,
     seen: gate::Seen,
+    once: Once,
 }
 
 /// The routes of the pages, and what is answered where there is none.
@@ -90,6 +106,7 @@ pub(super) fn router(clinic: Arc<dyn Clinic>) -> Router {
         sessions: Sessions::default(),
         tries: Tries::default(),
         seen: gate::Seen::default(),
+        once: Once::default(),
     });
     let mut router = Router::new().merge(assets::router());
     for route in ROUTES.iter().copied().flatten() {

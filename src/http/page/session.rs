@@ -118,7 +118,8 @@ pub fn same(one: &str, other: &str) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
-fn random_word() -> Result<String, getrandom::Error> {
+/// A word that nobody guesses.
+pub fn random_word() -> Result<String, getrandom::Error> {
     let mut bytes = [0; TOKEN_BYTES];
     getrandom::fill(&mut bytes)?;
     Ok(bytes.iter().fold(String::new(), |mut word, byte| {

@@ -1,5 +1,6 @@
 //! How the daemon is, in words.
 
+use super::clinic::JobLine;
 use super::gate::{Answered, Route};
 use super::visit::Visit;
 use super::words::Words;
@@ -8,15 +9,113 @@ use crate::http::health::{Health, Status};
 use maud::{Markup, html};
 
 /// The page.
-pub const ROUTES: &[Route] = &[Route::get("/system", Role::Viewer, "system", show)];
+pub const ROUTES: &[Route] = &[
+    Route::get("/system", Role::Viewer, "system", show),
+    Route::get("/system/audit", Role::Doctor, "audit", audit),
+];
 
 fn show(visit: Visit) -> Answered {
     Box::pin(async move {
+        let words = visit.words;
         let health = visit.clinic().health();
+        // How it is must be seen also while the store does not answer.
+        let lines = visit.clinic().jobs().await.unwrap_or_default();
         let content = html! {
-            div #health data-live="15" { (checks(visit.words, &health)) }
+            div #health data-live="15" {
+                (checks(words, &health))
+                (jobs(&visit, &lines))
+            }
+            @if visit.account.role >= Role::Doctor {
+                p { a href="/system/audit" { (words.audit) } }
+            }
         };
-        Ok(visit.page("system", visit.words.system, &content))
+        Ok(visit.page("system", words.system, &content))
+    })
+}
+
+fn jobs(visit: &Visit, lines: &[JobLine]) -> Markup {
+    let words = visit.words;
+    let time = |at: Option<jiff::Timestamp>| {
+        html! {
+            @match at { Some(at) => { (visit.time(at)) } None => { "–" } }
+        }
+    };
+    html! {
+        @if !lines.is_empty() {
+            table {
+                caption { (words.jobs) }
+                thead { tr {
+                    th scope="col" { (words.job) }
+                    th scope="col" { (words.started_last) }
+                    th scope="col" { (words.succeeded_last) }
+                } }
+                tbody {
+                    @for line in lines {
+                        tr {
+                            th scope="row" { code { (line.name) } }
+                            td {
+                                (time(line.started))
+                                @if line.failed { " " span.mark.bad { (words.failed) } }
+                            }
+                            td { (time(line.succeeded)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn audit(visit: Visit) -> Answered {
+    Box::pin(async move {
+        let words = visit.words;
+        let place = |text: &str| {
+            let (day, number) = text.split_once('.')?;
+            Some((day.parse().ok()?, number.parse().ok()?))
+        };
+        let leaf = visit
+            .clinic()
+            .audit(visit.query("before").and_then(place))
+            .await?;
+        let outcome = |word: &str| match word {
+            "" => words.seen,
+            "done" => words.outcome_done,
+            "failed" => words.outcome_failed,
+            _ => words.outcome_refused,
+        };
+        let content = html! {
+            div.scrolls tabindex="0" role="region" aria-label=(words.audit) {
+                table.cards {
+                    thead { tr {
+                        th scope="col" { (words.at) }
+                        th scope="col" { (words.account) }
+                        th scope="col" { (words.what) }
+                        th scope="col" { (words.patient) }
+                        th scope="col" { (words.outcome) }
+                    } }
+                    tbody {
+                        @for line in &leaf.lines {
+                            tr {
+                                td { (visit.time(line.at)) }
+                                th scope="row" { (line.account) }
+                                td { code { (line.what) } }
+                                td { (line.patient.as_deref().unwrap_or_default()) }
+                                td { (outcome(&line.outcome)) }
+                            }
+                        }
+                    }
+                }
+            }
+            @if let Some((day, number)) = leaf.older {
+                nav.turn aria-label=(words.more_pages) {
+                    a href="/system/audit" { (words.first_page) }
+                    a rel="next" href={ "/system/audit?before=" (day) "." (number) } {
+                        (words.older)
+                    }
+                }
+            }
+        };
+        Ok(visit.page("system", words.audit, &content))
     })
 }
 

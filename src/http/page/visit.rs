@@ -2,8 +2,8 @@
 
 use super::Pages;
 use super::bounds::{self, Head, Pairs};
-use super::clinic::{Account, Clinic};
-use super::session::SessionKey;
+use super::clinic::{Account, Clinic, Person};
+use super::session::{SessionKey, random_word};
 use super::words::Words;
 use super::{frame, gate};
 use crate::plan::{Language, Zone};
@@ -58,6 +58,41 @@ impl Visit {
     #[must_use]
     pub fn form_token(&self) -> Markup {
         html! { input type="hidden" name="csrf" value=(self.csrf); }
+    }
+
+    /// The same for a form that must not be taken twice: see [`Visit::is_again`].
+    #[must_use]
+    pub fn form_token_once(&self) -> Markup {
+        // Without random numbers it is a form like any other.
+        let token = random_word().unwrap_or_default();
+        html! {
+            (self.form_token())
+            input type="hidden" name="once" value=(token);
+        }
+    }
+
+    /// Whether this very form was taken before: a button pressed twice, a page sent again.
+    #[must_use]
+    pub fn is_again(&self) -> bool {
+        let token = self.field("once");
+        !token.is_empty() && !self.pages.once.take(token)
+    }
+
+    /// A patient, with a link to their page.
+    #[must_use]
+    pub fn person(&self, person: &Person) -> Markup {
+        html! { a href={ "/patients/" (person.patient) } { (self.name(person)) } }
+    }
+
+    /// A patient's name with the id; the id where no plan is in force.
+    #[must_use]
+    pub fn name(&self, person: &Person) -> Markup {
+        html! {
+            @match &person.name {
+                Some(name) => { (name) " " span.id { (person.patient) } }
+                None => { (person.patient) }
+            }
+        }
     }
 
     /// A page in the frame: its place in the navigation, its title and its content.

@@ -1,7 +1,7 @@
 //! The labels of the pages, in one table: a label that lacks one of the two languages does not
 //! compile.
 
-use crate::engine::Role;
+use crate::engine::{CallReason, DoseState, ExpiredReason, Role};
 use crate::plan::Language;
 
 macro_rules! words {
@@ -52,7 +52,121 @@ words! {
     unavailable: "That could not be read or done just now", "暂时无法读取或执行";
     unavailable_why: "The store does not answer. Reminders go on as far as they can; see the System page.", "数据存储暂无响应。提醒会尽可能继续发送，详见“系统”页面。";
     back: "Back", "返回";
+    between: ", ", "、";
+    none: "None.", "无。";
+    patient: "Patient", "患者";
+    patients: "Patients", "患者";
+    medication: "Medicine", "药品";
+    medications: "Medicines", "药品";
+    more_pages: "More pages", "翻页";
+    earlier_page: "Back a page", "上一页";
+    later_page: "Next page", "下一页";
+    first_page: "First page", "第一页";
+    newer: "Newer", "较新";
+    older: "Older", "较早";
+    caregivers: "Caregivers:", "照护者：";
+    // Today.
+    today: "Today", "今天";
+    due: "due so far", "已到时间";
+    due_at: "Due", "时间";
+    doses: "Doses", "用药";
+    reminded: "reminded", "已提醒";
+    answered: "answered", "已回复";
+    in_doubt: "(nobody knows whether the reminder arrived)", "（无法确认提醒是否送达）";
+    next_hours: "The next six hours", "接下来六小时";
+    expired_because: "Not reminded of in time:", "未能按时提醒：";
+    dose_open: "open", "等待回复";
+    dose_taken: "taken", "已服用";
+    dose_skipped: "left out", "已跳过";
+    dose_missed: "missed", "漏服（无回复）";
+    dose_expired: "not reminded", "未提醒";
+    dose_cancelled: "cancelled", "已取消";
+    reason_daemon_down: "dosed was not running", "程序未运行";
+    reason_api_down: "WeChat did not take messages", "微信接口不可用";
+    reason_throttled: "too many messages at once", "发送过于频繁";
+    reason_not_enrolled: "no WeChat contact is known", "未绑定微信";
+    reason_unreachable: "cannot be reached on WeChat", "微信无法送达";
+    reason_consent_withdrawn: "has stopped messages", "已停止接收";
+    reason_held: "sending was held", "发送已暂停";
+    reason_rejected: "WeChat refuses this message", "微信拒收此消息";
+    reason_clock: "the clock was in doubt", "时钟不可信";
+    // The call list.
+    calls: "Call list", "电话名单";
+    to_ring: "Patients to ring:", "需要致电的患者：";
+    nobody_to_ring: "Nobody has to be rung.", "暂无需要致电的患者。";
+    why: "Why", "原因";
+    since: "Since", "开始";
+    last: "Last", "最近";
+    not_reached: "news does not arrive there", "消息无法送达";
+    mark_done: "Mark as done", "标记为已处理";
+    done_with: "What is done with", "已处理的原因";
+    all_reasons: "all of it", "全部";
+    note: "Note for the journal: what came of it", "备注（记入日志）：结果如何";
+    note_too_long: "The note is too long: at most 2,000 bytes, that is some 600 Chinese characters. Nothing was done.", "备注过长：最多 2000 字节（约 600 个汉字）。操作未执行。";
+    call_is_done: "Marked as done.", "已标记为处理完毕。";
+    call_is_gone: "The patient is not on the list any more: somebody else was quicker, or the reason is gone.", "该患者已不在名单上：可能已由他人处理，或原因已消失。";
+    call_missed_in_a_row: "missed several doses in a row", "连续多次漏服";
+    call_critical_missed: "missed a dose that must not be late", "漏服关键用药";
+    call_unreachable: "no message arrives", "消息无法送达";
+    call_in_doubt: "nobody knows whether a reminder arrived", "无法确认提醒是否送达";
+    call_red_flag: "wrote of something that cannot wait", "发来紧急情况";
+    call_check_in: "an answer to look at, or none", "随访回答异常或未回答";
+    call_stopped: "has stopped all messages", "已停止接收所有消息";
+    call_advice: "advice could not be delivered", "医嘱未能送达";
+    call_refill: "a medicine runs out soon", "药品即将用完";
+    call_caregiver: "news does not reach a caregiver any more", "照护者收不到消息";
+    // The inbox.
+    inbox: "Inbox", "收件箱";
+    of_seven_days: "written in seven days", "七天内的留言";
+    not_answered: "not answered", "未回复";
+    nothing_written: "Nobody has written anything.", "暂无留言。";
+    stranger: "Unknown contact", "未知联系人";
+    stranger_why: "Nobody knows who this is, so that nothing can be answered from here. Whoever scans a code at the clinic is known.", "身份不明，无法在此回复。在诊所扫码绑定后即可识别。";
+    written_by: "written by", "发送人：";
+    red_flag: "cannot wait", "紧急";
+    clinic_said: "The clinic said", "诊所已回复";
+    could_not_be_sent: "no message could go; on the call list", "消息无法发送，已列入电话名单";
+    answer: "Answer", "回复";
+    answer_to: "Answer to", "回复给";
+    answer_goes: "It goes to the patient over WeChat, as it stands here, and into the journal.", "内容将原样通过微信发送给患者，并记入日志。";
+    send: "Send", "发送";
+    answer_is_sent: "The answer is on its way.", "回复正在发送。";
+    answer_is_to_call: "No message can go to this patient: they are on the call list now.", "无法给该患者发送消息，已列入电话名单。";
+    answer_is_again: "That answer was taken already: see below what came of it.", "该回复已提交过，请在下方查看结果。";
+    answer_too_long: "An answer has at least one word and at most 2,000 bytes, that is some 600 Chinese characters. Nothing was sent.", "回复不能为空，且最多 2000 字节（约 600 个汉字）。未发送。";
+    // Plans.
+    plans: "Plans", "用药计划";
+    plans_in_force: "Plans in force:", "生效中的计划：";
+    read_last: "read last", "最近读取";
+    in_force: "In force", "生效中";
+    rejected: "Refused", "被拒绝";
+    none_rejected: "No plan is refused.", "没有被拒绝的计划。";
+    not_a_plan: "not a plan", "不是计划文件";
+    last_good_stays: "The last good version stays in force.", "上一个有效版本继续生效。";
+    reload_refused: "The last reading was refused whole:", "最近一次读取被整体拒绝：";
+    held_removals: "Plans that vanished at once and stay in force until somebody accepts that:", "同时消失、在确认前继续生效的计划：";
+    last_edits: "Last edits", "最近修改";
+    no_edits: "No plan was edited within seven days.", "七天内没有修改。";
+    edit_new: "new", "新建";
+    edit_changed: "changed", "已修改";
+    edit_reworded: "text changed, meaning the same", "文字修改，含义不变";
+    edit_ended: "ended", "已结束";
+    check_ins: "Check-ins", "随访";
+    version: "Version", "版本";
     // System.
+    jobs: "Jobs", "定时任务";
+    job: "Job", "任务";
+    started_last: "Started last", "最近开始";
+    succeeded_last: "Succeeded last", "最近成功";
+    failed: "failed", "失败";
+    audit: "Who saw and did what", "访问记录";
+    at: "When", "时间";
+    what: "What", "操作";
+    outcome: "Outcome", "结果";
+    seen: "seen", "查看";
+    outcome_done: "done", "完成";
+    outcome_refused: "refused", "被拒绝";
+    outcome_failed: "failed", "失败";
     system: "System", "系统";
     all_well: "All is well.", "一切正常。";
     look: "It runs; somebody should look.", "正在运行，需要有人查看。";
@@ -78,6 +192,52 @@ impl Words {
         match language {
             Language::En => &ENGLISH,
             Language::ZhCn => &CHINESE,
+        }
+    }
+
+    /// What became of a dose.
+    #[must_use]
+    pub fn dose_state(&self, state: DoseState) -> &'static str {
+        match state {
+            DoseState::Open => self.dose_open,
+            DoseState::Taken => self.dose_taken,
+            DoseState::Skipped => self.dose_skipped,
+            DoseState::Missed => self.dose_missed,
+            DoseState::Expired => self.dose_expired,
+            DoseState::Cancelled => self.dose_cancelled,
+        }
+    }
+
+    /// Why a dose was not reminded of.
+    #[must_use]
+    pub fn expired_reason(&self, reason: ExpiredReason) -> &'static str {
+        match reason {
+            ExpiredReason::DaemonDown => self.reason_daemon_down,
+            ExpiredReason::ApiDown => self.reason_api_down,
+            ExpiredReason::Throttled => self.reason_throttled,
+            ExpiredReason::NotEnrolled => self.reason_not_enrolled,
+            ExpiredReason::Unreachable => self.reason_unreachable,
+            ExpiredReason::ConsentWithdrawn => self.reason_consent_withdrawn,
+            ExpiredReason::Held => self.reason_held,
+            ExpiredReason::Rejected => self.reason_rejected,
+            ExpiredReason::Clock => self.reason_clock,
+        }
+    }
+
+    /// Why somebody is to be rung.
+    #[must_use]
+    pub fn call_reason(&self, reason: CallReason) -> &'static str {
+        match reason {
+            CallReason::MissedInARow => self.call_missed_in_a_row,
+            CallReason::CriticalMissed => self.call_critical_missed,
+            CallReason::Unreachable => self.call_unreachable,
+            CallReason::InDoubt => self.call_in_doubt,
+            CallReason::RedFlag => self.call_red_flag,
+            CallReason::CheckIn => self.call_check_in,
+            CallReason::Stopped => self.call_stopped,
+            CallReason::Advice => self.call_advice,
+            CallReason::Refill => self.call_refill,
+            CallReason::Caregiver => self.call_caregiver,
         }
     }
 

@@ -1,0 +1,100 @@
+//! What is due on the clinic's day.
+
+use crate::engine::DoseState;
+use crate::http::page::clinic::{Dose, Person, Slot, Today};
+use crate::plan::Zone;
+use crate::store::{DoseLine, Reader, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, HashMap};
+
+/// So far ahead is looked.
+const AHEAD: SignedDuration = SignedDuration::from_hours(6);
+/// So many are named of those who have something due at one instant.
+const NAMED_MAX: usize = 12;
+
+/// Names of patients and of their medications, by ids.
+type Names = HashMap<String, (String, HashMap<String, String>)>;
+
+/// Reads the day that holds `now`.
+pub fn read(reader: &Reader, zone: &Zone, now: Timestamp) -> Result<Today, StoreError> {
+    let today = zone.local(now).date();
+    let from = zone.instant(today.to_datetime(jiff::civil::Time::midnight()));
+    let until = now.saturating_add(SignedDuration::from_millis(1));
+    let until = until.unwrap_or(Timestamp::MAX);
+    let mut names = Names::new();
+    let mut slots: BTreeMap<Timestamp, (usize, Vec<Person>)> = BTreeMap::new();
+    let horizon = now.saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
+    reader.each_plan(|patient, plan| {
+        let person = Person {
+            patient: patient.to_owned(),
+            name: Some(plan.name.clone()),
+        };
+        for medication in &plan.medications {
+            let doses = plan.doses_from(medication, until);
+            for dose in doses.take_while(|dose| dose.due < horizon) {
+                let (count, people) = slots.entry(dose.due).or_default();
+                *count += 1;
+                if people.last() != Some(&person) {
+                    people.push(person.clone());
+                }
+            }
+        }
+        let medications = plan.medications.iter();
+        let medications = medications.map(|it| (it.id.clone(), it.name.clone()));
+        names.insert(
+            patient.to_owned(),
+            (plan.name.clone(), medications.collect()),
+        );
+    })?;
+    let lines = reader.recent_doses(from, until, now)?;
+    let mut doses: Vec<Dose> = lines.into_iter().map(|line| dose(line, &names)).collect();
+    doses.sort_by_key(|dose| (urgency(dose), dose.due));
+    let doses_next = slots.values().map(|(count, _)| count).sum();
+    let next = slots.into_iter().map(|(due, (count, mut people))| {
+        let others = people.len().saturating_sub(NAMED_MAX);
+        people.truncate(NAMED_MAX);
+        Slot {
+            due,
+            doses: count,
+            people,
+            others,
+        }
+    });
+    Ok(Today {
+        next: next.collect(),
+        doses,
+        doses_next,
+    })
+}
+
+fn dose(line: DoseLine, names: &Names) -> Dose {
+    let known = names.get(&line.patient);
+    let medication = known.and_then(|(_, medications)| medications.get(&line.medication));
+    Dose {
+        medication: medication.cloned().unwrap_or(line.medication),
+        person: Person {
+            name: known.map(|(name, _)| name.clone()),
+            patient: line.patient,
+        },
+        amount: line.amount,
+        due: line.due,
+        state: line.state,
+        reason: line.reason,
+        reminded: line.reminded,
+        in_doubt: line.in_doubt,
+        answered: line.answer.map(|answer| answer.said_at.0),
+    }
+}
+
+/// What somebody should look at comes first.
+fn urgency(dose: &Dose) -> u8 {
+    match dose.state {
+        DoseState::Expired => 0,
+        DoseState::Missed => 1,
+        DoseState::Open if dose.in_doubt => 2,
+        DoseState::Open => 3,
+        DoseState::Skipped => 4,
+        DoseState::Taken => 5,
+        DoseState::Cancelled => 6,
+    }
+}
