@@ -96,8 +96,8 @@ fn card(visit: &Visit, patient: &Patient<'_>) -> Markup {
                         @for call in &patient.calls {
                             tr {
                                 th scope="row" { (words.call_reason(call.reason)) }
-                                td { (visit.time(call.since)) }
-                                td { (visit.time(call.last)) }
+                                td data-label=(words.since) { (visit.time(call.since)) }
+                                td data-label=(words.last) { (visit.time(call.last)) }
                             }
                         }
                     }

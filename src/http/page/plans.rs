@@ -39,17 +39,17 @@ fn all(visit: &Visit, plans: &Plans) -> Markup {
                 " · " (words.read_last) " " (visit.time(at))
             }
         }
-        section aria-labelledby="rejected" {
+        section {
             h2 #rejected { (words.rejected) " · " (plans.rejected.len()) }
             @if plans.rejected.is_empty() { p { (words.none_rejected) } }
             @for it in &plans.rejected { (rejected(words, it)) }
         }
-        section aria-labelledby="edits" {
+        section {
             h2 #edits { (words.last_edits) }
             @if plans.edits.is_empty() { p { (words.no_edits) } }
             @for edit in &plans.edits { (edited(visit, edit)) }
         }
-        section aria-labelledby="in-force" {
+        section {
             h2 #in-force { (words.in_force) }
             div.scrolls tabindex="0" role="region" aria-labelledby="in-force" {
                 table.cards {
@@ -101,12 +101,13 @@ fn edited(visit: &Visit, edit: &PlanEdit) -> Markup {
 }
 
 fn row(visit: &Visit, plan: &PlanInForce) -> Markup {
+    let words = visit.words;
     html! {
         tr {
             th scope="row" { (visit.person(&plan.person)) }
-            td { (plan.medications.join(visit.words.between)) }
-            td.number { (plan.check_ins) }
-            td.number { (plan.version) }
+            td data-label=(words.medications) { (plan.medications.join(words.between)) }
+            td.number data-label=(words.check_ins) { (plan.check_ins) }
+            td.number data-label=(words.version) { (plan.version) }
         }
     }
 }

@@ -96,11 +96,11 @@ fn audit(visit: Visit) -> Answered {
                     tbody {
                         @for line in &leaf.lines {
                             tr {
-                                td { (visit.time(line.at)) }
+                                td data-label=(words.at) { (visit.time(line.at)) }
                                 th scope="row" { (line.account) }
-                                td { code { (line.what) } }
-                                td { (line.patient.as_deref().unwrap_or_default()) }
-                                td { (outcome(&line.outcome)) }
+                                td data-label=(words.what) { code { (line.what) } }
+                                td data-label=(words.patient) { (line.patient.as_deref().unwrap_or_default()) }
+                                td data-label=(words.outcome) { (outcome(&line.outcome)) }
                             }
                         }
                     }
@@ -142,7 +142,9 @@ fn checks(words: &Words, health: &Health) -> Markup {
                 tbody {
                     @for check in checks {
                         tr {
-                            th scope="row" { code { (check.name) } }
+                            th scope="row" {
+                                (words.health_check(check.name)) " " code.id { (check.name) }
+                            }
                             td { (state(words, check.status)) }
                             td { (check.output.as_deref().unwrap_or_default()) }
                         }

@@ -94,7 +94,7 @@ fn day(visit: &Visit, today: &Today, shown: Shown, page: usize) -> Markup {
             }
         }
         (reasons(words, today))
-        section aria-labelledby="doses" {
+        section {
             h2 #doses { (words.doses) }
             @if doses.is_empty() {
                 p { (words.none) }
@@ -115,7 +115,7 @@ fn day(visit: &Visit, today: &Today, shown: Shown, page: usize) -> Markup {
                 (turn(words, shown, page, pages))
             }
         }
-        section aria-labelledby="next" {
+        section {
             h2 #next { (words.next_hours) " · " (today.doses_next) }
             @if today.next.is_empty() {
                 p { (words.none) }
@@ -172,16 +172,16 @@ fn row(visit: &Visit, dose: &Dose) -> Markup {
     };
     html! {
         tr {
-            td { (visit.time(dose.due)) }
+            td data-label=(words.due_at) { (visit.time(dose.due)) }
             th scope="row" { (visit.person(&dose.person)) }
-            td { (dose.medication) @if !dose.amount.is_empty() { " · " (dose.amount) } }
-            td {
+            td data-label=(words.medication) { (dose.medication) @if !dose.amount.is_empty() { " · " (dose.amount) } }
+            td data-label=(words.state) {
                 span.mark.(class) { (words.dose_state(dose.state)) }
                 @if let Some(reason) = dose.reason { " " (words.expired_reason(reason)) }
                 @if dose.in_doubt { " " (words.in_doubt) }
             }
-            td { @if let Some(at) = dose.reminded { (visit.time(at)) } }
-            td { @if let Some(at) = dose.answered { (visit.time(at)) } }
+            td data-label=(words.reminded) { @if let Some(at) = dose.reminded { (visit.time(at)) } }
+            td data-label=(words.answered) { @if let Some(at) = dose.answered { (visit.time(at)) } }
         }
     }
 }
@@ -190,8 +190,8 @@ fn slot_row(visit: &Visit, slot: &Slot) -> Markup {
     html! {
         tr {
             th scope="row" { (visit.time(slot.due)) }
-            td.number { (slot.doses) }
-            td {
+            td.number data-label=(visit.words.doses) { (slot.doses) }
+            td data-label=(visit.words.patients) {
                 @for (index, person) in slot.people.iter().enumerate() {
                     @if index > 0 { (visit.words.between) }
                     (visit.person(person))

@@ -154,6 +154,24 @@ words! {
     check_ins: "Check-ins", "随访";
     version: "Version", "版本";
     // System.
+    check_plans: "Plans are read and in force", "用药计划已读取并生效";
+    check_lag: "The scheduler keeps up", "调度及时";
+    check_clock: "The clock is right", "系统时钟正确";
+    check_writable: "The store can be written", "数据可写入";
+    check_space: "There is room on the disk", "磁盘空间充足";
+    check_outbox: "No message waits too long", "没有消息等待过久";
+    check_send: "WeChat takes messages", "微信接受消息";
+    check_hour: "No more messages than expected", "每小时发送量正常";
+    check_quota: "The day's quota suffices", "当日配额充足";
+    check_token: "WeChat lets us in", "微信授权有效";
+    check_expired: "Every dose of today was reminded of", "今天的用药均已提醒";
+    check_in_doubt: "It is known of every message whether it arrived", "所有消息的送达情况明确";
+    check_unreachable: "Every patient can be reached", "所有患者均可送达";
+    check_staff: "Every member of staff can be reached", "所有工作人员均可送达";
+    check_records: "Every patient's record can be read", "所有患者记录可读";
+    check_deadman: "The service that watches over dosed hears of it", "外部监控服务正常";
+    check_retention: "What is too old is removed at night", "每晚清理过期数据";
+    check_backup: "There is a backup of last night", "每晚备份正常";
     jobs: "Jobs", "定时任务";
     job: "Job", "任务";
     started_last: "Started last", "最近开始";
@@ -221,6 +239,32 @@ impl Words {
             ExpiredReason::Held => self.reason_held,
             ExpiredReason::Rejected => self.reason_rejected,
             ExpiredReason::Clock => self.reason_clock,
+        }
+    }
+
+    /// What a check of health is about; its name for one that has no label.
+    #[must_use]
+    pub fn health_check(&self, name: &'static str) -> &'static str {
+        match name {
+            "plans:active" => self.check_plans,
+            "scheduler:lag" => self.check_lag,
+            "clock:step" => self.check_clock,
+            "store:writable" => self.check_writable,
+            "store:free_space" => self.check_space,
+            "outbox:oldest" => self.check_outbox,
+            "messaging:send" => self.check_send,
+            "messaging:hour" => self.check_hour,
+            "messaging:quota" => self.check_quota,
+            "messaging:token" => self.check_token,
+            "doses:expired" => self.check_expired,
+            "messages:in_doubt" => self.check_in_doubt,
+            "patients:unreachable" => self.check_unreachable,
+            "staff:unreachable" => self.check_staff,
+            "patients:records" => self.check_records,
+            "deadman:told" => self.check_deadman,
+            "jobs:retention" => self.check_retention,
+            "jobs:backup" => self.check_backup,
+            other => other,
         }
     }
 
