@@ -13,7 +13,7 @@ use dosed::daemon::clock::{Clock, ScaledClock};
 use dosed::daemon::config::{Config, Environment};
 use dosed::daemon::signals::Control;
 use dosed::daemon::{self, Options};
-use dosed::http::serve_public;
+use dosed::http::{PublicParts, serve_public};
 use dosed::messaging::Secret;
 use dosed::messaging::wechat::callback::{
     Inbound, InboundKind, InboundResult, Inbox, Mode, Reception, Settings, Unavailable,
@@ -131,8 +131,7 @@ fn bare(seconds: usize, rate: usize) -> Answers {
     let stop = CancellationToken::new();
     let served = serve_public(
         listener,
-        "/wechat".to_owned(),
-        Arc::new(reception),
+        PublicParts::callback_at("/wechat", Arc::new(reception)),
         stop.clone(),
     );
     let served = runtime.spawn(served);

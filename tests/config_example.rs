@@ -18,6 +18,7 @@ fn whole(text: &str) -> String {
     let keys = [
         "ca_file",
         "public",
+        "public_url",
         "original_id",
         "hourly_max",
         "consent",
@@ -55,6 +56,10 @@ fn the_example_is_right_for_wechat_too() {
     assert_eq!(callback.mode, Mode::Secure);
     assert_eq!(callback.original_id.as_deref(), Some("gh_0123456789ab"));
     assert_eq!(config.http.public, Some("127.0.0.1:8381".parse().unwrap()));
+    assert_eq!(
+        config.http.public_url.as_deref(),
+        Some("https://clinic.example")
+    );
     assert_eq!(wechat.ca_file.unwrap(), std::path::Path::new("/srv/ca.pem"));
 }
 

@@ -245,6 +245,7 @@ impl Shared {
             is_open: is_open || manners.clinic.out_of_hours.is_empty(),
             language: manners.language,
             zone: zone.clone(),
+            links: self.links.get().cloned(),
             words: Arc::new(move |reply: &Reply, language: Language, zone: &Zone| {
                 manners
                     .texts

@@ -4,6 +4,7 @@
 use super::job::Job;
 use crate::engine::{Class, DoseState, ExpiredReason, News, Settlement};
 use crate::http::page::clinic::Event;
+use crate::http::patient_page::PageResult;
 use crate::messaging::wechat::callback::{InboundKind, InboundResult};
 use crate::messaging::{Outcome, wechat};
 use jiff::Timestamp;
@@ -69,6 +70,7 @@ pub struct Metrics {
     pub messaging_quota_used_ratio: GaugeF,
     check_ins: Family<One, Counter>,
     inbound: Family<Two, Counter>,
+    patient_page_requests: Family<One, Counter>,
     alerts: Family<One, Counter>,
     /// Now minus the oldest wake not yet stepped.
     pub scheduler_lag_seconds: GaugeF,
@@ -196,6 +198,11 @@ impl Metrics {
                 "Messages and events of contacts, by kind and result",
                 Family::<Two, Counter>::default()
             ),
+            patient_page_requests: register!(
+                patient_page_requests,
+                "Requests to the patients' page, by result",
+                Family::<One, Counter>::default()
+            ),
             alerts: register!(
                 alerts,
                 "Alerts to staff and caregivers, by kind",
@@ -301,6 +308,12 @@ impl Metrics {
                 drop(self.inbound_series(kind, result));
             }
         }
+        for result in PageResult::ALL {
+            drop(
+                self.patient_page_requests
+                    .get_or_create(&[("result", result.name())]),
+            );
+        }
         for kind in News::NAMES {
             drop(self.alerts.get_or_create(&[("kind", kind)]));
         }
@@ -326,6 +339,13 @@ impl Metrics {
         for result in ["ok", "failed"] {
             drop(self.store_commits.get_or_create(&[("result", result)]));
         }
+    }
+
+    /// Counts one request to the patients' page.
+    pub fn page_asked(&self, result: PageResult) {
+        self.patient_page_requests
+            .get_or_create(&[("result", result.name())])
+            .inc();
     }
 
     /// Counts one push of the platform.

@@ -28,6 +28,7 @@ pub mod metrics;
 pub mod monitor;
 pub mod pace;
 mod page;
+mod patient_page;
 pub mod plan_changes;
 pub mod plan_files;
 pub mod planner;

@@ -288,6 +288,7 @@ mod tests {
         let (not_before, due) = (at(not_before), at(not_before));
         Queued {
             patient: 1,
+            contact: 1,
             address: "".into(),
             message: Arc::new(Message {
                 key,

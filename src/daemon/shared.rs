@@ -8,6 +8,7 @@ use super::metrics::Metrics;
 use super::recipients::Recipients;
 use super::timekeeper::Timekeeper;
 use super::vitals::Vitals;
+use crate::engine::Links;
 use crate::messaging::{Channel, Limits};
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::{PatientId, Zone};
@@ -15,7 +16,7 @@ use crate::store::Store;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroU64};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 /// What a reload can replace while messages are under way.
 pub struct Outlet {
@@ -47,6 +48,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Rung when the API says that it has had too much.
     pub throttled: tokio::sync::Notify,
+    /// Makes links to patients' pages; set at the start where they are served.
+    pub links: OnceLock<Links>,
     outlet: RwLock<Arc<Outlet>>,
     config: RwLock<Option<Arc<Config>>>,
     findings: RwLock<Arc<Findings>>,
@@ -81,6 +84,7 @@ impl Shared {
             vitals,
             metrics,
             throttled: tokio::sync::Notify::new(),
+            links: OnceLock::new(),
             outlet,
             config: RwLock::default(),
             findings: RwLock::default(),

@@ -10,13 +10,14 @@ use super::manners::Manners;
 use super::metrics::Metrics;
 use super::monitor::{self, Monitor};
 use super::page::Practice;
+use super::patient_page::{self, Pages};
 use super::planner::Planner;
 use super::shared::{Outlet, Shared};
 use super::signals::Control;
 use super::vitals::Vitals;
 use super::worker::Handoff;
 use super::{administration, audit, housekeeping, recorder, scheduler, timekeeper, worker};
-use crate::http::{self, Source};
+use crate::http::{self, PublicParts, Source};
 use crate::messaging::wechat::callback::{self, Inbox, Reception};
 use crate::messaging::wechat::crypto::CryptoError;
 use crate::messaging::wechat::{Settings, SettingsError};
@@ -208,6 +209,7 @@ pub async fn run_on(
         let active = usize::try_from(plans).unwrap_or(usize::MAX);
         shared.vitals.plans(|known| known.active = active);
     }
+    patient_page::begin(&shared, config.http.public_url.as_deref()).await;
     let (accounts, noted) = Accounts::begin(&shared).await;
     let (inbox, sorter) = inbox::open(&shared);
     let reception = reception(&config, Arc::new(inbox))?;
@@ -305,14 +307,23 @@ struct Listeners {
 struct Public {
     listener: TcpListener,
     address: SocketAddr,
-    path: String,
-    reception: Arc<Reception>,
+    /// The callback's path, and who receives there.
+    callback: Option<(String, Arc<Reception>)>,
 }
 
 impl Public {
-    /// Serves the callback until `stop`, and says where.
-    fn serve(self, tasks: &mut JoinSet<Ended>, stop: &CancellationToken) -> SocketAddr {
-        let served = http::serve_public(self.listener, self.path, self.reception, stop.clone());
+    /// Serves the callback and the patients' page until `stop`, and says where.
+    fn serve(
+        self,
+        page: Option<Pages>,
+        tasks: &mut JoinSet<Ended>,
+        stop: &CancellationToken,
+    ) -> SocketAddr {
+        let parts = PublicParts {
+            callback: self.callback.map(|(path, it)| (path, it as _)),
+            page: page.map(|page| Arc::new(page) as _),
+        };
+        let served = http::serve_public(self.listener, parts, stop.clone());
         spawn(tasks, "public listener", served);
         self.address
     }
@@ -328,18 +339,23 @@ impl Listeners {
         let private_address = private.local_addr().map_err(failed(address.to_string()))?;
         let admin_path = config.http.admin.clone();
         let admin = bind_admin(&admin_path).map_err(failed(admin_path.display().to_string()))?;
-        let public = match (config.http.public, reception, &config.messaging.channel) {
-            (Some(address), Some(reception), config::Channel::WeChat(wechat)) => {
+        let callback = match (reception, &config.messaging.channel) {
+            (Some(reception), config::Channel::WeChat(wechat)) => {
                 let callback = wechat.callback.as_ref();
-                let path = callback.map_or("/", |callback| &callback.path).to_owned();
+                callback.map(|callback| (callback.path.clone(), reception))
+            }
+            _ => None,
+        };
+        let has_page = config.http.public_url.is_some();
+        let public = match config.http.public {
+            Some(address) if callback.is_some() || has_page => {
                 let listener = TcpListener::bind(address)
                     .await
                     .map_err(failed(address.to_string()))?;
                 Some(Public {
                     address: listener.local_addr().map_err(failed(address.to_string()))?,
                     listener,
-                    path,
-                    reception,
+                    callback,
                 })
             }
             _ => None,
@@ -448,9 +464,10 @@ impl Tasks {
         );
         let inbox = sorter.run(to_dispatcher.clone(), Arc::clone(&bell), stop.clone());
         spawn(&mut running, "inbox", inbox);
+        let pages = Pages::of(shared, to_dispatcher.clone(), Arc::clone(&bell));
         let public_address = listeners
             .public
-            .map(|public| public.serve(&mut running, stop));
+            .map(|public| public.serve(pages, &mut running, stop));
         let dispatcher = to_dispatcher.clone();
         let outlets = (to_planner, dispatcher, Arc::clone(&bell), accounts);
         let administered = administration::run(Arc::clone(shared), requests, outlets, stop.clone());

@@ -200,11 +200,16 @@ async fn send(shared: &Arc<Shared>, job: Job) -> Ended {
         return Ended::new(queued, TriedOutcome::Final(Settlement::InDoubt));
     }
     let permit = permit(shared, &queued, resend_within);
+    let link = shared
+        .links
+        .get()
+        .and_then(|links| links.for_message(queued.patient, queued.contact, message));
     let outgoing = Outgoing {
         id: message.key.id,
         address: &queued.address,
         addressee: &message.addressee,
         body: &message.body,
+        link: link.as_deref(),
         now: began.wall,
         permit: &permit,
     };

@@ -85,6 +85,11 @@ pub enum Reply {
         /// From when on, if it was taken all the same; `None` likewise.
         after_this: Option<Timestamp>,
     },
+    /// It can be answered on the patient's page, too.
+    Page {
+        /// The page's address.
+        url: String,
+    },
     /// All messages are stopped.
     Stopped,
     /// Messages come again.

@@ -26,6 +26,7 @@ mod settle;
 mod stock;
 
 pub use amount::is_still_wanted;
+pub(super) use as_needed::allowed_from;
 
 /// How far ahead of the clock a patient is stepped: what is due within this span is put into the
 /// outbox with `not_before`, so that at the instant only the sending is left.
@@ -674,7 +675,7 @@ impl OpenPrompt {
 }
 
 impl OpenDose {
-    fn is(&self, medication: &str, due: Timestamp) -> bool {
+    pub(super) fn is(&self, medication: &str, due: Timestamp) -> bool {
         self.due == due && self.medication == medication
     }
 }

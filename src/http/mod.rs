@@ -1,5 +1,5 @@
-//! The listeners: health, metrics and the pages for the clinic's people on the private one, the platform's callback on the public
-//! one, administration on a Unix socket.
+//! The listeners: health, metrics and the pages for the clinic's people on the private one, the
+//! platform's callback and the patients' page on the public one, administration on a Unix socket.
 //!
 //! This module reaches the rest only through the handles given to it: a [`Source`] that answers
 //! what is asked, and a channel into which administrative requests go.
@@ -9,6 +9,7 @@ mod bounded;
 pub mod callback;
 pub mod health;
 pub mod page;
+pub mod patient_page;
 
 use axum::Router;
 use axum::extract::State;
@@ -57,15 +58,36 @@ pub async fn serve_private(
     bounded::serve(listener, router, bounded::PRIVATE_CONNECTION_MAX, stop).await;
 }
 
-/// Serves the callback of the messaging platform at `path` until `stop`, and then what is under
-/// way. Nothing of the private listener can be reached here.
-pub async fn serve_public(
-    listener: TcpListener,
-    path: String,
-    callback: Arc<dyn callback::Callback>,
-    stop: CancellationToken,
-) {
-    let router = callback::router(&path, callback);
+/// What the public listener serves.
+#[derive(Default)]
+pub struct PublicParts {
+    /// The callback of the messaging platform, and at which path.
+    pub callback: Option<(String, Arc<dyn callback::Callback>)>,
+    /// The patients' page.
+    pub page: Option<Arc<dyn patient_page::PatientPage>>,
+}
+
+impl PublicParts {
+    /// The callback alone.
+    #[must_use]
+    pub fn callback_at(path: &str, callback: Arc<dyn callback::Callback>) -> Self {
+        Self {
+            callback: Some((path.to_owned(), callback)),
+            page: None,
+        }
+    }
+}
+
+/// Serves the public parts until `stop`, and then what is under way. Nothing of the private
+/// listener can be reached here.
+pub async fn serve_public(listener: TcpListener, parts: PublicParts, stop: CancellationToken) {
+    let mut router = Router::new();
+    if let Some((path, callback)) = parts.callback {
+        router = router.merge(callback::router(&path, callback));
+    }
+    if let Some(page) = parts.page {
+        router = router.merge(patient_page::router(page));
+    }
     bounded::serve(listener, router, bounded::PUBLIC_CONNECTION_MAX, stop).await;
 }
 

@@ -184,6 +184,10 @@ fn human(message: &Outgoing<'_>, texts: &Texts) -> String {
         line.push_str(remark);
         line.push_str(close);
     }
+    if let Some(link) = message.link {
+        line.push_str("  ");
+        line.push_str(link);
+    }
     one_line(line)
 }
 
@@ -216,6 +220,9 @@ struct JsonLine<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     note: &'a str,
     late: bool,
+    /// The address of the patient's page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -253,6 +260,7 @@ fn json(message: &Outgoing<'_>, texts: &Texts) -> String {
             .collect(),
         note: &said.aside,
         late: said.late,
+        link: message.link,
     };
     // A structure of texts cannot fail to serialise, and JSON escapes what could break the line.
     let mut text = serde_json::to_string(&line).unwrap_or_default();
@@ -400,6 +408,7 @@ mod tests {
                 address: "oTestOpenid",
                 addressee: &addressee(language),
                 body,
+                link: None,
                 now: at(now),
                 permit: &Permit::always(),
             })
@@ -518,6 +527,7 @@ mod tests {
                 address: "",
                 addressee: &addressee(Language::En),
                 body: &body,
+                link: None,
                 now: at("2026-11-24T00:00:00Z"),
                 permit: &Permit::always(),
             })

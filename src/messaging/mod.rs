@@ -43,6 +43,8 @@ pub struct Outgoing<'a> {
     pub addressee: &'a Addressee,
     /// What to say.
     pub body: &'a Body,
+    /// The address of the patient's page, where there is one for this recipient; a secret in logs.
+    pub link: Option<&'a str>,
     /// The instant of this try: decides whether the text says it is late.
     pub now: Timestamp,
     /// Asked again right before the first byte leaves: waiting for a token or a connection must

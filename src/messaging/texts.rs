@@ -378,6 +378,7 @@ impl About<'_> {
                     after_this => after_this.map(|at| self.time(at)),
                 },
             ),
+            Reply::Page { url } => ("page", context! { url }),
             Reply::Stopped => ("stopped", context! {}),
             Reply::Started => ("started", context! {}),
             Reply::RedFlag => ("red_flag", context! {}),

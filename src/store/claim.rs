@@ -202,6 +202,7 @@ impl Store {
                     }
                     waiting.found.push(Queued {
                         patient: record.patient,
+                        contact: record.contact,
                         address: read_address(&contacts, record.contact)?,
                         message: Arc::new(record.message),
                         attempts,
@@ -275,6 +276,7 @@ impl Store {
                     };
                     found.push(Queued {
                         patient: record.patient,
+                        contact: record.contact,
                         address: read_address(&contacts, record.contact)?,
                         not_before: record.message.not_before,
                         message: Arc::new(record.message),

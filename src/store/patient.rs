@@ -21,6 +21,8 @@ use std::sync::Arc;
 pub struct Queued {
     /// The patient's number.
     pub patient: u32,
+    /// The number of the contact to whom it goes.
+    pub contact: u32,
     /// The address of the contact; empty when none can be read.
     pub address: Arc<str>,
     /// The message.
@@ -408,6 +410,7 @@ impl<'v> Visit<'v> {
             };
             queued.push(Queued {
                 patient: self.number,
+                contact,
                 address,
                 attempts: Attempts::default(),
                 not_before: message.not_before,

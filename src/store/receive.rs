@@ -13,8 +13,8 @@ use super::records::{
 use super::writer::Scope;
 use super::{DeliberateFault, Store, StoreError, advise, deliveries};
 use crate::engine::{
-    Adviser, Consent, Conversation, Conversed, Delivery, Fits, Heard, Input, MessageId, Person,
-    ReachChange, Reply, Said, TalkTerms, Teller, converse,
+    Adviser, Consent, Conversation, Conversed, Delivery, Fits, Heard, Input, Links, MessageId,
+    Person, ReachChange, Reply, Said, TalkTerms, Teller, converse,
 };
 use crate::plan::{Language, Zone};
 use jiff::{SignedDuration, Timestamp};
@@ -90,6 +90,8 @@ pub struct Talk {
     pub zone: Zone,
     /// Puts a reply into words.
     pub words: Words,
+    /// Makes links to patients' pages, where they are served.
+    pub links: Option<Links>,
 }
 
 /// Puts a reply into words, in a language and a zone.
@@ -239,6 +241,7 @@ fn receive_one(
         bound,
         said: &said,
     };
+    replies.extend(page_of(scope, &people, contact, &replies, talk));
     let mut words = say(&replies, talk, (language, &zone));
     for known in people {
         // Its own times are those of its own zone.
@@ -255,6 +258,27 @@ fn receive_one(
     Ok((!words.is_empty()).then(|| words.join("\n")))
 }
 
+/// Where somebody is asked again what they mean, their page lets them say it by a button: if they
+/// answer for one patient only, for a link is to one patient's page.
+fn page_of(
+    scope: &Scope<'_>,
+    people: &[Known],
+    contact: u32,
+    replies: &[Reply],
+    talk: &Talk,
+) -> Option<Reply> {
+    let asks = |it: &Reply| matches!(it, Reply::Which { .. } | Reply::Unreadable { .. });
+    let [(patient, role, plan, _)] = people else {
+        return None;
+    };
+    if !replies.iter().any(asks) || !may_answer(role, plan) {
+        return None;
+    }
+    let links = talk.links.as_ref()?;
+    let url = links.for_a_day(*patient, contact, scope.now);
+    Some(Reply::Page { url })
+}
+
 /// The number of the contact that did something. A push from before they stopped following may come
 /// after it: it brings no address back.
 fn contact_of(
@@ -269,7 +293,7 @@ fn contact_of(
 }
 
 impl Talk {
-    fn terms(&self) -> TalkTerms<'_> {
+    pub(super) fn terms(&self) -> TalkTerms<'_> {
         TalkTerms {
             red_flags: &self.red_flags,
             consent_version: &self.consent_version,
@@ -308,7 +332,11 @@ fn spoken(replies: &[Reply], talk: &Talk, said: (Language, &Zone)) -> Option<Str
     (!words.is_empty()).then(|| words.join("\n"))
 }
 
-fn say(replies: &[Reply], talk: &Talk, (language, zone): (Language, &Zone)) -> Vec<String> {
+pub(super) fn say(
+    replies: &[Reply],
+    talk: &Talk,
+    (language, zone): (Language, &Zone),
+) -> Vec<String> {
     let words = replies.iter();
     words
         .map(|reply| (talk.words)(reply, language, zone))
@@ -450,7 +478,7 @@ fn caregiver_changes(
 
 /// Whether a contact's words about doses and check-ins count: the patient's own, and those of a
 /// caregiver who answers in the patient's place.
-fn may_answer(role: &ContactRole, plan: &PlanRecord) -> bool {
+pub(super) fn may_answer(role: &ContactRole, plan: &PlanRecord) -> bool {
     match &role.role {
         Teller::Patient => true,
         Teller::Caregiver(id) => {
@@ -554,7 +582,10 @@ fn key_of(scope: &Scope<'_>, dedupe_key: &[u8; 16]) -> [u8; 16] {
     scope.ids.hash([&b"inbound"[..], dedupe_key])
 }
 
-fn seen(scope: &Scope<'_>, dedupe_key: &[u8; 16]) -> Result<Option<SeenRecord>, StoreError> {
+pub(super) fn seen(
+    scope: &Scope<'_>,
+    dedupe_key: &[u8; 16],
+) -> Result<Option<SeenRecord>, StoreError> {
     let table = scope.transaction.open_table(INBOUND_SEEN)?;
     let row = table.get(&key_of(scope, dedupe_key))?;
     // One that cannot be read was received all the same.
@@ -566,7 +597,7 @@ fn seen(scope: &Scope<'_>, dedupe_key: &[u8; 16]) -> Result<Option<SeenRecord>, 
     }))
 }
 
-fn note_seen(
+pub(super) fn note_seen(
     scope: &Scope<'_>,
     dedupe_key: &[u8; 16],
     answer: Option<&str>,
@@ -585,7 +616,7 @@ fn note_seen(
 }
 
 /// Forgets pushes that nobody repeats any more, a few at a time.
-fn forget_seen(scope: &Scope<'_>) -> Result<(), StoreError> {
+pub(super) fn forget_seen(scope: &Scope<'_>) -> Result<(), StoreError> {
     let horizon = scope.now.saturating_sub(SEEN_FOR).unwrap_or(Timestamp::MIN);
     let mut times = scope.transaction.open_table(INBOUND_TIMES)?;
     let mut table = scope.transaction.open_table(INBOUND_SEEN)?;

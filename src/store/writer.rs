@@ -236,6 +236,11 @@ impl Store {
         self.fault
     }
 
+    /// The key of message ids.
+    pub(super) fn id_key(&self) -> &IdKey {
+        &self.ids
+    }
+
     /// What the write side says of itself.
     #[must_use]
     pub fn telemetry(&self) -> &Arc<Telemetry> {
@@ -313,6 +318,21 @@ impl Store {
                 result.recv().map_err(|_| StoreError::Closed)?
             }
         }
+    }
+
+    /// Runs `job` on a snapshot and off the write side's thread: that only begins it.
+    pub(super) async fn read_beside<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&redb::ReadTransaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let snapshot = self.run(Urgency::First, |writer| {
+            let snapshot = writer.begin_read();
+            writer.doubt(&snapshot);
+            snapshot
+        });
+        let snapshot = snapshot.await?;
+        let read = tokio::task::spawn_blocking(move || job(&snapshot));
+        read.await.map_err(|_| StoreError::Closed)?
     }
 
     /// Runs `job` on a snapshot.

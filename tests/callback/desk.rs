@@ -1,6 +1,6 @@
 //! An inbox that takes what comes and answers as told, behind the real listener.
 
-use dosed::http::serve_public;
+use dosed::http::{PublicParts, serve_public};
 use dosed::messaging::Secret;
 use dosed::messaging::wechat::callback::{
     Inbound, InboundKind, InboundResult, Inbox, Mode, Reception, Settings, Unavailable,
@@ -81,7 +81,11 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let served = serve_public(listener, "/wechat".to_owned(), reception, stop.clone());
+        let served = serve_public(
+            listener,
+            PublicParts::callback_at("/wechat", reception),
+            stop.clone(),
+        );
         tokio::spawn(served);
         Self {
             desk,

@@ -4,7 +4,7 @@ use super::daemon::{config_with, options};
 use super::desk::{APPID, KEY, NOON, PATIENCE, Reply, TOKEN};
 use dosed::daemon;
 use dosed::daemon::signals::Control;
-use dosed::http::serve_public;
+use dosed::http::{PublicParts, serve_public};
 use dosed::messaging::Secret;
 use dosed::messaging::wechat::callback::{
     Inbound, InboundKind, InboundResult, Inbox, Mode, Reception, Settings,
@@ -88,7 +88,11 @@ async fn a_push_under_way_at_the_end_is_answered_and_nobody_else_is_let_in() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let served = serve_public(listener, "/push".to_owned(), reception, stop.clone());
+    let served = serve_public(
+        listener,
+        PublicParts::callback_at("/push", reception),
+        stop.clone(),
+    );
     let served = tokio::spawn(served);
     let pushed = request(NOON, "o-wang", "1", 1);
     let pushed = tokio::spawn(async move { send(address, &pushed).await });

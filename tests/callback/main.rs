@@ -8,5 +8,6 @@ mod desk;
 mod end;
 mod forms;
 mod hostile;
+mod page;
 mod pushes;
 mod start;

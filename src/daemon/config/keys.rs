@@ -46,7 +46,7 @@ pub(super) const STAFF: Keys = Keys::new(&[
     "quiet_hours",
     "language",
 ]);
-pub(super) const HTTP: Keys = Keys::new(&["private", "public", "admin"]);
+pub(super) const HTTP: Keys = Keys::new(&["private", "public", "public_url", "admin"]);
 pub(super) const STORE: Keys = Keys::new(&["path", "cache", "keep", "backups", "backups_keep"]);
 pub(super) const MESSAGING: Keys = Keys::new(&[
     "channel",

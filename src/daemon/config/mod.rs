@@ -137,8 +137,11 @@ pub struct Store {
 pub struct Http {
     /// Health and metrics; port 0 takes a free one.
     pub private: SocketAddr,
-    /// The callback of the platform; `None` serves nothing to the outside.
+    /// The callback of the platform and the patients' page; `None` serves nothing to the outside.
     pub public: Option<SocketAddr>,
+    /// The address at which patients' phones reach `public`, without a slash at its end; `None`
+    /// serves no page.
+    pub public_url: Option<String>,
     /// The administration socket, absolute.
     pub admin: PathBuf,
 }
@@ -225,10 +228,12 @@ pub enum LogFormat {
 }
 
 impl Config {
-    /// Whether patients can answer over the channel: only where what they write comes back.
+    /// Whether patients can answer: only where what they write, or press on their page, comes
+    /// back.
     #[must_use]
     pub fn takes_answers(&self) -> bool {
-        matches!(self.messaging.channel, Channel::WeChat(_)) && self.http.public.is_some()
+        let writes = matches!(self.messaging.channel, Channel::WeChat(_));
+        self.http.public.is_some() && (writes || self.http.public_url.is_some())
     }
 
     /// Reads and checks a configuration file. Secrets are not read: see [`Config::secret`].
@@ -348,6 +353,10 @@ impl Config {
             ),
             ("http.private", self.http.private != new.http.private),
             ("http.public", self.http.public != new.http.public),
+            (
+                "http.public_url",
+                self.http.public_url != new.http.public_url,
+            ),
             ("http.admin", self.http.admin != new.http.admin),
             ("log.level", self.log.level != new.log.level),
             ("log.format", self.log.format != new.log.format),

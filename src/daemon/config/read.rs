@@ -226,6 +226,16 @@ impl Reader<'_> {
             }
         };
         let public = get("public").map(|value| parsed(&value, values::address));
+        let public_url = get("public_url").map(|value| {
+            if public.is_none() {
+                value.error_with_help(
+                    "nothing is served there: there is no public listener",
+                    "write also the address where this machine is to listen for it: \
+                     public = \"127.0.0.1:8381\"",
+                );
+            }
+            parsed(&value, values::public_url)
+        });
         let base = self.environment.runtime_directory.as_deref();
         let base = base.or(store.parent()).unwrap_or(self.directory);
         let given = table.and_then(|table| path_text(table, "admin"));
@@ -248,6 +258,10 @@ impl Reader<'_> {
             public: match public {
                 None => None,
                 Some(public) => Some(public?),
+            },
+            public_url: match public_url {
+                None => None,
+                Some(url) => Some(url?),
             },
             admin,
         })
@@ -280,11 +294,16 @@ impl Reader<'_> {
             false
         };
         let http = root.get("http").and_then(|http| http.table());
-        let public = http.and_then(|http| http.get("public"));
-        if !wechat && let Some(public) = &public {
+        let public = http.as_ref().and_then(|http| http.get("public"));
+        let has_page = http.is_some_and(|http| http.get("public_url").is_some());
+        if !wechat
+            && !has_page
+            && let Some(public) = &public
+        {
             public.error_with_help(
                 "nothing is to be served there: the console has no callback",
-                "remove `public`, or write [messaging] and below it channel = \"wechat\"",
+                "remove `public`, or write `public_url` for the patients' page, or [messaging] and \
+                 below it channel = \"wechat\"",
             );
         }
         let channel = if wechat {

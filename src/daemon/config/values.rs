@@ -1,5 +1,6 @@
 //! Texts of the configuration that mean a number or a place.
 
+use crate::messaging::wechat;
 use crate::plan::Problem;
 use jiff::SignedDuration;
 use std::net::SocketAddr;
@@ -77,6 +78,37 @@ pub fn address(text: &str) -> Result<SocketAddr, Problem> {
     })
 }
 
+/// Longer than any address that is typed; with the link behind it a message holds it everywhere.
+const PUBLIC_URL_BYTES_MAX: usize = 160;
+
+/// `https://clinic.example`, without a slash at its end.
+///
+/// # Errors
+/// What is wrong with the text, and what to write instead.
+pub fn public_url(text: &str) -> Result<String, Problem> {
+    let problem = |message: &str| Problem {
+        message: message.to_owned(),
+        help: Some("\"https://clinic.example\"".to_owned()),
+    };
+    let text = text.trim().trim_end_matches('/');
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/[]%".contains(&byte);
+    let transport = wechat::check_api_base(text).ok();
+    let Some(transport) = transport.filter(|_| text.bytes().all(plain)) else {
+        return Err(problem(
+            "it must be an https:// address of plain letters, without user, query and fragment",
+        ));
+    };
+    if transport == wechat::Transport::Exposed {
+        return Err(problem(
+            "it must begin with https://: patients' pages would travel unencrypted",
+        ));
+    }
+    if text.len() > PUBLIC_URL_BYTES_MAX {
+        return Err(problem("it must have at most 160 letters"));
+    }
+    Ok(text.to_owned())
+}
+
 fn number_and_unit(text: &str) -> Option<(u64, &str)> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit())?;
@@ -99,6 +131,42 @@ pub fn resolve(base: &Path, given: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_public_address_is_encrypted_and_plain() {
+        for (text, read) in [
+            ("https://clinic.example", "https://clinic.example"),
+            (
+                " https://clinic.example/dosed/ ",
+                "https://clinic.example/dosed",
+            ),
+            ("https://clinic.example:8443", "https://clinic.example:8443"),
+            ("http://127.0.0.1:8381", "http://127.0.0.1:8381"),
+            ("http://localhost:8381/", "http://localhost:8381"),
+            ("http://[::1]:8381", "http://[::1]:8381"),
+        ] {
+            assert_eq!(public_url(text).as_deref(), Ok(read), "{text}");
+        }
+        let long = format!("https://{}.example", "a".repeat(160));
+        for text in [
+            "",
+            "clinic.example",
+            "http://clinic.example",
+            "http://192.168.1.5:8381",
+            "ftp://clinic.example",
+            "https://",
+            "https://user@clinic.example",
+            "https://clinic.example/?a=b",
+            "https://clinic.example/#a",
+            "https://clinic.example/a b",
+            "https://clinic.example/\"",
+            "https://诊所.example",
+            &long,
+        ] {
+            let problem = public_url(text).expect_err(text);
+            assert!(problem.message.starts_with("it must "), "{problem:?}");
+        }
+    }
 
     #[test]
     fn sizes_have_a_number_and_a_unit() {

@@ -239,6 +239,7 @@ fn short(reply: &Reply) -> String {
         Reply::ConsentDeclined => "consent declined".to_owned(),
         Reply::Advised { patient, .. } => format!("advised {patient}"),
         Reply::AdviseWhom { choices } => format!("advise whom? {}", choices.join(", ")),
+        Reply::Page { url } => format!("page {url}"),
         Reply::NobodyToAdvise => "nobody to advise".to_owned(),
     }
 }

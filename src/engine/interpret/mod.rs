@@ -21,6 +21,7 @@
 mod clause;
 mod clock;
 mod doses;
+mod field;
 mod form;
 mod lexicon;
 mod name;
@@ -33,6 +34,8 @@ mod token;
 mod value;
 mod which;
 mod writing;
+
+pub use field::{field_value, is_red_flag, taken_at_time};
 
 use super::DoseState;
 use crate::plan::{AnswerType, Language};

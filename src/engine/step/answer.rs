@@ -238,7 +238,8 @@ impl Turn<'_> {
             let said = recent.answer.as_ref();
             let same = recent.state == state
                 && said.is_some_and(|said| {
-                    said.taken_at == answer.taken_at || answer.taken_at.is_none()
+                    (said.taken_at == answer.taken_at || answer.taken_at.is_none())
+                        && (said.reason == answer.reason || answer.reason.is_none())
                 });
             if !same {
                 recent.state = state;

@@ -92,7 +92,7 @@ impl Turn<'_> {
 
 /// The first instant at or after `at` at which one more is allowed; `None` when there is none
 /// within what the plan says. `takings` ascend.
-fn allowed_from(
+pub(in crate::engine) fn allowed_from(
     guard: &AsNeeded,
     plan: &ResolvedPlan,
     takings: &[Timestamp],

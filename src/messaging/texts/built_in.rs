@@ -49,6 +49,7 @@ pub(super) const BUILT_IN: &[(&str, &str, &str)] = texts![
     "not_taken",
     "noted",
     "out_of_hours",
+    "page",
     "passed_on",
     "red_flag",
     "refill",

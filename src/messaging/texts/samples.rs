@@ -126,6 +126,9 @@ fn of_the_talk() -> Vec<Reply> {
         to_call,
     };
     vec![
+        Reply::Page {
+            url: "https://clinic.example/p/x".to_owned(),
+        },
         Reply::Stopped,
         Reply::Started,
         Reply::RedFlag,

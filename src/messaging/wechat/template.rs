@@ -186,7 +186,12 @@ impl Templates {
             body.push(DIGITS[usize::from(byte >> 4)]);
             body.push(DIGITS[usize::from(byte & 15)]);
         }
-        body.extend_from_slice(br#"","data":{"#);
+        body.push(b'"');
+        if let Some(link) = message.link {
+            body.extend_from_slice(br#","url":"#);
+            push_json(&mut body, link);
+        }
+        body.extend_from_slice(br#","data":{"#);
         for (index, (field, value)) in template.fields.iter().zip(&values).enumerate() {
             if index > 0 {
                 body.push(b',');

@@ -10,6 +10,7 @@ mod fsck;
 mod life;
 mod opening;
 mod others;
+mod page;
 mod pages;
 mod quarantine;
 mod receive;

@@ -29,6 +29,7 @@ pub fn talk() -> Talk {
         is_open: true,
         language: Language::En,
         zone: Zone::get("UTC").unwrap(),
+        links: None,
         words: Arc::new(|reply: &Reply, _, _: &Zone| {
             let text = format!("{reply:?}");
             let end = text.find([' ', '{']).unwrap_or(text.len());

@@ -21,6 +21,7 @@ pub(super) fn talk() -> Talk {
         language: Language::En,
         zone: Zone::get("UTC").unwrap(),
         words: Arc::new(|reply: &Reply, _, _: &Zone| format!("{reply:?}")),
+        links: None,
     }
 }
 

@@ -126,6 +126,7 @@ pub async fn send_if(wechat: &WeChat, id: u8, permit: &Permit) -> Verdict {
         address: OPENID,
         addressee: &wang(),
         body: &body,
+        link: None,
         now: now(),
         permit,
     };
@@ -211,6 +212,7 @@ async fn a_text_that_does_not_fit_is_not_sent() {
         address: OPENID,
         addressee: &wang(),
         body: &body,
+        link: None,
         now: now(),
         permit: &Permit::always(),
     };

@@ -19,6 +19,7 @@ fn values(templates: &Templates, body: &Body, now: Timestamp) -> BTreeMap<String
         address: OPENID,
         addressee: &wang(),
         body,
+        link: None,
         now,
         permit: &Permit::always(),
     };
@@ -421,7 +422,7 @@ proptest! {
         let body = Body::Dose(doses.clone());
         let sent_at = if late { now() + SignedDuration::from_hours(48) } else { now() };
         let message = Outgoing {
-            id: MessageId([9; 16]), address: &openid, addressee: &addressee, body: &body, now: sent_at,
+            id: MessageId([9; 16]), address: &openid, addressee: &addressee, body: &body, link: None, now: sent_at,
             permit: &Permit::always(),
         };
         let fits = templates.fits(&addressee, &body);
