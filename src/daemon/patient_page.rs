@@ -81,12 +81,12 @@ impl Pages {
                     key.seal_form(&link, &form)
                 };
                 let manners = Arc::clone(&self.shared.outlet().manners);
-                Opened::Page(Page {
+                Opened::Page(Box::new(Page {
                     sheet,
                     seal: Box::new(seal),
                     clinic: manners.clinic.name.clone(),
                     emergency_number: manners.clinic.emergency_number.clone(),
-                })
+                }))
             }
             Ok(None) => Opened::Refused(Refusal::Unknown),
             Err(error) => {
@@ -210,7 +210,7 @@ impl PatientPage for Pages {
     }
 }
 
-fn of_opened(opened: Opened) -> Option<Page> {
+fn of_opened(opened: Opened) -> Option<Box<Page>> {
     match opened {
         Opened::Page(page) => Some(page),
         Opened::Refused(_) | Opened::Unavailable => None,

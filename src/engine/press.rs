@@ -117,10 +117,8 @@ pub fn press(
         Press::Answer(Field::Words(words)) => Some(words.as_str()),
         _ => None,
     };
-    if let Some(words) = words {
-        if words.chars().count() > WORDS_MAX {
-            return Err(PressFault::TooLong);
-        }
+    if words.is_some_and(|words| words.chars().count() > WORDS_MAX) {
+        return Err(PressFault::TooLong);
     }
     let said = match (subject, press) {
         (Subject::Doses(doses), press) => of_doses(person, doses, press, now)?,

@@ -291,5 +291,7 @@ fn last_advice(
 fn content_of(press: &Press) -> String {
     // A press is numbers and words: it always has a stored form.
     let hash = Sha256::digest(postcard::to_stdvec(press).unwrap_or_default());
-    hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut head = [0; 8];
+    head.copy_from_slice(&hash[..8]);
+    format!("{:016x}", u64::from_be_bytes(head))
 }

@@ -62,7 +62,7 @@ pub enum Refusal {
 /// What a link opens.
 pub enum Opened {
     /// This.
-    Page(Page),
+    Page(Box<Page>),
     /// Nothing.
     Refused(Refusal),
     /// It cannot be looked up now.
@@ -73,9 +73,9 @@ pub enum Opened {
 pub enum Pressed {
     /// It is noted, durably, or was before; what is said in return, and the page as it is now where
     /// that could be read.
-    Noted(String, Option<Page>),
+    Noted(String, Option<Box<Page>>),
     /// It is not noted; why, and the page as it is now where that could be read.
-    NotNoted(NotNoted, Option<Page>),
+    NotNoted(NotNoted, Option<Box<Page>>),
     /// The link opens nothing.
     Refused(Refusal),
     /// It was not noted, or nobody knows.

@@ -148,7 +148,7 @@ async fn a_press_counts_once_for_the_dose_that_its_form_named() {
     let noted = world.press(1, doses(&["Metformin"]), TAKEN).await;
     assert_eq!(noted, "Taken");
     let taken = ("Metformin".to_owned(), DoseState::Taken);
-    assert_eq!(world.closings().await, [taken.clone()]);
+    assert_eq!(world.closings().await, std::slice::from_ref(&taken));
     let before = entries(&world.store).await;
     // Pressed twice: as answered before, and nothing happens.
     assert_eq!(world.press(1, doses(&["Metformin"]), TAKEN).await, "Taken");
