@@ -260,9 +260,9 @@ fn of_check_in(
         (AnswerType::BloodPressure, Field::Pressure { upper, lower }) => {
             typed(&format!("{}/{}", upper.trim(), lower.trim()))
         }
-        (AnswerType::YesOrNo | AnswerType::OneOf(_) | AnswerType::BloodPressure, _) => None,
+        (AnswerType::YesOrNo | AnswerType::OneOf(_) | AnswerType::BloodPressure, _)
+        | (_, Field::Choice(_) | Field::YesOrNo(_) | Field::Pressure { .. }) => None,
         (_, Field::Words(words)) => typed(words),
-        (_, Field::Choice(_) | Field::YesOrNo(_) | Field::Pressure { .. }) => None,
     };
     let value = value.ok_or_else(|| PressFault::Unreadable {
         ask: check_in.ask.clone(),
