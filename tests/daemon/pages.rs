@@ -1,6 +1,8 @@
 //! The pages for the clinic's people: who is let in, and what is refused.
 
 use crate::support::{Answer, Daemon, World, eventually, metric, request, send};
+use dosed::engine::Role;
+use dosed::http::page::routes;
 use std::io::Write;
 use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
@@ -405,5 +407,62 @@ async fn what_is_too_long_too_slow_or_elsewhere_is_refused_and_does_no_harm() {
         assert!(ended.is_ok(), "a slow client is held on to");
     }
     assert!(counted(&daemon, "too_slow").await > 0.0);
+    assert_eq!(daemon.stop().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_route_lets_nobody_through_who_may_not() {
+    let accounts = [("hao", "doctor"), ("lin", "nurse"), ("chen", "viewer")];
+    let (_world, daemon) = world_with(&accounts).await;
+    let doctor = Browser::sign_in(&daemon, "hao").await;
+    let mut browsers = Vec::new();
+    for (name, role) in [("chen", Role::Viewer), ("lin", Role::Nurse)] {
+        let browser = Browser::sign_in(&daemon, name).await;
+        let token = browser.token("/system").await;
+        browsers.push((role, browser, token));
+    }
+    let mut seen = 0;
+    for route in routes() {
+        let path = route.path.replace("{patient}", "wang");
+        assert!(
+            !path.contains('{'),
+            "{path}: which value is to stand there?"
+        );
+        let (unsigned, forged) = if route.is_form() {
+            let head = [("Sec-Fetch-Site", "same-origin")];
+            let unsigned = request(daemon.private(), "POST", &path, &head, "text=x").await;
+            let forged = doctor.post(&path, "same-origin", "text=x").await;
+            (unsigned, Some(forged))
+        } else {
+            (daemon.get(&path).await, None)
+        };
+        let expected = if route.is_form() { 401 } else { 303 };
+        assert_eq!(unsigned.status, expected, "{path}");
+        assert!(!unsigned.body.contains("王秀兰"), "{path}");
+        assert!(forged.is_none_or(|it| it.status == 403), "{path}");
+        for (role, browser, token) in &browsers {
+            if *role >= route.needs {
+                continue;
+            }
+            let answer = if route.is_form() {
+                let form = format!("csrf={token}&patient=wang&text=x");
+                browser.post(&path, "same-origin", &form).await
+            } else {
+                browser.get(&path).await
+            };
+            assert_eq!(answer.status, 403, "{path} as {role:?}");
+            assert!(!answer.body.contains("王秀兰"), "{path} as {role:?}");
+        }
+        if !route.is_form() {
+            let answer = doctor.get(&path).await;
+            assert_eq!(answer.status, 200, "{path}");
+            let policy = answer.header("content-security-policy");
+            assert!(policy.is_some_and(|it| !it.contains("unsafe")), "{path}");
+            assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 6, "{seen} pages");
+    // Nothing was said and nobody was taken off a list.
     assert_eq!(daemon.stop().await.code(), Some(0));
 }

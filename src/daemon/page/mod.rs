@@ -195,6 +195,7 @@ impl Clinic for Practice {
                 let run = run.map_err(|error| Trouble::Unavailable(error.to_string()))?;
                 lines.push(JobLine {
                     name: job.name(),
+                    check: job.check(),
                     started: run.started(),
                     succeeded: run.last_success(),
                     failed: run.failed(),

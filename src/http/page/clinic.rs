@@ -245,6 +245,8 @@ pub struct PlanInForce {
 pub struct JobLine {
     /// Its name.
     pub name: &'static str,
+    /// The name of its check in health.
+    pub check: &'static str,
     /// When it was started last.
     pub started: Option<Timestamp>,
     /// When it succeeded last.

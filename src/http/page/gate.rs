@@ -83,6 +83,12 @@ impl Route {
         }
     }
 
+    /// Whether it changes something.
+    #[must_use]
+    pub fn is_form(&self) -> bool {
+        self.method == MethodFilter::POST
+    }
+
     /// With a form of at most so many bytes.
     #[must_use]
     pub const fn with_form(mut self, bytes: usize) -> Self {
@@ -210,7 +216,7 @@ pub async fn enter(
         400..500 => "refused",
         _ => "failed",
     };
-    if route.method == MethodFilter::POST {
+    if route.is_form() {
         pages.note(&account, route, patient, outcome);
     } else if status.is_success() {
         let sight = (session.key, route.what, patient.clone());
@@ -234,7 +240,7 @@ impl Pages {
         language: Language,
         request: Request,
     ) -> Result<bounds::Pairs, Box<Response>> {
-        if route.method != MethodFilter::POST {
+        if !route.is_form() {
             return Ok(bounds::Pairs::new());
         }
         let words = Words::of(language);
@@ -298,7 +304,7 @@ async fn signed_out(pages: &Pages, route: &Route, head: &Head, request: Request)
     if head.is_live {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    if route.method != MethodFilter::POST {
+    if !route.is_form() {
         return to(&sign_in::path_with(&head.path));
     }
     let language = pages.language(head);

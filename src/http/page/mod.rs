@@ -63,6 +63,11 @@ const ROUTES: &[&[Route]] = &[
     sign_in::ROUTES,
 ];
 
+/// All routes for which somebody must be signed in.
+pub fn routes() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().copied().flatten()
+}
+
 /// What the browser is told of each answer. Scripts, styles and pictures come from here, nothing
 /// that stands in a page is run or applied, nobody puts a page into another.
 const HEADERS: [(HeaderName, &str); 8] = [
@@ -109,7 +114,7 @@ pub(super) fn router(clinic: Arc<dyn Clinic>) -> Router {
         once: Once::default(),
     });
     let mut router = Router::new().merge(assets::router());
-    for route in ROUTES.iter().copied().flatten() {
+    for route in routes() {
         let pages = Arc::clone(&pages);
         let enter = move |params: RawPathParams, request: Request| {
             gate::enter(Arc::clone(&pages), route, params, request)

@@ -52,7 +52,9 @@ fn jobs(visit: &Visit, lines: &[JobLine]) -> Markup {
                 tbody {
                     @for line in lines {
                         tr {
-                            th scope="row" { code { (line.name) } }
+                            th scope="row" {
+                                (words.health_check(line.check)) " " code.id { (line.name) }
+                            }
                             td {
                                 (time(line.started))
                                 @if line.failed { " " span.mark.bad { (words.failed) } }
@@ -128,7 +130,7 @@ fn checks(words: &Words, health: &Health) -> Markup {
     let mut checks: Vec<_> = health.checks.iter().collect();
     checks.sort_by_key(|check| std::cmp::Reverse(check.status));
     html! {
-        p.verdict.(class) { strong { (sentence) } " " (health.summary) }
+        p.verdict.(class) { strong { (sentence) } " " span lang="en" { (health.summary) } }
         p { (words.release) " " (env!("CARGO_PKG_VERSION")) " · " (words.up_since) " "
             (duration(words, health.uptime_seconds)) }
         div.scrolls tabindex="0" role="region" aria-label=(words.checks) {
@@ -146,7 +148,7 @@ fn checks(words: &Words, health: &Health) -> Markup {
                                 (words.health_check(check.name)) " " code.id { (check.name) }
                             }
                             td { (state(words, check.status)) }
-                            td { (check.output.as_deref().unwrap_or_default()) }
+                            td lang="en" { (check.output.as_deref().unwrap_or_default()) }
                         }
                     }
                 }
