@@ -222,8 +222,11 @@ fn is_still_wanted(
             &patient.state,
             &record.message.body,
         )),
-        // The plan has ended, and with it all that is to be taken.
-        (Ok(None), _) => Ok(!matches!(record.message.body, Body::Dose(_))),
+        // The plan has ended, and with it all that is to be taken, asked or kept.
+        (Ok(None), _) => Ok(!matches!(
+            record.message.body,
+            Body::Dose(_) | Body::CheckIn(_) | Body::Appointment(_)
+        )),
         (Err(StoreError::Record { .. }) | Ok(_), Err(StoreError::Record { .. }) | Ok(_)) => {
             Ok(true)
         }

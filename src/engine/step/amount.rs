@@ -2,7 +2,7 @@
 //! prescribed any more, and one that names another amount than the patient was told says so.
 
 use super::{Turn, after, edit::local_date, follow_last::following};
-use crate::engine::{Body, MessageId, Millis, OpenDose, PatientState, Settlement};
+use crate::engine::{Body, MessageId, Millis, OpenDose, PatientState, PromptKind, Settlement};
 use crate::plan::{Medication, ResolvedPlan};
 use jiff::Timestamp;
 
@@ -115,11 +115,26 @@ fn slot_of_the_date(
 }
 
 /// Whether a reminder that was tried and surely not taken may be tried again as it is: each dose
-/// that it names still waits, and in the amount that the plan has now.
+/// that it names still waits, and in the amount that the plan has now; a question still waits for
+/// its answer, and an appointment is still that of the plan.
 #[must_use]
 pub fn is_still_wanted(plan: &ResolvedPlan, state: &PatientState, body: &Body) -> bool {
-    let Body::Dose(lines) = body else {
-        return true;
+    let mut open = state.prompts.iter();
+    let lines = match body {
+        Body::Dose(lines) => lines,
+        Body::CheckIn(question) => {
+            return open.any(|it| {
+                it.kind == PromptKind::CheckIn
+                    && it.id == question.check_in
+                    && it.due == question.due
+            });
+        }
+        Body::Appointment(line) => {
+            let mut known = plan.appointments.iter();
+            return open.any(|it| it.kind == PromptKind::Appointment && it.id == line.what)
+                && known.any(|it| it.what == line.what && it.at == line.at);
+        }
+        _ => return true,
     };
     let resolved = following(plan, state);
     let plan = resolved.as_ref();

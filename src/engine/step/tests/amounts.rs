@@ -220,3 +220,56 @@ fn a_reminder_under_way_is_not_tried_again_once_its_dose_was_answered_changed_or
     shell.settle(message.key, Settlement::NotSent(reason), at("02 08:02"));
     assert_eq!(amounts(&shell.only()), "2, 1");
 }
+
+#[test]
+fn a_question_under_way_is_not_tried_again_once_it_was_answered_or_is_asked_no_more() {
+    let asks =
+        "[[check_in]]\nid = \"bp\"\nask = \"BP?\"\nanswer = \"blood pressure\"\nat = \"08:00\"\n";
+    let old = plan(&(med("A", "20:00") + asks));
+    let wanted = |shell: &Shell, message: &Message| {
+        let plan = shell.plan.as_ref().unwrap();
+        is_still_wanted(plan, &shell.state, &message.body)
+    };
+    let claimed = || {
+        let mut shell = talking(&old);
+        shell.run(at("02 08:00"));
+        let message = shell.only();
+        shell.claim(message.key.id);
+        assert!(wanted(&shell, &message));
+        (shell, message)
+    };
+    let (mut shell, message) = claimed();
+    let value = Value::BloodPressure {
+        upper: 130,
+        lower: 80,
+    };
+    shell.answer_check_in("bp", at("02 08:00"), &value, at("02 08:01"));
+    assert!(!wanted(&shell, &message), "answered");
+    let (mut shell, message) = claimed();
+    shell.apply(&plan(&med("A", "20:00")), at("02 08:01"));
+    assert!(!wanted(&shell, &message), "asked no more");
+    let (mut shell, message) = claimed();
+    shell.apply(&plan(&(med("A", "21:00") + asks)), at("02 08:01"));
+    assert!(wanted(&shell, &message), "another was edited");
+}
+
+#[test]
+fn an_appointment_under_way_is_not_tried_again_once_it_was_moved() {
+    let on = |hour: u8| {
+        let keeps = format!(
+            "[[appointment]]\nwhat = \"X-ray\"\nat = 2026-03-03T{hour:02}:00:00\nremind = [\"1 day before\"]\n"
+        );
+        plan(&(med("A", "20:00") + &keeps))
+    };
+    let mut shell = talking(&on(8));
+    shell.run(at("02 08:00"));
+    let message = shell.only();
+    shell.claim(message.key.id);
+    let wanted = |shell: &Shell| {
+        let plan = shell.plan.as_ref().unwrap();
+        is_still_wanted(plan, &shell.state, &message.body)
+    };
+    assert!(wanted(&shell));
+    shell.apply(&on(9), at("02 08:01"));
+    assert!(!wanted(&shell));
+}
