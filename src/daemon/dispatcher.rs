@@ -176,6 +176,8 @@ impl Dispatcher {
                 self.hear(notice);
             }
         }
+        // Nothing more is handed out: the recorder need not gather what comes of it.
+        self.handoff.set_busy(false);
         let now = self.shared.now();
         self.release_claimed(now);
         // The workers may have ended before what was handed out last came to them.
@@ -320,8 +322,8 @@ impl Dispatcher {
             }
             if queued.address.is_empty() {
                 // No contact can be read: nobody to whom it could go.
-                let nobody = Settlement::Undeliverable(ExpiredReason::NotEnrolled);
-                self.end(queued, TriedOutcome::Final(nobody));
+                let nobody = retry::without_address(&queued.attempts);
+                self.end(queued, nobody);
             } else {
                 self.queue.push(queued, now.wall);
             }

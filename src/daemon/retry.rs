@@ -102,6 +102,12 @@ pub fn after_words(tried: &Try, verdict: &Verdict, now: Moment) -> (TriedOutcome
     }
 }
 
+/// There is nobody any more to whom it could go. Who has unfollowed may have had it before.
+#[must_use]
+pub fn without_address(attempts: &Attempts) -> TriedOutcome {
+    undeliverable(attempts, ExpiredReason::NotEnrolled)
+}
+
 /// No further try can help. Where an earlier one may have arrived, this refusal says nothing of
 /// it: the message is in doubt, and its dose counts as perhaps reminded of.
 fn undeliverable(attempts: &Attempts, reason: ExpiredReason) -> TriedOutcome {
@@ -476,6 +482,27 @@ mod tests {
                 "{refusal:?}: {outcome:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_somebody_may_have_had_who_then_unfollowed_is_in_doubt() {
+        let refused = Attempts {
+            failure: Some(ExpiredReason::ApiDown),
+            ..Attempts::default()
+        };
+        let nobody = Settlement::Undeliverable(ExpiredReason::NotEnrolled);
+        assert!(matches!(
+            without_address(&refused),
+            TriedOutcome::Final(settlement) if settlement == nobody
+        ));
+        let unknown = Attempts {
+            first_unknown: Some(NOW),
+            ..refused
+        };
+        assert!(matches!(
+            without_address(&unknown),
+            TriedOutcome::Final(Settlement::InDoubt)
+        ));
     }
 
     #[test]
