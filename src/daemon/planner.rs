@@ -61,6 +61,9 @@ pub struct Planner {
     desk: Desk,
     /// Plans were not read because the clock is in doubt: they are when it is not any more.
     held_by_clock: bool,
+    /// Why the configuration was refused when it was read last: plans that are read under the one
+    /// before do not make it right.
+    config_refused: Option<String>,
 }
 
 impl Planner {
@@ -90,6 +93,7 @@ impl Planner {
             again_at: None,
             desk,
             held_by_clock: false,
+            config_refused: None,
         }
     }
 
@@ -185,12 +189,13 @@ impl Planner {
     }
 
     /// A configuration that is wrong changes nothing.
-    fn refuse(&self, error: &ConfigError) -> Reloaded {
+    fn refuse(&mut self, error: &ConfigError) -> Reloaded {
         for diagnostic in &error.diagnostics {
             log_finding("the configuration is refused", diagnostic);
         }
         let why =
             "the configuration is refused; run: dosed check --config FILE --config-only".to_owned();
+        self.config_refused = Some(why.clone());
         self.shared
             .vitals
             .plans(|plans| plans.refused = Some(why.clone()));
@@ -238,6 +243,7 @@ impl Planner {
         self.known = Arc::default();
         self.shared.set_config(config.clone());
         self.config = config;
+        self.config_refused = None;
         restart_needed
     }
 
@@ -262,10 +268,18 @@ impl Planner {
     /// An edit takes effect from now on: while nobody knows what now is, none does.
     fn refused_by_clock(&mut self) -> Option<Reloaded> {
         self.held_by_clock = self.shared.time().doubted;
+        if !self.held_by_clock {
+            return None;
+        }
         let why = "the clock is not to be believed; plans are read when it is, or after: dosed \
-                   clock accept --config FILE";
-        self.held_by_clock.then(|| Reloaded {
-            refused: Some(why.to_owned()),
+                   clock accept --config FILE"
+            .to_owned();
+        // Whoever has edited a plan sees that it is not in force yet (G10).
+        self.shared
+            .vitals
+            .plans(|plans| plans.refused = Some(why.clone()));
+        Some(Reloaded {
+            refused: Some(why),
             ..Reloaded::default()
         })
     }
@@ -484,10 +498,12 @@ impl Planner {
         metrics.plans_active.set(gauge(active));
         metrics.patients.set(gauge(active));
         metrics.plans_rejected.set(gauge(reloaded.rejected as u64));
-        metrics.config_last_reload_successful.set(1);
-        metrics
-            .config_last_reload_success_timestamp_seconds
-            .set(now.as_millisecond() as f64 / 1e3);
+        if self.config_refused.is_none() {
+            metrics.config_last_reload_successful.set(1);
+            metrics
+                .config_last_reload_success_timestamp_seconds
+                .set(now.as_millisecond() as f64 / 1e3);
+        }
         self.shared.vitals.set_sleeping(sleeping);
         self.shared.vitals.plans(|plans| {
             plans.active = usize::try_from(active).unwrap_or(usize::MAX);
@@ -495,7 +511,7 @@ impl Planner {
             plans.held_removals = reloaded.held_removals;
             plans.directory_missing = directory_missing;
             plans.last_reload = Some(now);
-            plans.refused = None;
+            plans.refused.clone_from(&self.config_refused);
         });
         tracing::info!(
             active,

@@ -87,6 +87,34 @@ async fn a_reload_that_is_refused_is_over_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_is_read_meanwhile_makes_no_refused_configuration_right() {
+    let world = World::new().await;
+    world.reconfigure("watch = false", "watch = true");
+    world.crowd(1);
+    let daemon = world.start().await;
+    world.reconfigure("rate = 0", "rte = 0");
+    daemon.reload().await;
+    let successful =
+        |metrics: &str| crate::support::metric(metrics, "dosed_config_last_reload_successful", &[]);
+    assert_eq!(successful(&daemon.metrics().await), 0.0);
+    world.crowd(2);
+    let plans = crate::support::eventually("the second plan", async || {
+        let plans = daemon.health().await["checks"]["plans:active"][0].clone();
+        (plans["observedValue"] == 2).then_some(plans)
+    })
+    .await;
+    assert_eq!(plans["status"], "warn", "{plans}");
+    let said = plans["output"].as_str().expect("a warning says why");
+    assert!(said.contains("the configuration is refused"), "{said}");
+    assert_eq!(successful(&daemon.metrics().await), 0.0);
+    world.reconfigure("rte = 0", "rate = 0");
+    daemon.reload().await;
+    assert_eq!(successful(&daemon.metrics().await), 1.0);
+    let plans = daemon.health().await["checks"]["plans:active"][0].clone();
+    assert_eq!(plans["status"], "pass", "{plans}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_watchdog_is_fed_at_half_its_time_even_while_the_api_hangs() {
     let world = World::new().await;
     world.reconfigure("timeout = \"2 s\"", "timeout = \"60 s\"");
