@@ -17,6 +17,9 @@ pub const FORWARD_START_MAX: SignedDuration = SignedDuration::from_hours(30 * 24
 /// Wall and steady clock may differ by this between two looks without it being called a step.
 const STEP_MIN: SignedDuration = SignedDuration::from_millis(500);
 
+/// What is set ahead by less makes nothing old before its time.
+const AHEAD_MIN: SignedDuration = SignedDuration::from_hours(1);
+
 /// What makes a clock implausible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DoubtKind {
@@ -77,6 +80,9 @@ pub struct Findings {
     pub step: Option<SignedDuration>,
     /// The wall clock was set back: up to here it has shown instants that it shows again.
     pub set_back_from: Option<Timestamp>,
+    /// The wall clock, which is believed, was set ahead by so much that ages by it are not what
+    /// they seem: what it would have shown.
+    pub set_ahead_from: Option<Timestamp>,
     /// A doubt arose, or one has gone.
     pub turned: bool,
 }
@@ -90,6 +96,8 @@ pub struct Plausibility {
     marked: Option<Moment>,
     last: Option<Look>,
     doubt: Option<ClockDoubt>,
+    /// What both clocks showed when the wall clock was believed last.
+    believed: Option<Moment>,
 }
 
 impl Plausibility {
@@ -100,6 +108,7 @@ impl Plausibility {
         Self {
             seen,
             marked,
+            believed: marked,
             ..Self::default()
         }
     }
@@ -157,6 +166,10 @@ impl Plausibility {
         }
         if self.doubt.is_none() {
             self.seen = Some(self.seen.map_or(wall, |seen| seen.max(wall)));
+            let believed = self.believed.replace(look.at);
+            findings.set_ahead_from = believed
+                .map(|it| add(it.wall, steady.saturating_sub(it.steady)))
+                .filter(|expected| wall.duration_since(*expected) >= AHEAD_MIN + look.blur);
         }
         findings.turned = before.is_some() != self.doubt.is_some();
         findings
@@ -419,6 +432,51 @@ mod tests {
         assert_eq!(steps, [None, None, Some(3_600), None, Some(-3_601), None]);
         let set_back: Vec<_> = findings.iter().map(|it| it.set_back_from).collect();
         assert_eq!(set_back, [None, None, None, None, Some(at(3_604)), None]);
+    }
+
+    #[test]
+    fn what_a_believed_clock_is_set_ahead_by_is_found_once_also_over_a_doubt_and_a_restart() {
+        type Case = (&'static str, &'static [(i64, i64)], &'static [Option<i64>]);
+        let cases: &[Case] = &[
+            ("time passes", &[(0, 0), (9 * DAY, 9 * DAY)], &[None, None]),
+            ("by little", &[(0, 0), (HOUR - 60, 1)], &[None, None]),
+            (
+                "by six days",
+                &[(0, 0), (6 * DAY, 60), (6 * DAY + 60, 120)],
+                &[None, Some(60), None],
+            ),
+            (
+                "and back",
+                &[(0, 0), (6 * DAY, 60), (120, 120)],
+                &[None, Some(60), None],
+            ),
+            (
+                "by more than is believed, and back",
+                &[(0, 0), (8 * DAY, 60), (120, 120)],
+                &[None, None, None],
+            ),
+        ];
+        for (what, looks, expected) in cases {
+            let mut clock = Plausibility::after(Some(at(0)), None);
+            let found: Vec<_> = looks
+                .iter()
+                .map(|(wall, steady)| clock.look(look(*wall, *steady)).set_ahead_from)
+                .collect();
+            let expected: Vec<_> = expected.iter().map(|it| it.map(at)).collect();
+            assert_eq!(found, expected, "{what}");
+        }
+        let mut accepted = Plausibility::after(Some(at(0)), None);
+        accepted.look(look(0, 0));
+        accepted.look(look(8 * DAY, 60));
+        accepted.accept();
+        let findings = accepted.look(look(8 * DAY + 5, 65));
+        assert_eq!(findings.set_ahead_from, Some(at(65)), "somebody's word");
+        let mut restarted = Plausibility::after(Some(at(0)), Some(look(0, 1_000).at));
+        let findings = restarted.look(look(3 * DAY, 1_000 + DAY));
+        assert_eq!(findings.set_ahead_from, Some(at(DAY)), "over a restart");
+        let mut booted = Plausibility::after(Some(at(0)), None);
+        let findings = booted.look(look(3 * DAY, 0));
+        assert_eq!(findings.set_ahead_from, None, "nobody knows how long");
     }
 
     #[test]

@@ -41,6 +41,8 @@ struct Inner {
     set_back_from: Option<Timestamp>,
     /// The store does not know of `set_back_from` yet.
     unnoted_set_back: bool,
+    /// The wall clock was set ahead, from and to, and the store does not know of it yet.
+    unnoted_set_ahead: Option<(Timestamp, Timestamp)>,
     /// The clock is to be noted as seen now.
     note_now: bool,
 }
@@ -65,10 +67,15 @@ impl Timekeeper {
             inner.set_back_from = Some(known.map_or(from, |known| known.max(from)));
             inner.unnoted_set_back = true;
         }
+        if let Some(from) = findings.set_ahead_from {
+            let first = inner.unnoted_set_ahead.map_or(from, |(first, _)| first);
+            inner.unnoted_set_ahead = Some((first.min(from), wall));
+        }
         let doubt = inner.clock.doubt();
         let moment = inner.clock.moment().unwrap_or(at);
         drop(inner);
-        if findings.set_back_from.is_some() || findings.turned {
+        let set = findings.set_back_from.or(findings.set_ahead_from);
+        if set.is_some() || findings.turned {
             self.changed.notify_one();
         }
         (findings, moment, doubt)
@@ -208,6 +215,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             since.is_none_or(|since| steady.saturating_sub(since) >= span)
         };
         note_set_back(&shared, time.now.wall).await;
+        let ages_are_known = note_set_ahead(&shared, time.now.wall).await;
         if time.doubted {
             if passed(asked, ASK_EVERY) {
                 asked = Some(steady);
@@ -221,7 +229,10 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
                 let due = std::mem::take(&mut inner.note_now) || passed(noted, NOTE_EVERY);
                 (inner.clock.seen(), due)
             };
-            if due && let Some(seen) = seen {
+            if !ages_are_known {
+                // What is noted as seen makes old: only after what it was set ahead by.
+                shared.timekeeper.inner().note_now = true;
+            } else if due && let Some(seen) = seen {
                 let mark = shared.clock.run().map(|run| ClockMark {
                     run,
                     steady: u64::try_from(steady.as_millis()).unwrap_or(u64::MAX),
@@ -254,6 +265,21 @@ async fn note_set_back(shared: &Shared, now: Timestamp) {
     {
         shared.timekeeper.inner().unnoted_set_back = true;
     }
+}
+
+/// False when the store could not be told.
+async fn note_set_ahead(shared: &Shared, now: Timestamp) -> bool {
+    let unnoted = shared.timekeeper.inner().unnoted_set_ahead.take();
+    let Some((from, to)) = unnoted else {
+        return true;
+    };
+    let noted = shared.store.note_set_ahead(now, from, to).await.is_ok();
+    if !noted {
+        let mut inner = shared.timekeeper.inner();
+        let later = inner.unnoted_set_ahead.map_or(to, |(_, later)| later);
+        inner.unnoted_set_ahead = Some((from, later));
+    }
+    noted
 }
 
 #[cfg(test)]

@@ -7,11 +7,7 @@ use super::records::{
 };
 use super::writer::Scope;
 use crate::engine::{Body, Delivery, Fits, Input, Recipient};
-use jiff::{SignedDuration, Timestamp};
 use redb::{ReadableTable, Table, WriteTransaction};
-
-/// A report is awaited for so long.
-const AWAITED_FOR: SignedDuration = SignedDuration::from_hours(48);
 
 /// So many are forgotten in one transaction at most.
 const FORGOTTEN_MAX: usize = 2_000;
@@ -132,12 +128,12 @@ impl TakenRecord {
     }
 }
 
-/// Forgets messages of which no report comes any more, a few at a time.
+/// Forgets messages of which no report comes any more, a few at a time: a report is awaited for 48
+/// hours.
 pub(super) fn forget(scope: &Scope<'_>) -> Result<(), StoreError> {
-    let horizon = scope
-        .now
-        .saturating_sub(AWAITED_FOR)
-        .unwrap_or(Timestamp::MIN);
+    let Some(horizon) = scope.too_old() else {
+        return Ok(());
+    };
     let mut times = scope.transaction.open_table(DELIVERY_TIMES)?;
     let mut over = Vec::new();
     for row in times

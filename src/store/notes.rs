@@ -1,8 +1,10 @@
 //! What the daemon notes of itself and of the clock, and the counts of the clinic's days.
 
 use super::records::{ClockMark, DAYS, DayCounts, META, decode, encode};
+use super::writer::Scope;
 use super::{Store, StoreError};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use redb::{ReadableTable, WriteTransaction};
 
 /// The row of `meta` under which the daemon leaves where it listens.
 pub(super) const ENDPOINTS: &str = "endpoints";
@@ -18,6 +20,12 @@ const CLOCK_MARK: &str = "clock_mark";
 
 /// The row of `meta` with the latest instant from which the wall clock was set back, ms.
 const SET_BACK_FROM: &str = "set_back_from";
+
+/// The row of `meta` with the instants from and to which the wall clock was set ahead, ms.
+const SET_AHEAD: &str = "set_ahead";
+
+/// What is kept for a while by the clock is kept for so long after that was set ahead, too.
+pub(super) const KEPT_FOR: SignedDuration = SignedDuration::from_hours(48);
 
 impl Store {
     /// Notes where the daemon listens (JSON), for tools on this machine.
@@ -37,7 +45,8 @@ impl Store {
         .await
     }
 
-    /// Notes the latest wall clock that was believed, and what both clocks show at `now`.
+    /// Notes the latest wall clock that was believed, and what both clocks show at `now`. From then
+    /// on what is too old at `now` may be forgotten.
     ///
     /// # Errors
     /// The transaction failed.
@@ -53,6 +62,10 @@ impl Store {
             if let Some(mark) = mark {
                 meta.insert(CLOCK_MARK, encode(&mark)?.as_slice())?;
             }
+            drop(meta);
+            let ahead = set_ahead(scope.transaction)?;
+            let ahead = ahead.filter(|(_, to)| now < after_all(*to));
+            scope.effects.ages_by = Some(ahead.map_or(now, |(from, _)| from.min(now)));
             Ok(())
         })
         .await
@@ -79,6 +92,33 @@ impl Store {
     /// The transaction failed.
     pub async fn note_set_back(&self, now: Timestamp, from: Timestamp) -> Result<(), StoreError> {
         self.note_instant(now, SET_BACK_FROM, from).await
+    }
+
+    /// Notes that the wall clock was set ahead, `from` and `to`: what was noted before is not as old
+    /// as it seems.
+    ///
+    /// # Errors
+    /// The transaction failed.
+    pub async fn note_set_ahead(
+        &self,
+        now: Timestamp,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(now, move |scope| {
+            let (from, to) = match set_ahead(scope.transaction)? {
+                // While the first counts they count as one.
+                Some((first, last)) if from < after_all(last) => (first.min(from), last.max(to)),
+                _ => (from, to),
+            };
+            let mut row = [0; 16];
+            row[..8].copy_from_slice(&from.as_millisecond().to_le_bytes());
+            row[8..].copy_from_slice(&to.as_millisecond().to_le_bytes());
+            let mut meta = scope.transaction.open_table(META)?;
+            meta.insert(SET_AHEAD, row.as_slice())?;
+            Ok(())
+        })
+        .await
     }
 
     /// The latest wall clock that a daemon believed on this store.
@@ -148,5 +188,36 @@ impl Store {
             },
         )
         .await
+    }
+}
+
+/// From and to which instant the wall clock was set ahead; `None` where it was not, or where the
+/// note cannot be read.
+fn set_ahead(transaction: &WriteTransaction) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+    let meta = transaction.open_table(META)?;
+    let row: Option<[u8; 16]> = meta
+        .get(SET_AHEAD)?
+        .and_then(|row| row.value().try_into().ok());
+    Ok(row.and_then(|row| {
+        let (from, to) = row.split_at(8);
+        let instant = |bytes: &[u8]| {
+            let ms = i64::from_le_bytes(bytes.try_into().ok()?);
+            Timestamp::from_millisecond(ms).ok()
+        };
+        Some((instant(from)?, instant(to)?))
+    }))
+}
+
+/// When all that was noted until `at` has been kept for long enough.
+fn after_all(at: Timestamp) -> Timestamp {
+    at.saturating_add(KEPT_FOR).unwrap_or(Timestamp::MAX)
+}
+
+impl Scope<'_> {
+    /// What was noted before this has been kept for long enough; `None` while nobody knows by
+    /// which clock that is to be told.
+    pub(super) fn too_old(&self) -> Option<Timestamp> {
+        let by = self.memory.ages_by?.min(self.now);
+        Some(by.saturating_sub(KEPT_FOR).unwrap_or(Timestamp::MIN))
     }
 }

@@ -147,6 +147,8 @@ pub(super) struct Effects {
     pub unreadable: Vec<Unreadable>,
     /// The ledger, where it has changed.
     pub ledger: Option<Ledger>,
+    /// By which clock ages are told from now on.
+    pub ages_by: Option<Timestamp>,
 }
 
 /// The tables of a step, opened once a transaction.

@@ -17,12 +17,9 @@ use crate::engine::{
     Person, ReachChange, Reply, Said, TalkTerms, Teller, converse,
 };
 use crate::plan::{Language, Zone};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use redb::ReadableTable;
 use std::sync::Arc;
-
-/// A push is known again for so long: the platform repeats it within seconds.
-const SEEN_FOR: SignedDuration = SignedDuration::from_hours(48);
 
 /// So many known pushes are forgotten in one transaction at most.
 const FORGOTTEN_MAX: usize = 200;
@@ -615,9 +612,12 @@ pub(super) fn note_seen(
     Ok(())
 }
 
-/// Forgets pushes that nobody repeats any more, a few at a time.
+/// Forgets pushes that nobody repeats any more, a few at a time: the platform repeats one within
+/// seconds, and it is known for 48 hours.
 pub(super) fn forget_seen(scope: &Scope<'_>) -> Result<(), StoreError> {
-    let horizon = scope.now.saturating_sub(SEEN_FOR).unwrap_or(Timestamp::MIN);
+    let Some(horizon) = scope.too_old() else {
+        return Ok(());
+    };
     let mut times = scope.transaction.open_table(INBOUND_TIMES)?;
     let mut table = scope.transaction.open_table(INBOUND_SEEN)?;
     let mut over = Vec::new();

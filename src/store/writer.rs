@@ -406,6 +406,8 @@ pub(super) struct Memory {
     pub desk: Desk,
     /// What has left, counted.
     pub ledger: Ledger,
+    /// The latest clock by which ages may be told; noted by this process, not read from the file.
+    pub ages_by: Option<Timestamp>,
 }
 
 /// A claim on one message.
@@ -634,6 +636,7 @@ impl Writer {
         }
         memory.fault = self.place.fault();
         memory.desk = std::mem::take(&mut self.memory.desk);
+        memory.ages_by = self.memory.ages_by;
         memory.ledger = ledger::read(&snapshot)?.unwrap_or_else(|| {
             self.telemetry.note_unreadable([("meta", 0)]);
             Ledger::default()
@@ -657,6 +660,7 @@ impl Memory {
         if let Some(ledger) = effects.ledger {
             self.ledger = ledger;
         }
+        self.ages_by = effects.ages_by.or(self.ages_by);
         for (contact, refuses) in effects.staff_refuses {
             self.desk.note_refusal(contact, refuses);
         }

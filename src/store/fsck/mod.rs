@@ -249,6 +249,7 @@ impl Examination {
                 "schema" => Some(4),
                 "id_key" => Some(32),
                 "last_seen" | "set_back_from" | "accepted_at" => Some(8),
+                "set_ahead" => Some(16),
                 _ => None,
             };
             if name.value() == "clock_mark" && decode::<ClockMark>(&META, value.value()).is_err() {

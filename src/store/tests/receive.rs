@@ -135,11 +135,42 @@ async fn a_push_is_known_for_two_days_and_then_forgotten() {
     says(&store, hour(8), "a", 1, "hello").await;
     says(&store, hour(55), "a", 2, "hello").await;
     says(&store, hour(57), "a", 3, "hello").await;
-    let rows = store.read(|snapshot, _| {
-        let seen = snapshot.open_table(INBOUND_SEEN)?.len()?;
-        Ok((seen, snapshot.open_table(INBOUND_TIMES)?.len()?))
-    });
-    assert_eq!(rows.await.unwrap(), (2, 2));
+    let rows = async || {
+        let rows = store.read(|snapshot, _| {
+            let seen = snapshot.open_table(INBOUND_SEEN)?.len()?;
+            Ok((seen, snapshot.open_table(INBOUND_TIMES)?.len()?))
+        });
+        rows.await.unwrap()
+    };
+    assert_eq!(rows().await, (3, 3), "nobody has noted a clock yet");
+    store.note_seen(hour(57), hour(57), None).await.unwrap();
+    says(&store, hour(57), "a", 4, "hello").await;
+    assert_eq!(rows().await, (3, 3));
+}
+
+#[tokio::test]
+async fn a_push_is_known_for_two_days_also_where_the_clock_is_set_ahead_by_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = answering(&directory).await;
+    apply(&store, hour(7), vec![change("a", TWICE)]).await;
+    let again = async |at, key: u8| {
+        let words = What::Words("hello".to_owned());
+        let received = receive(&store, at, vec![pushed("a", key, words)]).await;
+        received.repeated[0]
+    };
+    store.note_seen(hour(8), hour(8), None).await.unwrap();
+    assert!(!again(hour(8), 1).await);
+    // Six days ahead: whoever comes first, and after it was noted.
+    let ahead = hour(8 + 6 * 24);
+    assert!(!again(ahead, 2).await);
+    store.note_set_ahead(ahead, hour(8), ahead).await.unwrap();
+    store.note_seen(ahead, ahead, None).await.unwrap();
+    assert!(!again(ahead, 3).await);
+    assert!(again(ahead, 1).await, "seconds have passed");
+    let then = hour(8 + 8 * 24 + 1);
+    store.note_seen(then, then, None).await.unwrap();
+    again(then, 4).await;
+    assert!(!again(then, 1).await, "two days have");
 }
 
 #[tokio::test]

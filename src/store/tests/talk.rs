@@ -366,6 +366,7 @@ async fn a_report_is_joined_to_its_message_whichever_comes_first() {
         assert_eq!(left.await.unwrap(), 0, "nothing is awaited any more");
 
         // Two days later its place in the order of time is gone, too.
+        store.note_seen(hour(60), hour(60), None).await.unwrap();
         settle_something(&store, hour(60)).await;
         let times = store.read(|snapshot, _| Ok(snapshot.open_table(DELIVERY_TIMES)?.len()?));
         assert_eq!(times.await.unwrap(), 0);
