@@ -40,8 +40,10 @@ pub struct Sent {
     /// Whom it is for, by the name in its text.
     pub name: String,
     pub id: MessageId,
-    /// Medication, amount, instant.
+    /// Medication, amount, instant; a question stands here by its id, without an amount.
     pub doses: Vec<(String, String, i64)>,
+    /// It is a question.
+    pub asks: bool,
     /// It reached the patient.
     pub delivered: bool,
     /// The API took it, now or before, and it never reaches the patient.
@@ -205,6 +207,11 @@ impl Api {
                     (line.medication.clone(), line.amount.clone(), due)
                 })
                 .collect(),
+            Body::CheckIn(question) => vec![(
+                question.check_in.clone(),
+                String::new(),
+                question.due.as_millisecond(),
+            )],
             _ => Vec::new(),
         };
         state.sent.push(Sent {
@@ -213,6 +220,7 @@ impl Api {
             name: message.addressee.name.clone(),
             id: message.id,
             doses,
+            asks: matches!(message.body, Body::CheckIn(_)),
             delivered,
             lost,
             outcome: verdict.outcome,

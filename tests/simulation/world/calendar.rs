@@ -1,7 +1,7 @@
 //! The oracle's own calendar: when the doses of a chart fall, worked out slowly, day by day, and
 //! without any code of the product.
 
-use super::chart::{Course, Days, Medication, When};
+use super::chart::{Course, Days, Medication, Schedule, When};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
@@ -65,7 +65,11 @@ fn is_on(days: &Days, start: Option<Date>, date: Date) -> bool {
 
 /// The instants of a medication's doses after `from` up to and including `until`, ascending.
 pub fn slots(medication: &Medication, zone: &TimeZone, from: i64, until: i64) -> Vec<i64> {
-    let schedule = &medication.schedule;
+    falls(&medication.schedule, zone, from, until)
+}
+
+/// The instants of a schedule after `from` up to and including `until`, ascending.
+pub fn falls(schedule: &Schedule, zone: &TimeZone, from: i64, until: i64) -> Vec<i64> {
     let mut found = match &schedule.when {
         When::Every { hours, first } => {
             let (first, step) = (instant(zone, *first), hours * HOUR);
@@ -121,6 +125,13 @@ pub fn slots(medication: &Medication, zone: &TimeZone, from: i64, until: i64) ->
     }
     found.retain(|at| *at > from && *at <= until);
     found
+}
+
+/// When the window of the question due at `due` ends, in ms: with the next one, after a day at the
+/// latest (P8).
+pub fn question_ends(schedule: &Schedule, zone: &TimeZone, due: i64) -> i64 {
+    let next = falls(schedule, zone, due, due + DAY).first().copied();
+    next.unwrap_or(due + DAY)
 }
 
 /// When the window of the dose due at `due` ends, in ms (P8).

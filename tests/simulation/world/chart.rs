@@ -12,6 +12,7 @@ pub struct Chart {
     pub zone: &'static str,
     pub openid: Option<String>,
     pub medications: Vec<Medication>,
+    pub check_ins: Vec<CheckIn>,
     /// What the text begins with, as a comment: names the edit.
     pub edit: String,
 }
@@ -23,6 +24,15 @@ pub struct Medication {
     pub amount: &'static str,
     pub schedule: Schedule,
     pub critical: bool,
+}
+
+/// A question on a schedule, always for a blood pressure: what answers it answers nothing else.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckIn {
+    /// Never that of a medication.
+    pub id: String,
+    pub ask: String,
+    pub schedule: Schedule,
 }
 
 /// All that decides when something falls, and until when it may be reminded of.
@@ -100,6 +110,7 @@ impl Chart {
             },
             openid: (!dice.chance(50)).then(|| openid(patient, 0)),
             medications,
+            check_ins: Vec::new(),
             edit: format!("p{patient} 0"),
         }
     }
@@ -114,7 +125,44 @@ impl Chart {
         for medication in &self.medications {
             medication.write(&mut text);
         }
+        for check_in in &self.check_ins {
+            check_in.write(&mut text);
+        }
         text
+    }
+
+    /// Asks questions from now on.
+    pub fn ask(&mut self, dice: &mut Dice, today: Date) {
+        for number in 0..dice.range(0, 3) {
+            self.check_ins
+                .push(CheckIn::new(dice, number as u64, today));
+        }
+    }
+
+    /// One edit of what is asked. Returns its name.
+    pub fn edit_check_ins(&mut self, dice: &mut Dice, today: Date) -> &'static str {
+        let count = self.check_ins.len();
+        let chosen = dice.below(count.max(1) as u64) as usize;
+        match dice.below(4) {
+            0 if count > 0 => {
+                self.check_ins.remove(chosen);
+                "ask no more"
+            }
+            1 if count > 0 => {
+                self.check_ins[chosen].ask = format!("Pressure {}?", dice.below(90) + 10);
+                "ask in other words"
+            }
+            2 if count > 0 => {
+                self.check_ins[chosen].schedule = CheckIn::schedule(dice, today);
+                "ask at other times"
+            }
+            _ if count < 3 => {
+                let number = dice.next();
+                self.check_ins.push(CheckIn::new(dice, number, today));
+                "ask more"
+            }
+            _ => "comment",
+        }
     }
 
     /// One edit of the kind a doctor makes. Returns its name.
@@ -202,6 +250,48 @@ pub fn openid(patient: usize, number: u64) -> String {
     format!("o{number}patient{patient:019}")
 }
 
+impl CheckIn {
+    fn new(dice: &mut Dice, number: u64, today: Date) -> Self {
+        Self {
+            id: format!("c{}", number % 10_000),
+            ask: format!("Pressure {}?", dice.below(90) + 10),
+            schedule: Self::schedule(dice, today),
+        }
+    }
+
+    fn schedule(dice: &mut Dice, today: Date) -> Schedule {
+        let mut times: Vec<i64> = (0..dice.range(1, 4))
+            .map(|_| dice.range(0, 96) * 15)
+            .collect();
+        times.sort_unstable();
+        times.dedup();
+        let on = today.saturating_add(jiff::Span::new().days(dice.range(-3, 4)));
+        let (days, start) = match dice.below(4) {
+            0 => (Days::EveryN(dice.range(2, 4)), Some(on)),
+            1 => (Days::All, Some(on)),
+            _ => (Days::All, None),
+        };
+        let course = match start {
+            Some(start) if dice.chance(300) => {
+                Course::Until(start.saturating_add(jiff::Span::new().days(dice.range(0, 20))))
+            }
+            _ => Course::Open,
+        };
+        Schedule {
+            when: When::Times(times, days),
+            start,
+            course,
+            window_minutes: None,
+        }
+    }
+
+    fn write(&self, text: &mut String) {
+        writeln!(text, "[[check_in]]\nid = \"{}\"", self.id).unwrap();
+        writeln!(text, "ask = \"{}\"\nanswer = \"blood pressure\"", self.ask).unwrap();
+        self.schedule.write(text);
+    }
+}
+
 impl Medication {
     fn new(dice: &mut Dice, number: u64, today: Date) -> Self {
         Self {
@@ -219,8 +309,22 @@ impl Medication {
         if self.critical {
             writeln!(text, "critical = true").unwrap();
         }
-        let schedule = &self.schedule;
-        match &schedule.when {
+        self.schedule.write(text);
+    }
+}
+
+fn ordinal(day: i8) -> &'static str {
+    match day {
+        1 | 21 => "st",
+        2 | 22 => "nd",
+        3 | 23 => "rd",
+        _ => "th",
+    }
+}
+
+impl Schedule {
+    fn write(&self, text: &mut String) {
+        match &self.when {
             When::Times(times, days) => {
                 let times: Vec<String> = times
                     .iter()
@@ -251,31 +355,20 @@ impl Medication {
                 writeln!(text, "every = \"{hours} hours\"\nfirst = {first}").unwrap();
             }
         }
-        if let Some(start) = schedule.start {
+        if let Some(start) = self.start {
             writeln!(text, "start = {start}").unwrap();
         }
-        match schedule.course {
+        match self.course {
             Course::Open => {}
             Course::Days(days) => writeln!(text, "for = \"{days} days\"").unwrap(),
             Course::Doses(doses) => writeln!(text, "doses = {doses}").unwrap(),
             Course::Until(date) => writeln!(text, "end = {date}").unwrap(),
         }
-        if let Some(minutes) = schedule.window_minutes {
+        if let Some(minutes) = self.window_minutes {
             writeln!(text, "window = \"{minutes} min\"").unwrap();
         }
     }
-}
 
-fn ordinal(day: i8) -> &'static str {
-    match day {
-        1 | 21 => "st",
-        2 | 22 => "nd",
-        3 | 23 => "rd",
-        _ => "th",
-    }
-}
-
-impl Schedule {
     fn new(dice: &mut Dice, today: Date) -> Self {
         let window_minutes = *dice.pick(&[None, None, None, Some(30), Some(240)]);
         let on = today.saturating_add(jiff::Span::new().days(dice.range(-3, 4)));

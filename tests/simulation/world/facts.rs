@@ -14,10 +14,13 @@ pub enum Trouble {
     Store,
     Edit,
     Unfollowed,
+    /// The daemon was down, and came up with a clock that it did not believe: for how long it had
+    /// been down it does not know.
+    DownIntoDoubt,
 }
 
 impl Trouble {
-    const COUNT: usize = 6;
+    const COUNT: usize = 7;
     const ALL: [Trouble; Self::COUNT] = [
         Trouble::Down,
         Trouble::Api,
@@ -25,6 +28,7 @@ impl Trouble {
         Trouble::Store,
         Trouble::Edit,
         Trouble::Unfollowed,
+        Trouble::DownIntoDoubt,
     ];
 }
 
@@ -61,6 +65,9 @@ pub struct Facts {
     open: Vec<(Trouble, i64, i64)>,
     /// Where the wall clock was set back: what it showed after and before.
     pub set_back: Vec<(i64, i64)>,
+    /// Where the wall clock was set ahead while nothing ran that could have seen it: what it showed
+    /// before and after.
+    pub set_ahead_unseen: Vec<(i64, i64)>,
     /// What came to the API, by the name in its text.
     pub sent: BTreeMap<String, Vec<Sent>>,
     pub patients: usize,
@@ -68,6 +75,8 @@ pub struct Facts {
     pub answers: bool,
     /// The names of those who have said something.
     pub speakers: BTreeSet<String>,
+    /// Blood pressures that were said, by the name of who said them, each different.
+    pub pressures: BTreeMap<String, BTreeSet<(u32, u32)>>,
     /// Messages that were lost and of which the platform was told that its report was taken.
     pub reported: BTreeSet<MessageId>,
     /// Words that no reminder asks for, each different, and whether the platform was told that
@@ -118,13 +127,36 @@ impl Facts {
             || self.open.iter().any(open)
     }
 
-    /// How far the clock had been ahead of `at` when it was set back to before it.
+    /// How far the clock had been ahead of `at` when it was set back to before it, in one step or
+    /// in several: what it showed before the first of them it had shown as well.
     pub fn ahead_of(&self, at: i64) -> i64 {
-        self.set_back
-            .iter()
-            .filter(|(after, before)| *after <= at && at < *before)
-            .map(|(_, before)| *before)
-            .max()
-            .unwrap_or(at)
+        let mut shown = at;
+        loop {
+            let steps = self.set_back.iter();
+            let ahead = steps
+                .filter(|(after, before)| *after <= shown && shown < *before)
+                .map(|(_, before)| *before)
+                .max();
+            let Some(ahead) = ahead else {
+                return shown;
+            };
+            shown = ahead;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Facts;
+
+    #[test]
+    fn a_clock_that_was_set_back_twice_has_shown_what_it_showed_before_the_first_time() {
+        let mut facts = Facts::new(1, false);
+        facts.set_back.push((22, 28));
+        facts.set_back.push((-400, 24));
+        assert_eq!(facts.ahead_of(-400), 28);
+        assert_eq!(facts.ahead_of(23), 28);
+        assert_eq!(facts.ahead_of(28), 28);
+        assert_eq!(facts.ahead_of(-401), -401);
     }
 }

@@ -46,6 +46,10 @@ const CONVALESCENCE: i64 = 3 * HOUR;
 /// The kernel's word about a clock in doubt is asked for at least so often.
 const WORD_WITHIN: i64 = 2 * MINUTE;
 
+/// A request under way takes no longer than this, with what it waits for before it leaves: then
+/// the daemon that was asked to end has ended.
+const END_WITHIN: i64 = 2 * MINUTE;
+
 /// Parts of `/health`.
 const CLOCK: &str = "clock:step";
 const PLANS: &str = "plans:active";
@@ -95,6 +99,9 @@ struct World {
     chance: Dice,
     people: Dice,
     answers: Dice,
+    questions: Dice,
+    /// So many blood pressures have been said.
+    measured: u32,
     platform: Platform,
     /// Messages that were lost and of which that will be reported, by their number.
     lost: BTreeMap<i64, MessageId>,
@@ -110,6 +117,13 @@ struct World {
     base_offset: i64,
     end: i64,
     starts_at: Option<i64>,
+    /// The machine has started anew since a process ran.
+    booted: bool,
+    /// When the wall clock was set ahead since a process has started, and what it showed before and
+    /// after.
+    set_ahead: Vec<(i64, i64, i64)>,
+    /// When the daemon was asked to end.
+    stops_since: Option<i64>,
     down_since: Option<i64>,
     /// Since when the API has not been as it should.
     foul_since: Option<i64>,
@@ -181,6 +195,8 @@ impl World {
             chance: Dice::new(seed, "chance"),
             people,
             answers: Dice::new(seed, "answers"),
+            questions: Dice::new(seed, "questions"),
+            measured: 0,
             platform: Platform::default(),
             lost: BTreeMap::new(),
             away: BTreeMap::new(),
@@ -192,6 +208,9 @@ impl World {
             base_offset: site.clock.offset(),
             end,
             starts_at: Some(0),
+            stops_since: None,
+            booted: false,
+            set_ahead: Vec::new(),
             down_since: None,
             foul_since: None,
             held_since: None,
@@ -214,7 +233,10 @@ impl World {
         for patient in 0..scenario.patients {
             let today = world.today();
             let zones = scenario.has(Fault::Zones);
-            let chart = Chart::new(&mut world.people, patient, today, zones);
+            let mut chart = Chart::new(&mut world.people, patient, today, zones);
+            if scenario.has(Fault::CheckIns) {
+                chart.ask(&mut world.questions, today);
+            }
             world.charts.push(chart);
             world.write(patient);
         }
@@ -334,6 +356,12 @@ impl World {
                 self.crash(false)?;
             }
         }
+        let stops_for = self
+            .stops_since
+            .map_or(0, |it| self.site.clock.steady() - it);
+        if stops_for > END_WITHIN && self.site.disk.is_sound() {
+            return Err("the daemon was asked to end and does not".to_owned());
+        }
         self.hear();
         self.watch_clock()?;
         self.watch_health()
@@ -346,9 +374,9 @@ impl World {
             self.ailing.clear();
             return Ok(());
         };
-        let is_held = process.shared.vitals.signs().clock_held.is_some();
+        let is_held = process.is_held();
         let texts = self.broken.difference(&self.gone).next().is_some();
-        let unread = self.unreadable || (texts && !is_held && self.site.disk.is_sound());
+        let unread = self.unreadable || (texts && self.site.disk.is_sound());
         for (part, is_so) in [(CLOCK, is_held), (PLANS, unread)] {
             if is_so {
                 self.ailing.entry(part).or_insert(now);
@@ -375,7 +403,7 @@ impl World {
             return Ok(());
         };
         let (wall, now) = (self.site.clock.wall(), self.site.clock.steady());
-        if process.shared.vitals.signs().clock_held.is_none() {
+        if !process.is_held() {
             self.looks_after_clock_at = None;
             if let Some(since) = self.held_since.take() {
                 let (from, until) = (since.min(wall), since.max(wall));
@@ -450,7 +478,7 @@ impl World {
             );
             self.note(&what);
             if sent.delivered && !sent.doses.is_empty() && self.facts.answers {
-                self.react(&sent.name);
+                self.react(&sent.name, sent.asks);
             }
             self.facts.note_sent(sent);
         }
@@ -463,13 +491,23 @@ impl World {
         }
     }
 
-    /// A patient has been reminded.
-    fn react(&mut self, name: &str) {
+    /// A patient has been reminded, or asked.
+    fn react(&mut self, name: &str, asked: bool) {
         let name = |chart: &Chart| chart.name == name;
         let Some(patient) = self.charts.iter().position(name) else {
             return;
         };
         let now = self.site.clock.steady();
+        if asked {
+            for after in people::answers(&mut self.questions) {
+                // No two are the same.
+                self.measured += 1;
+                let words =
+                    Words::Pressure(100 + self.measured % 100, 50 + self.measured / 100 % 40);
+                self.schedule(now + after, Event::Says(patient, words));
+            }
+            return;
+        }
         for (after, words) in people::reaction(&mut self.answers) {
             self.schedule(now + after, Event::Says(patient, words));
         }
@@ -495,9 +533,12 @@ impl World {
             }
             Words::Follows => self.site.api.follow(&openid, true),
             _ => {
-                self.facts
-                    .speakers
-                    .insert(self.charts[patient].name.clone());
+                let name = self.charts[patient].name.clone();
+                if let Words::Pressure(upper, lower) = words {
+                    let said = self.facts.pressures.entry(name.clone()).or_default();
+                    said.insert((upper, lower));
+                }
+                self.facts.speakers.insert(name);
             }
         }
         let now = Timestamp::from_millisecond(wall).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -569,6 +610,10 @@ impl World {
             return event;
         };
         let timer = self.site.clock.next_timer().unwrap_or(i64::MAX);
+        if process.is_stopping() {
+            // No machine falls asleep over the end of its daemon, which takes seconds.
+            return event.min(timer).max(now);
+        }
         let outbox = process.outbox();
         let activity = (self.site.api.sent(), outbox);
         if activity != self.activity || self.site.api.under_way() > 0 {
@@ -606,13 +651,19 @@ impl World {
         match Process::start(&self.site) {
             Ok(process) => {
                 self.note("the daemon starts");
+                self.booted = false;
+                self.set_ahead.clear();
                 self.process = Some(process);
                 self.restarts += 1;
                 self.could_know_since = self.site.clock.steady();
                 let now = self.site.clock.wall();
+                let held = self.process.as_ref().is_some_and(Process::is_held);
                 if let Some(since) = self.down_since.take() {
-                    self.facts
-                        .trouble(Trouble::Down, since - 2 * MINUTE, now + 2 * MINUTE);
+                    let (since, until) = (since - 2 * MINUTE, now + 2 * MINUTE);
+                    self.facts.trouble(Trouble::Down, since, until);
+                    if held {
+                        self.facts.trouble(Trouble::DownIntoDoubt, since, until);
+                    }
                 }
             }
             Err(error) => {
@@ -626,6 +677,7 @@ impl World {
     /// The process is no more.
     fn gone_down(&mut self) {
         self.process = None;
+        self.stops_since = None;
         self.site.disk.kill();
         self.site.api.kill();
         self.down_since.get_or_insert(self.site.clock.wall());
@@ -653,6 +705,13 @@ impl World {
             let mut dice = Dice::new(self.chance.next(), "cut");
             self.site.disk.cut_power(&mut dice);
             self.site.clock.boot();
+            self.booted = true;
+            let soon = self.site.clock.steady() - MINUTE;
+            let unseen = self.set_ahead.iter();
+            let unseen = unseen.filter(|(at, ..)| *at >= soon);
+            let unseen = unseen.map(|(_, before, after)| (*before, *after));
+            self.facts.set_ahead_unseen.extend(unseen);
+            self.set_ahead.clear();
         }
         self.gone_down();
         self.look(false)
@@ -761,6 +820,12 @@ impl World {
         }
         if after < before {
             self.facts.set_back.push((after, before));
+        } else if self.process.is_some() || !self.booted {
+            // Whoever looks at the clocks before the next boot sees it.
+            self.set_ahead
+                .push((self.site.clock.steady(), before, after));
+        } else {
+            self.facts.set_ahead_unseen.push((before, after));
         }
         self.facts.trouble(
             Trouble::Clock,
@@ -784,7 +849,13 @@ impl World {
                     return Ok(());
                 }
                 let today = self.today();
-                let what = self.charts[patient].edit(&mut self.people, patient, today, zones);
+                let chart = &mut self.charts[patient];
+                let asks = self.scenario.has(Fault::CheckIns) && self.questions.chance(200);
+                let what = if asks {
+                    chart.edit_check_ins(&mut self.questions, today)
+                } else {
+                    chart.edit(&mut self.people, patient, today, zones)
+                };
                 self.edits += 1;
                 self.charts[patient].edit = format!("p{patient} {}", self.edits);
                 self.write(patient);
@@ -871,6 +942,7 @@ impl World {
             Event::Stop => {
                 if let Some(process) = &mut self.process {
                     process.stop();
+                    self.stops_since.get_or_insert(self.site.clock.steady());
                     self.note("the daemon is asked to end");
                 }
             }

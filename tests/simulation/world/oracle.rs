@@ -5,6 +5,7 @@ use super::api::Sent;
 use super::calendar;
 use super::chart::{Chart, Medication, When};
 use super::facts::{Facts, Trouble};
+use dosed::engine::interpret::Value;
 use dosed::engine::{ClosedDose, DoseState, Entry, ExpiredReason, MessageId};
 use dosed::messaging::Outcome;
 use dosed::store::{JournalRow, PlanText};
@@ -37,6 +38,8 @@ struct Book {
     asked_for: BTreeMap<Dose, usize>,
     /// What was written down of what was said.
     notes: BTreeMap<String, usize>,
+    /// The blood pressures that were written down, and how often.
+    pressures: BTreeMap<(u32, u32), usize>,
     /// Why answers are wrong, as far as one row says it.
     misheard: Option<String>,
 }
@@ -324,6 +327,58 @@ impl<'f> Ledger<'f> {
                         *self.book.asked_for.entry(key).or_default() += 1;
                     }
                 }
+                // A question is kept here as a dose is: it falls, has a window, is asked at most
+                // once a step, is closed once, and is left alone once it was answered.
+                Entry::CheckInClosed {
+                    check_in,
+                    due,
+                    reason,
+                    cancelled,
+                    ..
+                } => {
+                    let key = (check_in.clone(), due.0.as_millisecond());
+                    let state = match (cancelled, reason) {
+                        (true, _) => DoseState::Cancelled,
+                        (false, Some(_)) => DoseState::Expired,
+                        (false, None) => DoseState::Missed,
+                    };
+                    self.book.closed.entry(key).or_default().push(Closing {
+                        state,
+                        reason: *reason,
+                        // The entry does not say.
+                        in_doubt: true,
+                        answered: false,
+                        reopened: false,
+                    });
+                }
+                Entry::CheckInAnswered {
+                    check_in,
+                    due,
+                    value,
+                    late,
+                    ..
+                } => {
+                    let key = (check_in.clone(), due.0.as_millisecond());
+                    let quiet = self.book.quiet.entry(key.clone()).or_default();
+                    quiet.push((row.at, i64::MAX));
+                    if let Value::BloodPressure { upper, lower } = value {
+                        *self.book.pressures.entry((*upper, *lower)).or_default() += 1;
+                    } else {
+                        return Err(format!("G5: {check_in} was answered by {value}"));
+                    }
+                    let closings = self.book.closed.entry(key).or_default();
+                    // Within the window nothing has closed it before.
+                    if !late && !closings.is_empty() {
+                        return Err(format!("G1: {check_in} was answered after its end"));
+                    }
+                    closings.push(Closing {
+                        state: DoseState::Taken,
+                        reason: None,
+                        in_doubt: false,
+                        answered: true,
+                        reopened: false,
+                    });
+                }
                 Entry::Wrote { text, .. } => {
                     *self.book.notes.entry(text.clone()).or_default() += 1;
                 }
@@ -339,6 +394,11 @@ impl<'f> Ledger<'f> {
         self.end(at);
         let clear_from = self.facts.ahead_of(at);
         let mut served = BTreeMap::new();
+        for check_in in &chart.check_ins {
+            // There is no amount.
+            let told = self.book.amounts.entry(check_in.id.clone());
+            told.or_default().push((at, ""));
+        }
         for medication in &chart.medications {
             let before = self.known.get(&medication.id).copied();
             let since = before.map_or(at, |(since, _)| since);
@@ -433,34 +493,29 @@ impl<'f> Ledger<'f> {
                     _ => fall.push(due),
                 }
             }
-            for (list, is_sure) in [(fall, true), (unclear, false)] {
-                for due in list {
-                    let key = (medication.id.clone(), due);
-                    let end = calendar::window_end(medication, &zone, due);
-                    if reign.chart.openid.is_some() {
-                        self.book.enrolled.insert(key.clone());
-                    }
-                    let book = if is_sure {
-                        &mut self.book.must
-                    } else {
-                        &mut self.book.may
-                    };
-                    let known = book.entry(key).or_insert(end);
-                    *known = (*known).max(end);
-                }
-            }
+            let end = |due| calendar::window_end(medication, &zone, due);
+            self.book.expect(&reign, &medication.id, (fall, true), end);
+            self.book
+                .expect(&reign, &medication.id, (unclear, false), end);
+        }
+        for check_in in &reign.chart.check_ins {
+            let until = at.max(self.seen_in(reign.from, at));
+            let due = calendar::falls(&check_in.schedule, &zone, reign.from, until);
+            let (fall, unclear): (Vec<i64>, Vec<i64>) = due
+                .into_iter()
+                .partition(|due| *due <= at && *due > reign.clear_from);
+            let end = |due| calendar::question_ends(&check_in.schedule, &zone, due);
+            self.book.expect(&reign, &check_in.id, (fall, true), end);
+            self.book
+                .expect(&reign, &check_in.id, (unclear, false), end);
         }
     }
 
-    /// The latest that the clock showed while a plan was in force from `from` to `until`.
+    /// The latest that the clock showed while a plan was in force from `from` to `until`. A clock
+    /// that was set back from before `from` had not shown more in between.
     fn seen_in(&self, from: i64, until: i64) -> i64 {
-        self.facts
-            .set_back
-            .iter()
-            .filter(|(after, before)| *after <= until && from <= *before)
-            .map(|(_, before)| *before)
-            .max()
-            .unwrap_or(until)
+        let shown = self.facts.ahead_of(until);
+        if shown >= from { shown } else { until }
     }
 
     fn finish(mut self, now: i64) -> Book {
@@ -486,7 +541,36 @@ fn is_served(
     before < served.count
 }
 
+/// Whether it is a question, and not a dose.
+fn is_question(dose: &Dose) -> bool {
+    dose.0.starts_with('c')
+}
+
 impl Book {
+    /// These fall under a plan, or may.
+    fn expect(
+        &mut self,
+        reign: &Reign<'_>,
+        id: &str,
+        (list, is_sure): (Vec<i64>, bool),
+        end: impl Fn(i64) -> i64,
+    ) {
+        for due in list {
+            let key = (id.to_owned(), due);
+            if reign.chart.openid.is_some() {
+                self.enrolled.insert(key.clone());
+            }
+            let book = if is_sure {
+                &mut self.must
+            } else {
+                &mut self.may
+            };
+            let end = end(due);
+            let known = book.entry(key).or_insert(end);
+            *known = (*known).max(end);
+        }
+    }
+
     /// Something about a dose may leave again.
     fn not_quiet(&mut self, dose: &Dose, at: i64) {
         if let Some(last) = self.quiet.get_mut(dose).and_then(|it| it.last_mut()) {
@@ -516,6 +600,12 @@ impl Book {
         for (note, count) in &self.notes {
             if *count > 1 && facts.notes.contains_key(note) {
                 return Err(format!("what was said once is there {count} times: {note}"));
+            }
+        }
+        let said = facts.pressures.get(name);
+        for (value, count) in &self.pressures {
+            if *count > 1 || !said.is_some_and(|said| said.contains(value)) {
+                return Err(format!("G5: {value:?} is there {count} times"));
             }
         }
         let heard = self.closed.values().flatten().any(|it| it.answered);
@@ -609,7 +699,10 @@ impl Book {
         }
         for (dose, sent) in &delivered {
             let ids: BTreeSet<MessageId> = sent.iter().map(|it| it.id).collect();
-            let most = if facts.answers {
+            let most = if is_question(dose) {
+                // One repeat.
+                1 + usize::from(facts.answers)
+            } else if facts.answers {
                 // A reminder, its nudges (an edit may make it time-critical or not: at 10, 15, 20,
                 // 30 and 60 minutes), and what the patient asked for.
                 6 + self.asked_for.get(*dose).copied().unwrap_or(0)
@@ -681,9 +774,16 @@ impl Book {
             let tries = tried.get(dose).into_iter().flatten();
             let unknown = tries.filter(|it| it.outcome == Outcome::Unknown);
             let in_doubt: BTreeSet<MessageId> = unknown.map(|it| it.id).collect();
-            // What a clock says that jumps over days ends the wait for reports.
-            let waits = || !facts.had(&[Trouble::Clock], dose.1, end + 48 * 60 * MINUTE);
+            // A clock that was set ahead by days while nothing ran ends the wait for reports: the
+            // daemon believes that it was down for so long.
+            let wait_ends = end + 48 * HOUR;
+            let waits = || {
+                let mut leaps = facts.set_ahead_unseen.iter();
+                !leaps.any(|(before, after)| *before <= wait_ends && dose.1 <= *after)
+            };
+            // Nobody is blamed for a question without an answer.
             if final_look
+                && !is_question(dose)
                 && waits()
                 && in_doubt.len() < 2
                 && last.is_some_and(|it| it.state == DoseState::Missed)
@@ -721,7 +821,7 @@ impl Book {
                             Some(ExpiredReason::Rejected) => &[Trouble::Api],
                             // How long it had been down the daemon does not know under a clock
                             // that it does not believe.
-                            Some(ExpiredReason::Clock) => &[Trouble::Clock, Trouble::Down],
+                            Some(ExpiredReason::Clock) => &[Trouble::Clock, Trouble::DownIntoDoubt],
                             _ => continue,
                         };
                         if !facts.had(kinds, dose.1 - MINUTE, end + 15 * MINUTE) {

@@ -23,6 +23,8 @@ pub enum Words {
     NotTaken,
     /// Words that no reminder asks for.
     Other,
+    /// A blood pressure, in mmHg.
+    Pressure(u32, u32),
     Unfollows,
     Follows,
     /// It is the platform that says it, of a message with this number: whether it was lost.
@@ -63,6 +65,7 @@ impl Platform {
     ) -> usize {
         let number = self.pushes.len();
         let mut note = None;
+        let pressure;
         let text = match words {
             Words::Taken => *dice.pick(&["吃了", "taken", "1", "took it"]),
             Words::Later => *dice.pick(&["later", "2", "半小时后"]),
@@ -71,6 +74,10 @@ impl Platform {
             Words::Other => {
                 note = Some(format!("my neighbour talks of {}", letters(number)));
                 note.as_deref().unwrap_or_default()
+            }
+            Words::Pressure(upper, lower) => {
+                pressure = format!("{upper}/{lower}");
+                &pressure
             }
             Words::Unfollows | Words::Follows | Words::Report(..) => "",
         };
@@ -157,6 +164,21 @@ pub fn reaction(dice: &mut Dice) -> Vec<(i64, Words)> {
         said.push((soon + dice.range(HOUR, 9 * HOUR), Words::Follows));
     }
     said
+}
+
+/// When a question that has arrived is answered, if at all; perhaps again, with another value,
+/// perhaps when its window is over.
+pub fn answers(dice: &mut Dice) -> Vec<i64> {
+    let mut after = Vec::new();
+    if dice.chance(600) {
+        after.push(dice.range(5 * SECOND, 3 * HOUR));
+        if dice.chance(200) {
+            after.push(dice.range(5 * SECOND, 5 * HOUR));
+        }
+    } else if dice.chance(200) {
+        after.push(dice.range(20 * HOUR, 30 * HOUR));
+    }
+    after
 }
 
 /// A number in letters: digits would answer something.

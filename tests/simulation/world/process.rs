@@ -143,6 +143,13 @@ id = "dose-template"
 thing1 = "{{ patient }}"
 thing2 = "{{ medications }}"
 time3 = "{{ at }}"
+[wechat.templates.check_in]
+id = "check-in-template"
+[wechat.templates.check_in.data]
+thing1 = "{{ patient }}"
+thing2 = "{{ question }}"
+thing3 = "{{ answer }}"
+time4 = "{{ at }}"
 "#
     .to_owned();
     if answers {
@@ -337,6 +344,11 @@ impl Process {
     /// The plan directory has changed.
     pub fn reload(&self) {
         self.reload.notify_one();
+    }
+
+    /// Whether the clock is not believed.
+    pub fn is_held(&self) -> bool {
+        self.shared.vitals.signs().clock_held.is_some()
     }
 
     /// Asks all tasks to end in good order.

@@ -31,10 +31,12 @@ pub enum Fault {
     /// The platform reports what became of messages, early, late or never, and loses some. Only
     /// where answers come does it have anybody to tell.
     Reports,
+    /// Plans ask questions; where answers come, patients answer them.
+    CheckIns,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 18] = [
+    pub const ALL: [Fault; 19] = [
         Fault::Edits,
         Fault::BadPlans,
         Fault::Removals,
@@ -53,6 +55,7 @@ impl Fault {
         Fault::Zones,
         Fault::Answers,
         Fault::Reports,
+        Fault::CheckIns,
     ];
 
     pub fn name(self) -> String {
@@ -155,7 +158,7 @@ pub fn timeline(scenario: &Scenario) -> Vec<(i64, Event)> {
             Fault::PowerCut => 8,
             Fault::DiskErrors => 8,
             Fault::Stops => 6,
-            Fault::Downtime | Fault::Zones | Fault::Answers | Fault::Reports => 0,
+            Fault::Downtime | Fault::Zones | Fault::Answers | Fault::Reports | Fault::CheckIns => 0,
             Fault::ClockSteps => 4,
             Fault::ClockWrong => 2,
             Fault::Drift => 4,
@@ -255,6 +258,6 @@ fn happen(fault: Fault, dice: &mut Dice, at: i64, events: &mut Vec<(i64, Event)>
             events.push((at + span, Event::SetClock(0)));
         }
         Fault::Drift => events.push((at, Event::Drift(dice.range(-30, 30)))),
-        Fault::Downtime | Fault::Zones | Fault::Answers | Fault::Reports => {}
+        Fault::Downtime | Fault::Zones | Fault::Answers | Fault::Reports | Fault::CheckIns => {}
     }
 }
