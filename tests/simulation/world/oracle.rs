@@ -107,7 +107,7 @@ pub fn examine(
         }
     }
 
-    let outbox: TableDefinition<(u8, i64, &[u8; 16]), &[u8]> = TableDefinition::new("outbox");
+    let outbox: TableDefinition<(u8, i64, u32, &[u8; 16]), &[u8]> = TableDefinition::new("outbox");
     let outbox = snapshot
         .open_table(outbox)
         .map_err(|error| failed(&error))?;
