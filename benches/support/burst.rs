@@ -62,6 +62,7 @@ impl Crowd {
         assert!(began.elapsed() < lead, "the daemon was ready too late");
         let before = commits(&daemon);
         let cpu = sink.cpu_beside();
+        daemon.arrived(sink);
         let metrics = daemon.settled(self.patients);
         let cpu = sink.cpu_beside().saturating_sub(cpu);
         daemon.stop();

@@ -10,7 +10,8 @@ use dosed::store::{self, Backing, OpenError, Store, Telemetry};
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, StorageBackend};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -221,11 +222,21 @@ impl Running {
 
     /// The metrics of this moment.
     pub fn metrics(&self) -> String {
-        let url = format!("http://{}/metrics", self.private());
-        self.runtime.block_on(async {
-            let answer = reqwest::get(&url).await.expect("metrics");
-            answer.text().await.expect("metrics")
-        })
+        let mut stream = TcpStream::connect(self.private()).expect("it listens");
+        let request = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).expect("it listens");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer
+    }
+
+    /// Waits until all that the sink expects has arrived, without disturbing anybody.
+    pub fn arrived(&self, sink: &Sink) {
+        let waited = self.runtime.block_on(async {
+            let all = sink.done.notified();
+            tokio::time::timeout(PATIENCE, all).await
+        });
+        waited.expect("not all has arrived");
     }
 
     /// Waits until so many messages are settled as accepted; returns the metrics of then.

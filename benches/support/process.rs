@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// No start takes longer.
@@ -18,8 +19,28 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_dosed");
 pub struct Process {
     child: Child,
     began: Instant,
-    notices: UnixDatagram,
+    /// Says when it was ready.
+    became_ready: mpsc::Receiver<Instant>,
     directory: PathBuf,
+}
+
+/// Reads what the daemon tells systemd, as systemd does: it waits where nobody reads.
+fn listen(notices: UnixDatagram) -> mpsc::Receiver<Instant> {
+    let (ready, became_ready) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut notice = [0; 4_096];
+        while let Ok(length) = notices.recv(&mut notice) {
+            let text = String::from_utf8_lossy(&notice[..length]);
+            if text.lines().any(|line| line == "READY=1") {
+                // After the first time nobody may listen.
+                let _ = ready.send(Instant::now());
+            }
+            if text.lines().any(|line| line == "STOPPING=1") {
+                return;
+            }
+        }
+    });
+    became_ready
 }
 
 impl Process {
@@ -31,6 +52,7 @@ impl Process {
         let notices = UnixDatagram::bind(&socket).expect("a socket for notices");
         let patience = notices.set_read_timeout(Some(PATIENCE));
         patience.expect("a socket can have a limit");
+        let became_ready = listen(notices);
         let began = Instant::now();
         let child = Command::new(BINARY)
             .args(["run", "--config"])
@@ -48,7 +70,7 @@ impl Process {
         Self {
             child,
             began,
-            notices,
+            became_ready,
             directory: directory.to_path_buf(),
         }
     }
@@ -60,14 +82,8 @@ impl Process {
 
     /// Waits until it tells systemd that it is ready; returns how long that took.
     pub fn ready(&self) -> Duration {
-        let mut notice = [0; 4_096];
-        loop {
-            let length = self.notices.recv(&mut notice).expect("it becomes ready");
-            let text = String::from_utf8_lossy(&notice[..length]);
-            if text.lines().any(|line| line == "READY=1") {
-                return self.began.elapsed();
-            }
-        }
+        let ready = self.became_ready.recv_timeout(PATIENCE);
+        ready.expect("it becomes ready") - self.began
     }
 
     /// Resident memory, bytes.

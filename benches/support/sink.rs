@@ -120,8 +120,8 @@ impl Sink {
     pub fn expect(&self, count: usize) {
         let mut state = self.state.lock().expect("not poisoned");
         state.expected = count;
-        state.bodies = Vec::with_capacity(count);
-        state.at = Vec::with_capacity(count);
+        state.bodies = Vec::with_capacity(count.min(1 << 20));
+        state.at = Vec::with_capacity(count.min(1 << 20));
     }
 
     /// The message at a place in the order of arrival, if it has come.

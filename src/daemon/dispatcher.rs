@@ -362,11 +362,16 @@ impl Dispatcher {
         } else {
             self.held.release(now);
         }
+        let passage = self.shared.gate().pass(now);
+        if passage == Passage::Open {
+            // Before those that are to be claimed are looked at: these only have to be sent.
+            self.ripen_early(now);
+            self.hand_out();
+        }
         self.queue.ripen(now);
         self.settle_overdue(now);
         self.allowance = self.allow(&ledger, now).await;
         let least = self.allowance.least;
-        let passage = self.shared.gate().pass(now);
         // Only an API this fast leaves the recorder no time beside the sending.
         let fast = self
             .pace
@@ -407,7 +412,6 @@ impl Dispatcher {
                 claimed
             }
             Passage::Open => {
-                self.ripen_early(now);
                 self.hand_out();
                 self.pace
                     .finished(self.handoff.finished(), self.shared.clock.elapsed());

@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(ids(&queue.take_early(at(7), 9, Class::Dose)), [4]);
         assert_eq!(queue.known().len(), 3);
         queue.ripen(at(9));
-        assert_eq!(ids(&queue.take(9, Class::Notice)), [5, 2, 3]);
+        assert_eq!(ids(&queue.take(9, Class::Notice)), [2, 5, 3]);
     }
 
     #[test]
