@@ -74,3 +74,6 @@ pub(super) fn write(
     out.flush()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
