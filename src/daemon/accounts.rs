@@ -21,8 +21,9 @@ const MEMORY: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 /// Lanes.
 const LANES: u32 = 1;
-/// So many sign-ins may wait for the one whose password is looked at.
-const WAITING_MAX: usize = 16;
+/// So many sign-ins may wait for the one whose password is looked at: more than are let through at
+/// once.
+const WAITING_MAX: usize = 32;
 /// Fewest characters of a password.
 pub const PASSWORD_MIN: usize = 12;
 /// Most bytes of a password.

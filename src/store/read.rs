@@ -160,7 +160,7 @@ impl Reader {
     }
 
     /// The doses of all patients due in the half-open range, as [`Reader::doses`] has them, from
-    /// the days of the journal since the day before that range only: for what was due lately.
+    /// the days of the journal since the hour before that range only: for what was due lately.
     ///
     /// # Errors
     /// The read failed. Rows that cannot be read are left out and counted.
@@ -170,9 +170,10 @@ impl Reader {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<DoseLine>, StoreError> {
-        // A dose is closed no earlier than a few seconds ahead of its instant; a day where the
-        // clock was set back a little.
-        let day = journal_day(from).saturating_sub(1);
+        // A dose is closed no earlier than a few seconds ahead of its instant; the hour is for a
+        // clock that was set back a little.
+        let since = from.saturating_sub(jiff::SignedDuration::from_hours(1));
+        let day = journal_day(since.unwrap_or(Timestamp::MIN));
         self.doses_written_from(day, None, (from, until), now)
     }
 

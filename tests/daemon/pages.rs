@@ -466,3 +466,61 @@ async fn each_route_lets_nobody_through_who_may_not() {
     // Nothing was said and nobody was taken off a list.
     assert_eq!(daemon.stop().await.code(), Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dose_is_on_the_page_of_today_and_a_plan_that_is_refused_on_that_of_plans() {
+    let (world, daemon) = world_with(&[("chen", "viewer")]).await;
+    let browser = Browser::sign_in(&daemon, "chen").await;
+    let today = eventually("a dose that was reminded of", async || {
+        let today = browser.get("/today?show=reminded&lang=zh-CN").await.body;
+        today.contains("href=\"/patients/wang\"").then_some(today)
+    })
+    .await;
+    for words in [
+        "王秀兰",
+        "二甲双胍",
+        "1片",
+        "等待回复",
+        "<b>1</b>已提醒",
+        "08:00",
+    ] {
+        assert!(today.contains(words), "{words} in {today}");
+    }
+    let none = browser
+        .get("/today?show=expired&page=99&lang=en")
+        .await
+        .body;
+    assert!(none.contains("<b>0</b>not reminded"), "{none}");
+    assert!(!none.contains("等待回复"), "{none}");
+
+    let plans = browser.get("/plans?lang=en").await.body;
+    assert!(plans.contains("No plan is refused."), "{plans}");
+    assert!(plans.contains("href=\"/patients/wang\""), "{plans}");
+    world.write_plan(
+        "wang",
+        "name = \"王秀兰\"\n[[medication]]\nnmae = \"<二甲双胍>\"\n",
+    );
+    daemon.reload().await;
+    let plans = browser.get("/plans").await.body;
+    assert!(plans.contains("wang.toml:3:1"), "{plans}");
+    assert!(
+        plans.contains("&lt;二甲双胍&gt;"),
+        "what stands in a plan is a text: {plans}"
+    );
+    assert!(
+        plans.contains("The last good version stays in force."),
+        "{plans}"
+    );
+    assert!(
+        plans.contains("href=\"/patients/wang\""),
+        "it is in force: {plans}"
+    );
+    let patient = "name = \"王秀兰\"\nwechat = \"o-wang\"\n\n[[medication]]\nname = \"二甲双胍\"\n\
+                   take = \"2片\"\nat = \"08:00\"\n";
+    world.write_plan("wang", patient);
+    daemon.reload().await;
+    let plans = browser.get("/plans").await.body;
+    assert!(plans.contains("No plan is refused."), "{plans}");
+    assert!(plans.contains("changed"), "{plans}");
+    assert_eq!(daemon.stop().await.code(), Some(0));
+}

@@ -30,6 +30,8 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 
 /// What takes more than a page's work is shared by all who ask within this time.
 const SHARED_FOR: Duration = Duration::from_secs(1);
+/// What the plans say of what comes is read anew after this, and whenever plans are.
+const PLANNED_FOR: Duration = Duration::from_secs(60);
 /// So many read the store at the same time; others wait.
 const READERS_MAX: usize = 2;
 /// Lines of the audit on one page.
@@ -44,9 +46,13 @@ pub struct Practice {
     bell: Arc<Notify>,
     places: Arc<Semaphore>,
     days: Arc<talk::Days>,
+    planned: tokio::sync::Mutex<Option<LastPlanned>>,
     today: Lately<Today>,
     inbox: Lately<Inbox>,
 }
+
+/// What the plans said, when plans were read before that, and when they were looked at.
+type LastPlanned = (Option<Timestamp>, Duration, Arc<today::Planned>);
 
 /// A value that is as good for all who ask within a moment.
 struct Lately<T>(tokio::sync::Mutex<Option<(Duration, Arc<T>)>>);
@@ -98,9 +104,27 @@ impl Practice {
             bell: Arc::clone(bell),
             places: Arc::new(Semaphore::new(READERS_MAX)),
             days: Arc::default(),
+            planned: tokio::sync::Mutex::new(None),
             today: Lately::default(),
             inbox: Lately::default(),
         }
+    }
+
+    /// What the plans say, until they are read again or a while has passed.
+    async fn planned(&self) -> Result<Arc<today::Planned>, Trouble> {
+        let last_reload = self.shared.vitals.signs().plans.last_reload;
+        let (now, elapsed) = (self.shared.now(), self.elapsed());
+        let mut held = self.planned.lock().await;
+        if let Some((reload, read_at, planned)) = &*held
+            && *reload == last_reload
+            && elapsed.saturating_sub(*read_at) < PLANNED_FOR
+        {
+            return Ok(Arc::clone(planned));
+        }
+        let read = self.read(move |reader| today::planned(reader, now));
+        let planned = Arc::new(read.await?);
+        *held = Some((last_reload, elapsed, Arc::clone(&planned)));
+        Ok(planned)
     }
 
     /// Reads a snapshot of the store on a thread that may wait.
@@ -228,7 +252,11 @@ impl Clinic for Practice {
     fn today(&self) -> Asked<'_, Arc<Today>> {
         Box::pin(async move {
             let (now, zone) = (self.shared.now(), self.shared.outlet().zone.clone());
-            let read = self.read(move |reader| today::read(reader, &zone, now));
+            let read = async {
+                let planned = self.planned().await?;
+                self.read(move |reader| today::read(reader, &planned, &zone, now))
+                    .await
+            };
             self.today.get(self.elapsed(), read).await
         })
     }

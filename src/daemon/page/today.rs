@@ -15,55 +15,74 @@ const NAMED_MAX: usize = 12;
 /// Names of patients and of their medications, by ids.
 type Names = HashMap<String, (String, HashMap<String, String>)>;
 
-/// Reads the day that holds `now`.
-pub fn read(reader: &Reader, zone: &Zone, now: Timestamp) -> Result<Today, StoreError> {
-    let today = zone.local(now).date();
-    let from = zone.instant(today.to_datetime(jiff::civil::Time::midnight()));
-    let until = now.saturating_add(SignedDuration::from_millis(1));
-    let until = until.unwrap_or(Timestamp::MAX);
-    let mut names = Names::new();
-    let mut slots: BTreeMap<Timestamp, (usize, Vec<Person>)> = BTreeMap::new();
-    let horizon = now.saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
+/// What the plans in force say: who has what, and when it is due next.
+pub struct Planned {
+    names: Names,
+    /// By instant: how many doses, and who takes them.
+    slots: BTreeMap<Timestamp, (usize, Vec<Person>)>,
+}
+
+/// Reads the plans in force, for what is due from `now` on.
+pub fn planned(reader: &Reader, now: Timestamp) -> Result<Planned, StoreError> {
+    let mut planned = Planned {
+        names: Names::new(),
+        slots: BTreeMap::new(),
+    };
+    // It serves for a while, and still looks as far ahead then.
+    let horizon = now.saturating_add(AHEAD + AHEAD).unwrap_or(Timestamp::MAX);
     reader.each_plan(|patient, plan| {
         let person = Person {
             patient: patient.to_owned(),
             name: Some(plan.name.clone()),
         };
         for medication in &plan.medications {
-            let doses = plan.doses_from(medication, until);
+            let doses = plan.doses_from(medication, now);
             for dose in doses.take_while(|dose| dose.due < horizon) {
-                let (count, people) = slots.entry(dose.due).or_default();
+                let (count, people) = planned.slots.entry(dose.due).or_default();
                 *count += 1;
-                if people.last() != Some(&person) {
+                // Those of one patient come one after the other.
+                if people.len() <= NAMED_MAX && people.last() != Some(&person) {
                     people.push(person.clone());
                 }
             }
         }
         let medications = plan.medications.iter();
         let medications = medications.map(|it| (it.id.clone(), it.name.clone()));
-        names.insert(
-            patient.to_owned(),
-            (plan.name.clone(), medications.collect()),
-        );
+        let known = (plan.name.clone(), medications.collect());
+        planned.names.insert(patient.to_owned(), known);
     })?;
+    Ok(planned)
+}
+
+/// Reads the day that holds `now`.
+pub fn read(
+    reader: &Reader,
+    planned: &Planned,
+    zone: &Zone,
+    now: Timestamp,
+) -> Result<Today, StoreError> {
+    let today = zone.local(now).date();
+    let from = zone.instant(today.to_datetime(jiff::civil::Time::midnight()));
+    let until = now.saturating_add(SignedDuration::from_millis(1));
+    let until = until.unwrap_or(Timestamp::MAX);
     let lines = reader.recent_doses(from, until, now)?;
-    let mut doses: Vec<Dose> = lines.into_iter().map(|line| dose(line, &names)).collect();
+    let names = &planned.names;
+    let mut doses: Vec<Dose> = lines.into_iter().map(|line| dose(line, names)).collect();
     doses.sort_by_key(|dose| (urgency(dose), dose.due));
-    let doses_next = slots.values().map(|(count, _)| count).sum();
-    let next = slots.into_iter().map(|(due, (count, mut people))| {
-        let others = people.len().saturating_sub(NAMED_MAX);
-        people.truncate(NAMED_MAX);
-        Slot {
-            due,
-            doses: count,
-            people,
-            others,
-        }
-    });
+    let horizon = now.saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
+    let slots = planned.slots.range(until..horizon.max(until));
+    let next: Vec<Slot> = slots
+        .map(|(due, (count, people))| Slot {
+            due: *due,
+            doses: *count,
+            people: people.iter().take(NAMED_MAX).cloned().collect(),
+            more: people.len() > NAMED_MAX,
+        })
+        .collect();
     Ok(Today {
-        next: next.collect(),
+        doses_next: next.iter().map(|slot| slot.doses).sum(),
+        next,
         doses,
-        doses_next,
     })
 }
 

@@ -112,10 +112,10 @@ pub struct Slot {
     pub due: Timestamp,
     /// How many doses.
     pub doses: usize,
-    /// Some of those who take them, in the order of names.
+    /// Some of those who take them.
     pub people: Vec<Person>,
-    /// How many others there are.
-    pub others: usize,
+    /// There are others.
+    pub more: bool,
 }
 
 /// A patient whom a person is to ring.

@@ -196,7 +196,7 @@ fn slot_row(visit: &Visit, slot: &Slot) -> Markup {
                     @if index > 0 { (visit.words.between) }
                     (visit.person(person))
                 }
-                @if slot.others > 0 { " + " (slot.others) }
+                @if slot.more { " …" }
             }
         }
     }
