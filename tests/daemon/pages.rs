@@ -501,7 +501,7 @@ async fn a_dose_is_on_the_page_of_today_and_a_plan_that_is_refused_on_that_of_pl
         "name = \"王秀兰\"\n[[medication]]\nnmae = \"<二甲双胍>\"\n",
     );
     daemon.reload().await;
-    let plans = browser.get("/plans").await.body;
+    let plans = browser.get("/plans?lang=en").await.body;
     assert!(plans.contains("wang.toml:3:1"), "{plans}");
     assert!(
         plans.contains("&lt;二甲双胍&gt;"),
@@ -519,7 +519,7 @@ async fn a_dose_is_on_the_page_of_today_and_a_plan_that_is_refused_on_that_of_pl
                    take = \"2片\"\nat = \"08:00\"\n";
     world.write_plan("wang", patient);
     daemon.reload().await;
-    let plans = browser.get("/plans").await.body;
+    let plans = browser.get("/plans?lang=en").await.body;
     assert!(plans.contains("No plan is refused."), "{plans}");
     assert!(plans.contains("changed"), "{plans}");
     assert_eq!(daemon.stop().await.code(), Some(0));
