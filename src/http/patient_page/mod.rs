@@ -331,3 +331,6 @@ fn guarded(mut response: Response) -> Response {
     headers.insert("x-robots-tag", index);
     response
 }
+
+#[cfg(test)]
+mod tests;
