@@ -97,6 +97,9 @@ fn told(opened: fn() -> Opened, pressed: fn() -> Pressed) -> Told {
     }
 }
 
+/// What a press comes to.
+type PressedBy = fn() -> Pressed;
+
 const PRESSED: &str = "form=sealed&do=taken";
 
 #[tokio::test]
@@ -129,7 +132,7 @@ async fn what_may_not_be_stored_is_not_called_noted() {
 
 #[tokio::test]
 async fn what_is_not_noted_says_why_on_the_page_as_it_is_now() {
-    let rows: [(fn() -> Pressed, u16, &str); 5] = [
+    let rows: [(PressedBy, u16, &str); 5] = [
         (
             || Pressed::NotNoted(NotNoted::Old, None),
             409,
