@@ -239,8 +239,12 @@ impl Planner {
         self.monitor.set_deadman(config.deadman.clone());
         self.monitor
             .set_zone(config.clinic.defaults.zone.time_zone());
-        // What was read was read under other terms.
-        self.known = Arc::default();
+        let zone = &self.config.clinic.defaults.zone;
+        if config.source.text() != self.config.source.text() || config.clinic.defaults.zone != *zone
+        {
+            // What was read was read under other terms.
+            self.known = Arc::default();
+        }
         self.shared.set_config(config.clone());
         self.config = config;
         self.config_refused = None;
