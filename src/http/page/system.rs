@@ -42,24 +42,26 @@ fn jobs(visit: &Visit, lines: &[JobLine]) -> Markup {
     };
     html! {
         @if !lines.is_empty() {
-            table {
-                caption { (words.jobs) }
-                thead { tr {
-                    th scope="col" { (words.job) }
-                    th scope="col" { (words.started_last) }
-                    th scope="col" { (words.succeeded_last) }
-                } }
-                tbody {
-                    @for line in lines {
-                        tr {
-                            th scope="row" {
-                                (words.health_check(line.check)) " " code.id { (line.name) }
+            div.scrolls tabindex="0" role="region" aria-label=(words.jobs) {
+                table {
+                    caption { (words.jobs) }
+                    thead { tr {
+                        th scope="col" { (words.job) }
+                        th scope="col" { (words.started_last) }
+                        th scope="col" { (words.succeeded_last) }
+                    } }
+                    tbody {
+                        @for line in lines {
+                            tr {
+                                th scope="row" {
+                                    (words.health_check(line.check)) " " code.id { (line.name) }
+                                }
+                                td {
+                                    (time(line.started))
+                                    @if line.failed { " " span.mark.bad { (words.failed) } }
+                                }
+                                td { (time(line.succeeded)) }
                             }
-                            td {
-                                (time(line.started))
-                                @if line.failed { " " span.mark.bad { (words.failed) } }
-                            }
-                            td { (time(line.succeeded)) }
                         }
                     }
                 }
