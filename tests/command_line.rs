@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
 
-const SUBCOMMANDS: [&str; 19] = [
+const SUBCOMMANDS: [&str; 20] = [
     "run",
     "check",
     "interpret",
@@ -16,6 +16,7 @@ const SUBCOMMANDS: [&str; 19] = [
     "export",
     "backup",
     "restore",
+    "erase",
     "jobs",
     "reload",
     "resume",

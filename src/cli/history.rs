@@ -94,7 +94,7 @@ fn show(args: &Args) -> Result<Exit, (Exit, String)> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err((Exit::Io, error.to_string()))
         }
-        _ => Ok(Exit::Ok),
+        _ => super::all_read(&reader),
     }
 }
 
@@ -412,6 +412,7 @@ fn advice_json(entry: &Entry, zone: &Instants<'_>) -> Value {
             "by": adviser(by),
             "message": message.map(|id| id.to_string()),
         }),
+        Entry::Erased => json!({ "entry": "erased" }),
         Entry::Restored { since } => json!({
             "entry": "restored",
             "since": instant(since),

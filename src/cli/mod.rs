@@ -13,6 +13,7 @@ pub mod demo;
 pub mod diff;
 pub mod doctor;
 pub mod enrol;
+pub mod erase;
 pub mod exit;
 pub mod explain;
 pub mod export;
@@ -85,6 +86,7 @@ enum Command {
     Resume(resume::Args),
     Backup(backup::Args),
     Restore(restore::Args),
+    Erase(erase::Args),
     Jobs(jobs::Args),
     Fsck(fsck::Args),
     Clock(clock::Args),
@@ -140,6 +142,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Resume(args) => resume::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
+        Command::Erase(args) => erase::run(&args),
         Command::Jobs(args) => jobs::run(&args),
         Command::Fsck(args) => fsck::run(&args),
         Command::Clock(args) => clock::run(&args),

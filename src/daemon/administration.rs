@@ -3,7 +3,7 @@
 use super::accounts::Accounts;
 use super::dispatcher::Notice;
 use super::shared::Shared;
-use super::{advice, calls, enrolment};
+use super::{advice, calls, enrolment, erasure};
 use crate::engine::Adviser;
 use crate::http::admin::{Released, Request};
 use std::sync::Arc;
@@ -65,6 +65,10 @@ pub async fn run(
             Some(Request::ChangeAccount { request, answer }) => {
                 let (shared, accounts) = (Arc::clone(&shared), Arc::clone(&accounts));
                 tokio::spawn(async move { answer.send(accounts.change(&shared, request).await) });
+            }
+            Some(Request::Erase { request, answer }) => {
+                let shared = Arc::clone(&shared);
+                tokio::spawn(async move { answer.send(erasure::erase(&shared, request).await) });
             }
             Some(reload @ Request::Reload { .. }) => {
                 let planner = planner.clone();

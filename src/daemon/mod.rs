@@ -17,6 +17,7 @@ mod deadman;
 pub mod desk;
 pub mod dispatcher;
 mod enrolment;
+mod erasure;
 pub mod gate;
 pub mod held;
 pub mod housekeeping;

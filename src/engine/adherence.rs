@@ -279,6 +279,7 @@ impl DoseHistory {
             | Entry::Told { .. }
             | Entry::CallWanted { .. }
             | Entry::Restored { .. }
+            | Entry::Erased
             | Entry::SentInWords { .. }
             | Entry::WordsRefused { .. }
             | Entry::CallDone { .. }

@@ -231,6 +231,37 @@ impl Conversation {
         true
     }
 
+    /// Whether a list is open that names the patient: a number would be an answer to it.
+    #[must_use]
+    pub fn asks_about(&self, patient: u32, now: Timestamp) -> bool {
+        let is_open = |at: Timestamp| now.duration_since(at) < super::converse::ASKED_FOR;
+        let of_doses = self.asked.as_ref().is_some_and(|asked| {
+            is_open(asked.at) && asked.choices.iter().any(|(_, it)| it.patient == patient)
+        });
+        let of_advice = self.advice_asked.as_ref();
+        of_doses || of_advice.is_some_and(|it| is_open(it.at.0) && it.patients.contains(&patient))
+    }
+
+    /// Forgets what was asked of a patient. True if there was anything.
+    pub fn forget(&mut self, patient: u32) -> bool {
+        let before = (
+            self.asked.is_some(),
+            self.advice_asked.is_some(),
+            self.hinted.len(),
+        );
+        let is_of = |asked: &Asked| asked.choices.iter().any(|(_, it)| it.patient == patient);
+        self.asked.take_if(|asked| is_of(asked));
+        self.advice_asked
+            .take_if(|asked| asked.patients.contains(&patient));
+        self.hinted.retain(|(it, _, _)| *it != patient);
+        let after = (
+            self.asked.is_some(),
+            self.advice_asked.is_some(),
+            self.hinted.len(),
+        );
+        before != after
+    }
+
     /// Something came from the contact: whatever was refused before may be tried again.
     pub fn note_hearing(&mut self) {
         self.refuses = false;

@@ -20,7 +20,7 @@ use prompt::{Prompt, is_recent, label, matter_of, name_of, prompts};
 const ACKNOWLEDGED_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// A numbered list is our last message for so long; then it is forgotten.
-const ASKED_FOR: SignedDuration = SignedDuration::from_hours(2);
+pub(super) const ASKED_FOR: SignedDuration = SignedDuration::from_hours(2);
 
 /// So many hints are remembered.
 const HINTS_MAX: usize = 16;

@@ -605,6 +605,8 @@ pub enum Entry {
         /// What happened from here on until this entry is not known.
         since: Millis,
     },
+    /// The patient was erased: what stands before names nobody any more.
+    Erased,
 }
 
 impl Entry {

@@ -10,6 +10,7 @@ mod counsel;
 mod course;
 mod decision;
 mod dose_calendar;
+mod erase;
 pub mod interpret;
 mod link;
 mod message;

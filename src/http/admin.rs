@@ -51,6 +51,13 @@ pub enum Request {
         /// Where the answer goes.
         answer: oneshot::Sender<AccountChanged>,
     },
+    /// Erase a patient.
+    Erase {
+        /// Whom.
+        request: EraseRequest,
+        /// Where the answer goes.
+        answer: oneshot::Sender<EraseEnded>,
+    },
     /// Go on sending although much was sent within an hour.
     Resume {
         /// Where the answer goes.
@@ -237,6 +244,51 @@ pub enum AccountChanged {
     },
 }
 
+/// Body of `POST /erase`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct EraseRequest {
+    /// The patient's id.
+    pub patient: String,
+    /// The journal goes, too; else only words and names in it.
+    #[serde(default)]
+    pub all: bool,
+}
+
+/// What came of erasing a patient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "result")]
+pub enum EraseEnded {
+    /// They are erased.
+    Done {
+        /// The id by which what is left is known.
+        known_as: String,
+        /// Texts of plans that were removed.
+        texts: u64,
+        /// Rows of the journal that were removed, or that name nobody any more.
+        journal: u64,
+        /// Contacts that were removed, each with its talk.
+        contacts: u64,
+        /// Contacts that stay, because they answer for others or are staff.
+        contacts_kept: u64,
+        /// Other rows that were removed.
+        rows: u64,
+    },
+    /// There is no such patient.
+    NoPatient,
+    /// Their plan is in force.
+    InForce,
+    /// Messages of theirs are not settled.
+    UnderWay {
+        /// How many.
+        messages: usize,
+    },
+    /// The store failed.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
 /// Body of `POST /reload`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct ReloadRequest {
@@ -274,6 +326,7 @@ pub(super) fn router(requests: mpsc::Sender<Request>) -> Router {
         .route("/say", post(say))
         .route("/calls/done", post(end_call))
         .route("/accounts", post(change_account))
+        .route("/erase", post(erase))
         .with_state(requests)
 }
 
@@ -331,6 +384,13 @@ async fn change_account(
         answer,
     })
     .await
+}
+
+async fn erase(
+    State(requests): State<mpsc::Sender<Request>>,
+    Json(request): Json<EraseRequest>,
+) -> Result<Json<EraseEnded>, StatusCode> {
+    ask(&requests, |answer| Request::Erase { request, answer }).await
 }
 
 async fn ask<T>(

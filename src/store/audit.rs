@@ -31,7 +31,7 @@ pub(super) struct AuditRecord {
     at: i64,
     account: String,
     what: String,
-    patient: Option<String>,
+    pub patient: Option<String>,
     outcome: String,
 }
 

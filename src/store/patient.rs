@@ -98,7 +98,8 @@ impl Tally {
             | Entry::CaregiverReach { .. }
             | Entry::StockCounted { .. }
             | Entry::RefillDue { .. }
-            | Entry::Restored { .. } => {}
+            | Entry::Restored { .. }
+            | Entry::Erased => {}
             Entry::CheckInAnswered { .. } => self.check_ins[3] += 1,
             Entry::Told { news, .. } => {
                 if let Some(index) = News::NAMES.iter().position(|name| name == news) {

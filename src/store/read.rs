@@ -511,7 +511,8 @@ fn closed_doses(entry: Entry) -> Vec<ClosedDose> {
         | Entry::CaregiverReach { .. }
         | Entry::StockCounted { .. }
         | Entry::RefillDue { .. }
-        | Entry::Restored { .. } => Vec::new(),
+        | Entry::Restored { .. }
+        | Entry::Erased => Vec::new(),
     }
 }
 

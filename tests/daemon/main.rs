@@ -22,6 +22,7 @@ mod doctor;
 mod downtime;
 mod edits;
 mod enrolment;
+mod erase;
 mod faults;
 mod keeping;
 mod lifecycle;

@@ -5,6 +5,7 @@ mod bindings;
 mod care;
 mod disk;
 mod dossier;
+mod erase;
 mod faults;
 mod fsck;
 mod life;
