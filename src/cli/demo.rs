@@ -290,6 +290,15 @@ fn templates() -> Vec<Template> {
             ],
         ),
         Template::new(
+            "demo-notice",
+            "诊所通知 · Notice",
+            &[
+                ("thing1", "关于 About"),
+                ("thing2", "内容 What"),
+                ("time3", "时间 Time"),
+            ],
+        ),
+        Template::new(
             "demo-check-in",
             "健康随访 · Check-in",
             &[

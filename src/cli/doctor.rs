@@ -34,7 +34,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// The callback's address as the account's console has it: it is asked there, through whatever
-    /// lies in between, and not only on this machine.
+    /// lies in between, and not only on this machine. Without it `http.public_url` is.
     #[arg(long, value_name = "URL")]
     callback_url: Option<String>,
     /// systemd's unit of the daemon.

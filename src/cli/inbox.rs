@@ -3,9 +3,8 @@
 use super::exit::Exit;
 use super::history::{parse_instant, rfc3339};
 use crate::daemon::config::{Config, Environment};
-use crate::engine::interpret::{Reading, Reply, interpret};
+use crate::engine::interpret::cannot_wait;
 use crate::engine::{Entry, Teller};
-use crate::plan::Language;
 use crate::store::StoreError;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -50,22 +49,6 @@ struct Line {
     text: String,
 }
 
-/// Whether a stranger's words hold one that cannot wait.
-fn is_urgent(text: &str, red_flags: &[String]) -> bool {
-    let now = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
-    let read = interpret(&Reply {
-        now: &now,
-        language: Language::default(),
-        text,
-        red_flags,
-        open: &[],
-        recent: &[],
-        as_needed: &[],
-        asked_which: None,
-    });
-    read.reading == Reading::RedFlag
-}
-
 fn show(args: &Args) -> Result<Exit, (Exit, String)> {
     let config = Config::load(&args.config, &Environment::of_process())
         .map_err(|error| (Exit::from(&error), error.to_string()))?;
@@ -99,7 +82,7 @@ fn show(args: &Args) -> Result<Exit, (Exit, String)> {
         at: line.at,
         patient: None,
         by: format!("stranger {}", line.contact),
-        red_flag: is_urgent(&line.text, red_flags),
+        red_flag: cannot_wait(&line.text, red_flags),
         text: line.text,
     });
     let mut lines: Vec<Line> = of_patients.chain(of_strangers).collect();

@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::history::rfc3339;
 use crate::daemon::clock::{Clock, ScaledClock, SystemClock};
 use crate::daemon::config::{Config, Environment};
-use crate::daemon::job::{Job, is_overdue, next_due};
+use crate::daemon::job::{Job, Rhythm, is_overdue, next_due};
 use crate::plan::Zone;
 use crate::store::JobRun;
 use jiff::Timestamp;
@@ -50,7 +50,9 @@ fn show(args: &Args) -> Result<Exit, (Exit, String)> {
     let mut text = String::new();
     let mut good = true;
     for job in Job::ALL {
-        let mut line = Line::of(job, runs.get(job.name()).cloned(), now, zone);
+        let rhythm = job.rhythm(config.talk.digest_at);
+        let run = runs.get(job.name()).cloned();
+        let mut line = Line::of((job, rhythm), run, now, zone);
         if !job.is_on(&config.store) {
             line.switch_off();
         }
@@ -77,9 +79,8 @@ struct Line {
 }
 
 impl Line {
-    fn of(job: Job, run: Option<JobRun>, now: Timestamp, zone: &Zone) -> Self {
+    fn of((job, rhythm): (Job, Rhythm), run: Option<JobRun>, now: Timestamp, zone: &Zone) -> Self {
         let run = run.unwrap_or_default();
-        let rhythm = job.rhythm();
         Self {
             job,
             overdue: is_overdue(rhythm, &run, now),

@@ -1,16 +1,14 @@
 //! `dosed report`.
 
-mod csv;
-mod html;
 mod json;
 mod table;
 
 use super::exit::Exit;
 use super::progress::Progress;
 use crate::daemon::config::{Config, Environment};
-use crate::engine::{Adherence, DoseHistory, Figures, Share};
-use crate::plan::Zone;
-use crate::store::{Chart, Reader, StoreError};
+use crate::daemon::reports::{self, Csv, End, Head, Html, Line, Range, Stop, Writer, percent};
+#[cfg(test)]
+use crate::{plan::Zone, store::Reader};
 use jiff::{Timestamp, civil};
 use std::io::{self, BufWriter};
 use std::path::PathBuf;
@@ -54,55 +52,10 @@ enum Format {
     Html,
 }
 
-/// One end of the range, as it was given.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum End {
-    Instant(Timestamp),
-    /// In each patient's zone.
-    Local(civil::DateTime),
-}
-
-/// What stands above the lines.
-struct Head<'a> {
-    clinic: &'a str,
-    from: &'a str,
-    until: &'a str,
-    made: String,
-}
-
-/// One line of the report.
-struct Line<'a> {
-    patient: &'a str,
-    /// `None`: all medications of the patient.
-    medication: Option<&'a str>,
-    figures: &'a Figures,
-    paused: u64,
-}
-
-/// A way to write the report, line by line.
-trait Writer {
-    fn begin(&mut self, head: &Head<'_>) -> io::Result<()>;
-    fn line(&mut self, line: &Line<'_>) -> io::Result<()>;
-    /// The sums over all patients, of so many.
-    fn end(&mut self, figures: &Figures, paused: u64, patients: u64) -> io::Result<()>;
-}
-
 /// Runs the command.
 #[must_use]
 pub fn run(args: &Args) -> Exit {
     super::ended(show(args))
-}
-
-/// Why a report ended early.
-enum Stop {
-    Store(StoreError),
-    Output(io::Error),
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        Stop::Output(error)
-    }
 }
 
 fn show(args: &Args) -> Result<Exit, (Exit, String)> {
@@ -119,9 +72,9 @@ fn show(args: &Args) -> Result<Exit, (Exit, String)> {
     let out = BufWriter::new(io::stdout().lock());
     let mut writer: Box<dyn Writer> = match args.format {
         Format::Table => Box::new(table::Table(out)),
-        Format::Csv => Box::new(csv::Csv(out)),
+        Format::Csv => Box::new(Csv(out)),
         Format::Json => Box::new(json::Json::new(out)),
-        Format::Html => Box::new(html::Html::new(out)),
+        Format::Html => Box::new(Html::new(out)),
     };
     let now = Timestamp::now();
     let head = Head {
@@ -130,114 +83,27 @@ fn show(args: &Args) -> Result<Exit, (Exit, String)> {
         until: &args.until,
         made: super::history::rfc3339(now, zone),
     };
-    let written = write(
+    let mut progress: Option<Progress> = None;
+    let written = reports::write(
         writer.as_mut(),
         &head,
         &reader,
         args.patient.as_deref(),
         Range { from, until, now },
         zone,
+        |whole, done| {
+            progress
+                .get_or_insert_with(|| Progress::new("report", whole))
+                .done(done);
+        },
     );
+    drop(progress);
     match written {
         Err(Stop::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Ok),
         Err(Stop::Output(error)) => Err((Exit::Io, error.to_string())),
         Err(Stop::Store(error)) => Err((Exit::Io, error.to_string())),
         Ok(()) => super::all_read(&reader),
     }
-}
-
-/// What is asked for, and when.
-#[derive(Clone, Copy)]
-struct Range {
-    from: End,
-    until: End,
-    now: Timestamp,
-}
-
-fn write(
-    writer: &mut dyn Writer,
-    head: &Head<'_>,
-    reader: &Reader,
-    patient: Option<&str>,
-    range: Range,
-    clinic: &Zone,
-) -> Result<(), Stop> {
-    writer.begin(head)?;
-    // A day more on both sides than the clinic's range: patients live elsewhere.
-    let days = jiff::SignedDuration::from_hours(48);
-    let earliest = range.from.in_zone(clinic).saturating_sub(days);
-    let charts = reader
-        .charts(
-            patient,
-            earliest.unwrap_or(Timestamp::MIN),
-            DoseHistory::is_told_by,
-        )
-        .map_err(Stop::Store)?;
-    let mut progress = Progress::new("report", charts.patients() as u64);
-    let (mut sum, mut paused_sum, mut patients) = (Figures::default(), 0, 0);
-    for (done, chart) in (1..).zip(charts) {
-        let chart = chart.map_err(Stop::Store)?;
-        let (adherence, paused) = of_chart(&chart, range, clinic);
-        if !adherence.medications.is_empty() || !paused.is_empty() {
-            let mut medications: Vec<&str> =
-                adherence.medications.keys().map(String::as_str).collect();
-            medications.extend(paused.iter().map(|(id, _)| id.as_str()));
-            medications.sort_unstable();
-            medications.dedup();
-            let none = Figures::default();
-            for id in medications {
-                let paused = paused.iter().find(|(paused, _)| paused == id);
-                writer.line(&Line {
-                    patient: &chart.patient,
-                    medication: Some(id),
-                    figures: adherence.medications.get(id).unwrap_or(&none),
-                    paused: paused.map_or(0, |(_, count)| *count),
-                })?;
-            }
-            let paused = paused.iter().map(|(_, count)| count).sum();
-            writer.line(&Line {
-                patient: &chart.patient,
-                medication: None,
-                figures: &adherence.all,
-                paused,
-            })?;
-            sum.add(&adherence.all);
-            paused_sum += paused;
-            patients += 1;
-        }
-        progress.done(done);
-    }
-    writer.end(&sum, paused_sum, patients)?;
-    Ok(())
-}
-
-/// A patient's figures, and the doses that pauses leave out, by medication.
-fn of_chart(chart: &Chart, range: Range, clinic: &Zone) -> (Adherence, Vec<(String, u64)>) {
-    let zone = chart.plan.as_ref().map_or(clinic, |plan| &plan.zone);
-    let (from, until) = (range.from.in_zone(zone), range.until.in_zone(zone));
-    let mut history = DoseHistory::new(from, until);
-    let doses = chart.state.iter().flat_map(|state| &state.doses);
-    // Stepped ahead of its instant it is only planned.
-    for dose in doses.filter(|dose| dose.due <= range.now) {
-        history.waits(&dose.medication, dose.due);
-    }
-    for (_, entry) in &chart.entries {
-        history.note(entry);
-    }
-    let mut paused = Vec::new();
-    if let (Some(plan), Some(state)) = (&chart.plan, &chart.state) {
-        for medication in &plan.medications {
-            let known = state.medications.iter().find(|it| it.id == medication.id);
-            let from = known.map(|known| known.since.max(from));
-            let count = from.map_or(0, |from| {
-                plan.doses_paused(medication, from, until.min(range.now))
-            });
-            if count > 0 {
-                paused.push((medication.id.clone(), count));
-            }
-        }
-    }
-    (history.adherence(zone), paused)
 }
 
 pub(super) fn end(text: &str) -> Result<End, (Exit, String)> {
@@ -253,21 +119,6 @@ pub(super) fn end(text: &str) -> Result<End, (Exit, String)> {
         );
         (Exit::Usage, message)
     })
-}
-
-impl End {
-    pub(super) fn in_zone(self, zone: &Zone) -> Timestamp {
-        match self {
-            End::Instant(at) => at,
-            End::Local(local) => zone.instant(local),
-        }
-    }
-}
-
-/// `93.3`, or nothing of nothing.
-fn percent(share: Share) -> Option<String> {
-    let per_mille = share.per_mille()?;
-    Some(format!("{}.{}", per_mille / 10, per_mille % 10))
 }
 
 /// The report as JSON, for tests of what other programs make of it.
@@ -291,13 +142,14 @@ pub(super) fn json_of(
         until: end(until).unwrap(),
         now,
     };
-    let written = write(
+    let written = reports::write(
         &mut json::Json::new(&mut out),
         &head,
         reader,
         None,
         range,
         clinic,
+        |_, _| {},
     );
     assert!(written.is_ok());
     out
@@ -329,19 +181,5 @@ mod tests {
         for wrong in ["", "March", "2026-02-30", "29.3.2026"] {
             assert_eq!(end(wrong).unwrap_err().0, Exit::Usage, "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_percentage_has_one_decimal_and_none_of_nothing() {
-        let share = |numerator, denominator| {
-            percent(Share {
-                numerator,
-                denominator,
-            })
-        };
-        assert_eq!(share(0, 0), None);
-        assert_eq!(share(1, 3).as_deref(), Some("33.3"));
-        assert_eq!(share(3, 3).as_deref(), Some("100.0"));
-        assert_eq!(share(1, 40).as_deref(), Some("2.5"));
     }
 }

@@ -19,14 +19,18 @@ pub enum Job {
     Retention,
     /// Copies the store, and removes the oldest copies.
     Backup,
+    /// Tells staff of the day before.
+    Digest,
+    /// Writes the report of the week before.
+    Report,
 }
 
 impl Job {
     /// All jobs.
-    pub const ALL: [Job; 2] = [Job::Retention, Job::Backup];
+    pub const ALL: [Job; 4] = [Job::Retention, Job::Backup, Job::Digest, Job::Report];
 
     /// Their names.
-    pub const NAMES: [&str; 2] = ["retention", "backup"];
+    pub const NAMES: [&str; 4] = ["retention", "backup", "digest", "report"];
 
     /// The name in the store, metrics and `dosed jobs`.
     #[must_use]
@@ -34,6 +38,8 @@ impl Job {
         match self {
             Job::Retention => "retention",
             Job::Backup => "backup",
+            Job::Digest => "digest",
+            Job::Report => "report",
         }
     }
 
@@ -43,15 +49,20 @@ impl Job {
         match self {
             Job::Retention => "jobs:retention",
             Job::Backup => "jobs:backup",
+            Job::Digest => "jobs:digest",
+            Job::Report => "jobs:report",
         }
     }
 
-    /// When its hour comes.
+    /// When its hour comes; that of the digest is the clinic's choice.
     #[must_use]
-    pub fn rhythm(self) -> Rhythm {
+    pub fn rhythm(self, digest_at: Time) -> Rhythm {
         match self {
             Job::Retention => Rhythm::Daily(time(3, 30, 0, 0)),
             Job::Backup => Rhythm::Daily(time(2, 30, 0, 0)),
+            Job::Digest => Rhythm::Daily(digest_at),
+            // After Sunday's doses have been answered, and before the clinic opens.
+            Job::Report => Rhythm::Weekly(Weekday::Monday, time(5, 0, 0, 0)),
         }
     }
 
@@ -59,8 +70,9 @@ impl Job {
     #[must_use]
     pub fn is_on(self, store: &config::Store) -> bool {
         match self {
-            Job::Retention => true,
+            Job::Retention | Job::Digest => true,
             Job::Backup => store.backups_keep > 0,
+            Job::Report => store.reports_keep > 0,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::config::{Config, ConfigError, ConfigErrorKind};
 use crate::messaging::{Clinic, Texts, TextsError};
 use crate::plan::diagnostic::{Diagnostic, Severity};
 use crate::plan::{Language, QuietHours};
+use jiff::civil::Time;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub struct Manners {
     pub answers: bool,
     /// Language of those whom nobody knows.
     pub language: Language,
+    /// When staff are told of the day before.
+    pub digest_at: Time,
 }
 
 impl Manners {
@@ -59,6 +62,7 @@ impl Manners {
             opening_hours: talk.opening_hours,
             answers: config.takes_answers(),
             language,
+            digest_at: talk.digest_at,
         })
     }
 }

@@ -143,9 +143,10 @@ impl Monitor {
         if let Some(used) = shared.store.telemetry().ledger().quota_share(now) {
             metrics.messaging_quota_used_ratio.set(used);
         }
+        let digest_at = shared.outlet().manners.digest_at;
         for (job, run) in Job::ALL.iter().zip(&signs.jobs) {
             if !signs.jobs_off[*job as usize] {
-                metrics.job_is_overdue(*job, job::is_overdue(job.rhythm(), run, now));
+                metrics.job_is_overdue(*job, job::is_overdue(job.rhythm(digest_at), run, now));
             }
         }
         metrics.set_outbox_depth(shared.store.telemetry().outbox_depth());
@@ -419,12 +420,13 @@ impl Source for Monitor {
                         .to_owned()
                 }),
         );
+        let digest_at = self.shared.outlet().manners.digest_at;
         checks.extend(
             Job::ALL
                 .iter()
                 .zip(&signs.jobs)
                 .filter(|(job, _)| !signs.jobs_off[**job as usize])
-                .map(|(job, run)| job_check(*job, run, now)),
+                .map(|(job, run)| job_check(*job, job.rhythm(digest_at), run, now)),
         );
         checks.push(
             Check::new("patients:unreachable")
@@ -479,8 +481,7 @@ impl Source for Monitor {
     }
 }
 
-fn job_check(job: Job, run: &JobRun, now: Timestamp) -> Check {
-    let rhythm = job.rhythm();
+fn job_check(job: Job, rhythm: job::Rhythm, run: &JobRun, now: Timestamp) -> Check {
     let late = job::is_overdue(rhythm, run, now);
     Check::new(job.check())
         .with("knownSince", instant(run.known()))

@@ -490,7 +490,8 @@ impl Tasks {
             Arc::clone(&bell),
             Arc::clone(&monitor),
         );
-        let housekeeping = housekeeping::run(Arc::clone(shared), kept_store, stop.clone());
+        let told = to_dispatcher.clone();
+        let housekeeping = housekeeping::run(Arc::clone(shared), kept_store, told, stop.clone());
         spawn(&mut running, "housekeeping", housekeeping);
         let kept = timekeeper::run(Arc::clone(shared), stop.clone());
         spawn(&mut running, "timekeeper", kept);

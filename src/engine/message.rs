@@ -1,6 +1,6 @@
 //! What is to be said: messages in words of the domain, before any channel renders them.
 
-use super::{OutboxRef, Value};
+use super::{Digest, OutboxRef, Value};
 use crate::plan::{AnswerType, Language, Zone};
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
@@ -154,6 +154,8 @@ pub enum Body {
     Alert(Alert),
     /// A medicine of the patient's runs out soon.
     Refill(RefillLine),
+    /// The clinic's day in numbers, for staff; about no patient.
+    Digest(Digest),
 }
 
 /// One dose in a reminder.

@@ -318,6 +318,12 @@ impl Said {
                 aside: String::new(),
                 late: false,
             },
+            Body::Digest(digest) => Self {
+                at: digest.at,
+                text: texts.digest(digest, addressee).swap_remove(0),
+                aside: String::new(),
+                late: false,
+            },
             Body::Refill(refill) => Self {
                 at: refill.at,
                 text: texts.refill(refill, addressee.language).swap_remove(0),

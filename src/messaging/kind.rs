@@ -36,7 +36,7 @@ impl MessageKind {
             Body::Dose(_) => MessageKind::Dose,
             Body::CheckIn(_) => MessageKind::CheckIn,
             Body::Appointment(_) => MessageKind::Appointment,
-            Body::Notice(_) | Body::Refill(_) => MessageKind::Notice,
+            Body::Notice(_) | Body::Refill(_) | Body::Digest(_) => MessageKind::Notice,
             Body::Alert(_) => MessageKind::Alert,
         }
     }

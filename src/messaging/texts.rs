@@ -6,8 +6,8 @@ mod samples;
 
 use super::wording;
 use crate::engine::{
-    Addressee, Alert, Choice, ChoiceItem, DoseAnswer, DoseName, News, NextTaking, RefillLine,
-    Reply, Value,
+    Addressee, Alert, Choice, ChoiceItem, Digest, DoseAnswer, DoseName, News, NextTaking,
+    RefillLine, Reply, Value,
 };
 use crate::plan::{Language, Zone};
 use built_in::BUILT_IN;
@@ -147,6 +147,16 @@ impl Texts {
             .collect()
     }
 
+    /// The clinic's day in numbers: the most telling words first.
+    #[must_use]
+    pub fn digest(&self, digest: &Digest, addressee: &Addressee) -> Vec<String> {
+        let language = addressee.language;
+        DIGEST
+            .iter()
+            .map(|name| self.render(language, name, of_digest(digest, language)))
+            .collect()
+    }
+
     fn render(&self, language: Language, name: &str, context: Jinja) -> String {
         let rendered = self
             .environment
@@ -167,6 +177,45 @@ fn of_refill(refill: &RefillLine) -> Jinja {
         name => &refill.label,
         days => refill.days,
         left => format!("{left} {}", refill.unit).trim(),
+    }
+}
+
+/// The texts of the clinic's day, the most telling one first.
+const DIGEST: [&str; 4] = [
+    "digest",
+    "digest_short",
+    "digest_shorter",
+    "digest_shortest",
+];
+
+fn of_digest(digest: &Digest, language: Language) -> Jinja {
+    let day = match language {
+        Language::ZhCn => format!("{}月{}日", digest.day.month(), digest.day.day()),
+        Language::En => digest.day.strftime("%b %-d").to_string(),
+    };
+    let reasons = digest.expired.iter();
+    let reasons: Vec<String> = reasons
+        .map(|(reason, count)| format!("{} {count}", wording::expired_reason(*reason, language)))
+        .collect();
+    let reasons = reasons.join(match language {
+        Language::ZhCn => "、",
+        Language::En => ", ",
+    });
+    context! {
+        day,
+        reasons,
+        due => digest.due,
+        taken => digest.taken,
+        missed => digest.missed,
+        skipped => digest.skipped,
+        expired => digest.expired_in_all(),
+        open => digest.open,
+        calls => digest.calls,
+        red_flags => digest.red_flags,
+        words => digest.words,
+        unreachable => digest.unreachable,
+        rejected => digest.rejected,
+        backup_late => digest.backup_late,
     }
 }
 
@@ -463,7 +512,11 @@ impl About<'_> {
             let line = samples::refill(days);
             REFILL.map(|name| (name, of_refill(&line)))
         });
-        replies.chain(news).chain(refills).collect()
+        let digests = samples::digests().into_iter().flat_map(|digest| {
+            let context = of_digest(&digest, self.language);
+            DIGEST.map(|name| (name, context.clone()))
+        });
+        replies.chain(news).chain(refills).chain(digests).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What messages say, in the patient's language, before a channel lays it out.
 
-use crate::engine::{Addressee, DoseLine};
+use crate::engine::{Addressee, DoseLine, ExpiredReason};
 use crate::plan::{AnswerType, Language};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -149,6 +149,31 @@ pub(super) fn date_time(at: Timestamp, addressee: &Addressee) -> String {
 /// `08:00`
 pub(super) fn push_time(text: &mut String, local: DateTime) {
     let _ = write!(text, "{:02}:{:02}", local.hour(), local.minute());
+}
+
+/// Why nobody was reminded in time, in a few words.
+pub(super) fn expired_reason(reason: ExpiredReason, language: Language) -> &'static str {
+    use ExpiredReason as R;
+    match (reason, language) {
+        (R::DaemonDown, Language::ZhCn) => "系统停机",
+        (R::DaemonDown, Language::En) => "system down",
+        (R::ApiDown, Language::ZhCn) => "微信故障",
+        (R::ApiDown, Language::En) => "WeChat down",
+        (R::Throttled, Language::ZhCn) => "微信限流",
+        (R::Throttled, Language::En) => "WeChat limits",
+        (R::NotEnrolled, Language::ZhCn) => "未绑定",
+        (R::NotEnrolled, Language::En) => "not enrolled",
+        (R::Unreachable, Language::ZhCn) => "联系不上",
+        (R::Unreachable, Language::En) => "not reached",
+        (R::ConsentWithdrawn, Language::ZhCn) => "未同意",
+        (R::ConsentWithdrawn, Language::En) => "no consent",
+        (R::Held, Language::ZhCn) => "暂缓发送",
+        (R::Held, Language::En) => "held",
+        (R::Rejected, Language::ZhCn) => "被拒收",
+        (R::Rejected, Language::En) => "rejected",
+        (R::Clock, Language::ZhCn) => "时钟有误",
+        (R::Clock, Language::En) => "wrong clock",
+    }
 }
 
 /// How to answer a check-in, in words. Short enough for a field of 20 characters where the plan's

@@ -104,7 +104,7 @@ impl Store {
                     _ if queued.attempts.first_unknown.is_some() => queued.attempts.words,
                     // An alarm has to be tried again where no answer is read: free words cannot.
                     _ if key.class == Class::Critical => false,
-                    Body::Notice(_) | Body::Alert(_) | Body::Refill(_) => {
+                    Body::Notice(_) | Body::Alert(_) | Body::Refill(_) | Body::Digest(_) => {
                         windows.take(scope, row.value())?
                     }
                     Body::Dose(_) | Body::CheckIn(_) | Body::Appointment(_) => false,

@@ -358,7 +358,8 @@ fn count(scope: &mut Scope<'_>, record: &OutboxRecord, settlement: Settlement) {
         | Body::Appointment(_)
         | Body::Notice(_)
         | Body::Alert(_)
-        | Body::Refill(_) => 0,
+        | Body::Refill(_)
+        | Body::Digest(_) => 0,
     };
     match settlement {
         Settlement::Accepted(_) => scope.effects.counts.reminded += doses,
@@ -470,7 +471,11 @@ fn without_plan(record: &OutboxRecord, settlement: Settlement) -> Entry {
                 due: Millis(question.due),
             }]
         }
-        Body::Appointment(_) | Body::Notice(_) | Body::Alert(_) | Body::Refill(_) => Vec::new(),
+        Body::Appointment(_)
+        | Body::Notice(_)
+        | Body::Alert(_)
+        | Body::Refill(_)
+        | Body::Digest(_) => Vec::new(),
     };
     Entry::of_settlement(message, settlement, about)
 }

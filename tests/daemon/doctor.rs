@@ -534,7 +534,7 @@ async fn templates_that_the_account_does_not_have_so_are_found() {
         ),
         (
             "[log]",
-            "[[staff]]\nname = \"Dr Hao\"\nwechat = \"o-hao\"\n\n[log]",
+            "[[staff]]\nname = \"Dr Hao\"\nwechat = \"o-hao\"\nalerts = \"red_flag\"\n\n[log]",
             "templates:alert",
             "no [wechat.templates.alert]",
             "add [wechat.templates.alert]",
@@ -682,6 +682,50 @@ async fn a_daemon_that_is_not_there_stuck_or_not_well_is_found() {
         found.text
     );
     daemon.stop().await;
+}
+
+#[tokio::test]
+async fn backups_that_are_not_made_late_or_gone_are_found() {
+    let world = world().await;
+    let daemon = world.start().await;
+    let found = doctor(&world).await;
+    assert_eq!(
+        found.of("backups:age")["status"],
+        "skipped",
+        "{}",
+        found.text
+    );
+    daemon.stop().await;
+    // The night's hour comes; then what it made is taken away.
+    world.clock.set("2026-03-25T02:30:05+08:00", 1);
+    let daemon = world.start().await;
+    super::support::eventually("a backup", async || {
+        let health = daemon.health().await;
+        health["checks"]["jobs:backup"][0]["lastSuccess"].as_str()?;
+        Some(())
+    })
+    .await;
+    let found = doctor(&world).await;
+    assert_eq!(found.of("backups:age")["status"], "ok", "{}", found.text);
+    std::fs::remove_dir_all(world.path("backups")).expect("it is there");
+    doctor(&world)
+        .await
+        .only("backups:age", "fail", "none is in", "dosed backup --config");
+    daemon.stop().await;
+    // Nobody has run a daemon for two days, by this machine's clock for months.
+    let found = doctor(&world).await;
+    found.has(
+        "backups:age",
+        "fail",
+        "made: 2026-03-25",
+        "dosed jobs --config",
+    );
+    world.reconfigure(
+        "path = \"dosed.redb\"",
+        "path = \"dosed.redb\"\nbackups_keep = 0",
+    );
+    let found = doctor(&world).await;
+    found.has("backups:age", "warn", "no backups", "backups_keep = 7");
 }
 
 #[tokio::test]

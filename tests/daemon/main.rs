@@ -18,6 +18,7 @@ mod clock;
 mod crash;
 mod deadman;
 mod diff;
+mod digest;
 mod doctor;
 mod downtime;
 mod edits;

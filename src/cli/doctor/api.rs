@@ -4,6 +4,7 @@ use super::Patient;
 use super::finding::{Finding, Report, quoted};
 use super::time;
 use crate::daemon::config::{Channel, WeChat as Account};
+use crate::engine::DIGEST;
 use crate::messaging::wechat::{AccountError, AccountTemplate, Settings, errcode};
 use crate::messaging::{Detail, Hint, MessageKind, Verdict, WeChat};
 use crate::plan::Language;
@@ -191,6 +192,7 @@ fn judge_templates(
     for (kind, id, fields) in account.templates.wanted() {
         report.add(template(kind, id, &fields, templates));
     }
+    let digest = staff_told_of_the_day(patient);
     let has = |kind| account.templates.wanted().any(|(there, ..)| there == kind);
     let staff = &patient.config.talk.staff;
     if staff.iter().any(|member| member.wechat.is_some()) && !has(MessageKind::Alert) {
@@ -207,6 +209,24 @@ fn judge_templates(
                 )),
         );
     }
+    if digest && !has(MessageKind::Notice) {
+        report.add(
+            Finding::warn("templates:notice", "there is no [wechat.templates.notice]")
+                .why("Staff are to be told of the day before, and no template can carry the digest")
+                .remedy(
+                    "add [wechat.templates.notice] with id and data, or name the alerts of \
+                     [[staff]] without \"digest\"",
+                ),
+        );
+    }
+}
+
+/// Whether somebody of the staff is to be told of the day before over WeChat.
+fn staff_told_of_the_day(patient: &Patient<'_>) -> bool {
+    patient.config.talk.staff.iter().any(|member| {
+        let wants = member.member.alerts.iter().any(|it| it == DIGEST);
+        member.wechat.is_some() && wants
+    })
 }
 
 /// One template of the configuration against the account's.

@@ -56,6 +56,11 @@ pub async fn examine(patient: &Patient<'_>, daemon: &Running, report: &mut Repor
         .and_then(|address| address.parse().ok())
         .or(config.http.public)
         .map(reachable);
+    let told = patient.args.callback_url.clone();
+    let public = told.or_else(|| {
+        let base = config.http.public_url.as_ref()?;
+        Some(format!("{base}{}", callback.path))
+    });
     let targets = [
         local.map(|address| {
             (
@@ -63,11 +68,7 @@ pub async fn examine(patient: &Patient<'_>, daemon: &Running, report: &mut Repor
                 format!("http://{address}{}", callback.path),
             )
         }),
-        patient
-            .args
-            .callback_url
-            .as_ref()
-            .map(|url| ("callback:public", url.clone())),
+        public.map(|url| ("callback:public", url)),
     ];
     // By the daemon's clock: what is asked here is whether it knows the Token.
     let now = daemon.now.unwrap_or(patient.now);

@@ -4,7 +4,8 @@ use super::Patient;
 use super::files;
 use super::finding::{Finding, Report, quoted};
 use crate::cli::ask::Daemon;
-use crate::store::OpenError;
+use crate::daemon::job::{Job, is_overdue};
+use crate::store::{OpenError, Reader};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::os::unix::net::UnixStream;
@@ -24,14 +25,26 @@ pub struct Running {
 pub fn examine(patient: &Patient<'_>, report: &mut Report) -> Running {
     const CHECK: &str = "daemon:running";
     let config = patient.config;
-    let endpoints = left_in_store(patient, report);
+    let store = open(patient, report);
+    let endpoints = store.as_ref().and_then(|store| store.endpoints().ok()?);
+    let endpoints: Value = endpoints
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
     let start = format!("systemctl start {}", patient.args.unit);
     let health = Daemon::of(config).get("/health").ok();
     let health: Option<Value> = health.and_then(|body| serde_json::from_str(&body).ok());
     let admin = endpoints["admin"]
         .as_str()
         .map_or_else(|| config.http.admin.clone(), PathBuf::from);
-    let Some(health) = health.filter(|health| health["serviceId"].is_string()) else {
+    let health = health.filter(|health| health["serviceId"].is_string());
+    let now = health
+        .as_ref()
+        .and_then(|health| health["time"].as_str()?.parse().ok());
+    if let Some(store) = &store {
+        // By the daemon's clock: whether that is right is another question.
+        backups(patient, store, now.unwrap_or(patient.now), report);
+    }
+    let Some(health) = health else {
         report.add(
             match (UnixStream::connect(&admin).is_ok(), process(&endpoints)) {
                 (true, _) | (false, Some(_)) => {
@@ -68,7 +81,7 @@ pub fn examine(patient: &Patient<'_>, report: &mut Report) -> Running {
     Running {
         answers: true,
         public: endpoints["public"].as_str().map(ToOwned::to_owned),
-        now: health["time"].as_str().and_then(|time| time.parse().ok()),
+        now,
     }
 }
 
@@ -96,17 +109,17 @@ fn judge(health: &Value, patient: &Patient<'_>) -> Finding {
     }
 }
 
-/// Where the daemon that ran last said that it listens; and whether the store can be read.
-fn left_in_store(patient: &Patient<'_>, report: &mut Report) -> Value {
+/// The store, where it can be read.
+fn open(patient: &Patient<'_>, report: &mut Report) -> Option<Reader> {
     const CHECK: &str = "store:open";
     let path = &patient.config.store.path;
-    let endpoints = match crate::cli::open_store(patient.config) {
+    match crate::cli::open_store(patient.config) {
         Ok(reader) => {
             report.add(Finding::ok(
                 CHECK,
                 format!("{} can be read", path.display()),
             ));
-            reader.endpoints().ok().flatten()
+            Some(reader)
         }
         // Said where its permissions are.
         Err(OpenError::Missing(_)) => None,
@@ -114,10 +127,60 @@ fn left_in_store(patient: &Patient<'_>, report: &mut Report) -> Value {
             report.add(open_failed(&error, path, patient));
             None
         }
+    }
+}
+
+/// How old the last backup is.
+fn backups(patient: &Patient<'_>, store: &Reader, now: Timestamp, report: &mut Report) {
+    const CHECK: &str = "backups:age";
+    let config = &patient.config.store;
+    let directory = quoted(&config.backups);
+    let jobs = patient.command("jobs");
+    let why = "When the disk breaks, what was taken, answered and decided since is lost";
+    if !Job::Backup.is_on(config) {
+        return report.add(
+            Finding::warn(CHECK, "no backups are made")
+                .why(why)
+                .remedy("write [store] backups_keep = 7"),
+        );
+    }
+    let Some(run) = store.jobs().ok().map(|mut jobs| {
+        let run = jobs.remove(Job::Backup.name());
+        run.unwrap_or_default()
+    }) else {
+        return;
     };
-    endpoints
-        .and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_default()
+    let rhythm = Job::Backup.rhythm(patient.config.talk.digest_at);
+    let last = run.last_success().map(|at| {
+        let zone = patient.config.clinic.defaults.zone.time_zone();
+        zone.to_datetime(at).strftime("%Y-%m-%d %H:%M").to_string()
+    });
+    let made = last.as_deref().unwrap_or("never");
+    report.add(if run.failed() || is_overdue(rhythm, &run, now) {
+        Finding::fail(CHECK, format!("the last backup was made: {made}"))
+            .why(why)
+            .remedy(format!("{jobs}; df -h {directory}"))
+    } else if last.is_none() {
+        Finding::skipped(CHECK, "the first backup is made in the coming night")
+    } else if !has_backup(&config.backups) {
+        Finding::fail(
+            CHECK,
+            format!("a backup was made at {made}, and none is in {directory}"),
+        )
+        .why(why)
+        .remedy(format!(
+            "{} {directory}/now.redb",
+            patient.command("backup")
+        ))
+    } else {
+        Finding::ok(CHECK, format!("the last backup was made at {made}"))
+    });
+}
+
+fn has_backup(directory: &Path) -> bool {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name());
+    names.any(|name| Path::new(&name).extension().is_some_and(|it| it == "redb"))
 }
 
 fn open_failed(error: &OpenError, path: &Path, patient: &Patient<'_>) -> Finding {
@@ -134,10 +197,11 @@ fn open_failed(error: &OpenError, path: &Path, patient: &Patient<'_>) -> Finding
             .why("This release does not start with it")
             .remedy("install the release that wrote it"),
         OpenError::Backup(_) => Finding::fail(CHECK, what)
-            .why("The daemon does not start with it")
+            .why("The daemon does not run a backup as it is: it would send again what was sent")
             .remedy(format!(
-                "mv {0} {0}.backup, and then: dosed restore {0}.backup",
-                quoted(path)
+                "mv {0} {0}.backup && {1} {0}.backup",
+                quoted(path),
+                patient.command("restore")
             )),
         OpenError::Disk { .. } | OpenError::Failed { .. } | OpenError::Missing(_) => {
             Finding::fail(CHECK, what)

@@ -5,7 +5,7 @@ mod resource;
 use super::{Common, Stop};
 use crate::cli::exit::Exit;
 use crate::cli::progress::Progress;
-use crate::cli::report::End;
+use crate::daemon::reports::End;
 use crate::plan::Zone;
 use crate::store::Reader;
 use jiff::Timestamp;

@@ -37,6 +37,7 @@ pub(super) const CLINIC: Keys = Keys::new(&[
     "red_flags",
     "opening_hours",
     "out_of_hours",
+    "digest",
 ]);
 pub(super) const STAFF: Keys = Keys::new(&[
     "name",
@@ -47,7 +48,15 @@ pub(super) const STAFF: Keys = Keys::new(&[
     "language",
 ]);
 pub(super) const HTTP: Keys = Keys::new(&["private", "public", "public_url", "admin"]);
-pub(super) const STORE: Keys = Keys::new(&["path", "cache", "keep", "backups", "backups_keep"]);
+pub(super) const STORE: Keys = Keys::new(&[
+    "path",
+    "cache",
+    "keep",
+    "backups",
+    "backups_keep",
+    "reports",
+    "reports_keep",
+]);
 pub(super) const MESSAGING: Keys = Keys::new(&[
     "channel",
     "format",

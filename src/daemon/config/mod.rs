@@ -130,6 +130,10 @@ pub struct Store {
     pub backups: PathBuf,
     /// How many of them are kept; 0: none is made.
     pub backups_keep: usize,
+    /// The directory of the weekly reports, absolute.
+    pub reports: PathBuf,
+    /// Of how many weeks they are kept; 0: none is made.
+    pub reports_keep: usize,
 }
 
 /// Where the daemon listens.
@@ -350,6 +354,11 @@ impl Config {
             (
                 "store.backups_keep",
                 self.store.backups_keep != new.store.backups_keep,
+            ),
+            ("store.reports", self.store.reports != new.store.reports),
+            (
+                "store.reports_keep",
+                self.store.reports_keep != new.store.reports_keep,
             ),
             ("http.private", self.http.private != new.http.private),
             ("http.public", self.http.public != new.http.public),

@@ -196,16 +196,19 @@ impl Reader<'_> {
             .and_then(|table| table.get("keep"))
             .and_then(|value| parsed(&value, values::keep));
         let backups = table.and_then(|table| path_text(table, "backups"));
-        let backups_keep = table
-            .and_then(|table| table.get("backups_keep"))
-            .and_then(|value| value.integer(BACKUPS_KEEP))
-            .and_then(|count| usize::try_from(count).ok());
+        let reports = table.and_then(|table| path_text(table, "reports"));
+        let count = |key, range| {
+            let count = table?.get(key)?.integer(range)?;
+            usize::try_from(count).ok()
+        };
         Store {
             path: resolve(base, path.unwrap_or("dosed.redb")),
             cache_bytes: cache_bytes.unwrap_or(16 << 20),
             keep: keep.unwrap_or(values::years(15)),
             backups: resolve(base, backups.unwrap_or("backups")),
-            backups_keep: backups_keep.unwrap_or(7),
+            backups_keep: count("backups_keep", BACKUPS_KEEP).unwrap_or(7),
+            reports: resolve(base, reports.unwrap_or("reports")),
+            reports_keep: count("reports_keep", BACKUPS_KEEP).unwrap_or(53),
         }
     }
 

@@ -2,9 +2,10 @@
 
 use super::keys;
 use super::read::one_of;
-use crate::engine::{News, StaffMember};
+use crate::engine::{DIGEST, News, StaffMember};
 use crate::plan::reader::{Table, Value};
 use crate::plan::{self, Language, QuietHours};
+use jiff::civil::{Time, time};
 use std::path::PathBuf;
 
 /// Phrases that cannot wait, where the configuration names none.
@@ -53,7 +54,11 @@ const ALERTS: &[&str] = &[
     "stopped",
     "too_soon",
     "too_many",
+    DIGEST,
 ];
+
+/// When staff are told of the day before, where the clinic does not say it.
+const DIGEST_AT: Time = time(7, 30, 0, 0);
 
 /// What is said to patients, and by whom they are looked after.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +73,8 @@ pub struct Talk {
     pub opening_hours: Option<QuietHours>,
     /// What is said outside of them.
     pub out_of_hours: Option<String>,
+    /// When staff are told of the day before.
+    pub digest_at: Time,
     /// Directory of the clinic's own texts, absolute.
     pub texts: Option<PathBuf>,
     /// In the order of the file.
@@ -121,6 +128,10 @@ impl Talk {
             red_flags,
             opening_hours,
             out_of_hours: text("out_of_hours"),
+            digest_at: clinic
+                .get("digest")
+                .and_then(|value| clock_time(&value))
+                .unwrap_or(DIGEST_AT),
             texts: None,
             staff: root
                 .tables("staff", &keys::STAFF)
@@ -163,6 +174,19 @@ impl Staff {
     }
 }
 
+/// A time of the day.
+fn clock_time(value: &Value<'_>) -> Option<Time> {
+    let text = value.text()?;
+    let parsed = Time::strptime("%H:%M", text.get_ref().trim()).ok();
+    if parsed.is_none() {
+        value.error_with_help(
+            format!("`{}` is no time of the day", text.get_ref()),
+            format!("write: {} = \"07:30\"", value.key()),
+        );
+    }
+    parsed
+}
+
 /// A span of the day.
 fn hours(table: &Table<'_>, key: &str, example: &str) -> Option<QuietHours> {
     let value = table.get(key)?;
@@ -197,10 +221,10 @@ fn kinds(value: &Value<'_>) -> Vec<String> {
     for entry in value.one_or_many() {
         let Some(text) = entry.text() else { continue };
         let kind = text.into_inner();
-        if News::NAMES.contains(&kind) {
+        if kind == DIGEST || News::NAMES.contains(&kind) {
             kinds.push(kind.to_owned());
         } else {
-            let known = News::NAMES.join(", ");
+            let known = News::NAMES.join(", ") + ", " + DIGEST;
             entry.error_with_help(
                 format!("staff cannot be told of `{kind}`"),
                 format!("one or several of: {known}"),

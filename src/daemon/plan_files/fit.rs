@@ -113,7 +113,7 @@ fn misfit(item: Item, body: &Body, unfit: &Unfit) -> Misfit {
         }
         Body::CheckIn(_) => "the question cannot be sent".to_owned(),
         Body::Appointment(_) => "the reminder cannot be sent".to_owned(),
-        Body::Notice(_) | Body::Alert(_) | Body::Refill(_) => {
+        Body::Notice(_) | Body::Alert(_) | Body::Refill(_) | Body::Digest(_) => {
             "the message cannot be sent".to_owned()
         }
     };

@@ -300,6 +300,23 @@ impl Interpretation {
 /// No message of this length is an answer; it also bounds the work.
 const CHARACTERS_MAX: usize = 200;
 
+/// Whether the words of somebody whom nobody knows hold a phrase that cannot wait.
+#[must_use]
+pub fn cannot_wait(text: &str, red_flags: &[String]) -> bool {
+    let now = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+    let read = interpret(&Reply {
+        now: &now,
+        language: Language::default(),
+        text,
+        red_flags,
+        open: &[],
+        recent: &[],
+        as_needed: &[],
+        asked_which: None,
+    });
+    read.reading == Reading::RedFlag
+}
+
 /// Reads a reply.
 ///
 /// The order: exact words of stop and start, red flags, the answer to our list, what was taken

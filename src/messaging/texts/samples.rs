@@ -1,7 +1,8 @@
 //! Made-up replies and news, for trying texts out when they are loaded.
 
 use crate::engine::{
-    Choice, ChoiceItem, DoseAnswer, DoseName, News, NextTaking, RefillLine, Reply, Value,
+    Choice, ChoiceItem, Digest, DoseAnswer, DoseName, ExpiredReason, News, NextTaking, RefillLine,
+    Reply, Value,
 };
 use jiff::Timestamp;
 
@@ -182,6 +183,31 @@ pub(super) fn news() -> Vec<News> {
             name: "王磊".to_owned(),
         },
     ]
+}
+
+/// A quiet day and one with everything.
+pub(super) fn digests() -> [Digest; 2] {
+    let quiet = Digest {
+        day: jiff::civil::date(2026, 3, 23),
+        due: 90,
+        taken: 90,
+        ..Digest::default()
+    };
+    let busy = Digest {
+        taken: 60,
+        missed: 9,
+        skipped: 1,
+        expired: vec![(ExpiredReason::ApiDown, 12), (ExpiredReason::Clock, 3)],
+        open: 5,
+        calls: 7,
+        red_flags: 1,
+        words: 8,
+        unreachable: 2,
+        rejected: 1,
+        backup_late: true,
+        ..quiet.clone()
+    };
+    [quiet, busy]
 }
 
 /// A medicine that lasts for so many days.

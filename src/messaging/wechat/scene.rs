@@ -168,6 +168,7 @@ impl<'a> Scene<'a> {
             Body::Notice(text) => (text.at, false),
             Body::Alert(alert) => (alert.at, false),
             Body::Refill(refill) => (refill.at, false),
+            Body::Digest(digest) => (digest.at, false),
         };
         Self {
             body,
@@ -212,10 +213,12 @@ impl<'a> Scene<'a> {
                 .get_or_init(|| wording::how_to_answer(&question.answer, self.addressee.language)),
             (Variable::What, Body::Appointment(appointment)) => &appointment.what,
             (Variable::Text, Body::Notice(text)) => &text.text,
-            (Variable::Text, Body::Alert(_) | Body::Refill(_)) => match self.wording {
-                Wording::Text(text) => text,
-                Wording::Doses(..) => "",
-            },
+            (Variable::Text, Body::Alert(_) | Body::Refill(_) | Body::Digest(_)) => {
+                match self.wording {
+                    Wording::Text(text) => text,
+                    Wording::Doses(..) => "",
+                }
+            }
             _ => "",
         }
     }

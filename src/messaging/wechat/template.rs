@@ -221,6 +221,7 @@ impl Templates {
                 let texts = self.texts.refill(refill, addressee.language);
                 texts.into_iter().next()
             }
+            Body::Digest(digest) => self.texts.digest(digest, addressee).into_iter().next(),
             Body::Dose(_) | Body::CheckIn(_) | Body::Appointment(_) => None,
         }
     }
@@ -230,6 +231,7 @@ impl Templates {
         match body {
             Body::Alert(alert) => self.texts.alert(alert, addressee),
             Body::Refill(refill) => self.texts.refill(refill, addressee.language),
+            Body::Digest(digest) => self.texts.digest(digest, addressee),
             Body::Dose(_) | Body::CheckIn(_) | Body::Appointment(_) | Body::Notice(_) => Vec::new(),
         }
     }
@@ -271,7 +273,7 @@ impl Templates {
                     }
                 }
             }
-            Body::Alert(_) | Body::Refill(_) => {
+            Body::Alert(_) | Body::Refill(_) | Body::Digest(_) => {
                 let texts = self.own_words(addressee, body);
                 for text in &texts {
                     values = fill(Wording::Text(text));

@@ -1,6 +1,7 @@
 //! Patients: their names, plans, states, wakes and journals.
 
 use super::super::StoreError;
+use super::super::digest::NOBODY;
 use super::super::records::{
     CONTACTS, JOURNAL, JournalRow, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS,
     PatientRecord, PlanRecord, PlanText, WAKES, decode,
@@ -141,7 +142,7 @@ impl Examination {
             let of_outbox = |key: &&OutboxRef| outbox.get(*key) == Some(&patient);
             awaited.extend(record.state.unsettled.iter().filter(of_outbox));
         }
-        for (key, patient) in outbox {
+        for (key, patient) in outbox.iter().filter(|(_, patient)| **patient != NOBODY) {
             if !awaited.contains(key) && !known.unreadable.contains(patient) {
                 let what = "a message that its patient does not wait for";
                 self.find("outbox", Some(*patient), what);

@@ -3,6 +3,7 @@
 mod backup;
 mod bindings;
 mod care;
+mod digest;
 mod disk;
 mod dossier;
 mod erase;

@@ -434,6 +434,7 @@ pub fn ids(message: &Message) -> String {
         Body::Notice(text) => text.text.clone(),
         Body::Alert(alert) => format!("({})", alert.news.name()),
         Body::Refill(line) => format!("{} {} days", line.label, line.days),
+        Body::Digest(digest) => format!("digest of {}", digest.day),
     }
 }
 

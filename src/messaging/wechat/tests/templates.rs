@@ -1,7 +1,9 @@
 //! Templates: what compiles, what fits, what is put on the wire.
 
 use super::*;
-use crate::engine::{Alert, AppointmentLine, Fits, News, Question, RefillLine, Text};
+use crate::engine::{
+    Alert, AppointmentLine, Digest, ExpiredReason, Fits, News, Question, RefillLine, Text,
+};
 use crate::messaging::{FieldError, Limits, Permit};
 use crate::plan::AnswerType;
 use jiff::SignedDuration;
@@ -200,6 +202,44 @@ fn a_refill_is_said_in_the_most_telling_words_that_fit() {
         words,
         "二甲双胍大约还够 7 天，请早点联系诊所开药，不要断药。"
     );
+}
+
+#[test]
+fn a_digest_is_said_in_the_most_telling_words_that_fit_and_urgent_words_come_first() {
+    let digest = |taken, missed, calls, red_flags, words| {
+        Body::Digest(Digest {
+            day: jiff::civil::date(2026, 3, 23),
+            at: now(),
+            due: 90,
+            taken,
+            missed,
+            calls,
+            red_flags,
+            words,
+            expired: vec![(ExpiredReason::ApiDown, 1)],
+            ..Digest::default()
+        })
+    };
+    let templates = compile(MessageKind::Notice, &[("thing1", "{{ text }}")]);
+    for (body, chinese) in [
+        (digest(89, 0, 0, 0, 0), "服89/90 未提醒1"),
+        (digest(86, 3, 0, 0, 0), "服86/90 漏3 未提醒1"),
+        (digest(86, 3, 2, 0, 0), "电2 服86/90 漏3 未提醒1"),
+        (digest(86, 3, 2, 1, 4), "急1 电2 服86/90 未提醒1"),
+    ] {
+        assert_eq!(value(&templates, &body), chinese);
+        let words = templates.in_words(&wang(), &body).expect("it has words");
+        assert!(words.starts_with("3月23日应服90次，已服"), "{words}");
+        assert!(words.contains("未能提醒1（微信故障 1）"), "{words}");
+    }
+    // Whatever the counts are, in both languages: it fits, and no urgent word is cut off.
+    for language in [Language::ZhCn, Language::En] {
+        let staff = Addressee { language, ..wang() };
+        for count in [0, 9, 99, 999, 9_999] {
+            let body = digest(count, count, count, count, count);
+            assert_eq!(templates.check(&staff, &body), Ok(()), "{count}");
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,8 @@ use super::{Head, Line, Writer, percent};
 use crate::engine::{ExpiredReason, Figures};
 use std::io::{self, Write};
 
-pub(super) struct Csv<W>(pub W);
+/// Writes the table.
+pub struct Csv<W>(pub W);
 
 impl<W: Write> Csv<W> {
     fn row(&mut self, cells: &[String]) -> io::Result<()> {

@@ -20,11 +20,14 @@ small{color:#444}
 @media print{@page{size:A4 landscape;margin:12mm}body{margin:0;font-size:9pt}thead{display:table-header-group}tr{break-inside:avoid}}
 ";
 
-pub(super) struct Html<W> {
+/// Writes the page.
+pub struct Html<W> {
     out: W,
 }
 
 impl<W> Html<W> {
+    /// Writes to `out`.
+    #[must_use]
     pub fn new(out: W) -> Self {
         Self { out }
     }
