@@ -130,7 +130,7 @@ fn plans(patient: &Patient<'_>, loaded: &plan_files::LoadedPlans, report: &mut R
             Finding::fail("plans", error.to_string())
                 .why("No plan can be read, so nobody is reminded of anything new")
                 .remedy(format!(
-                    "install -d -m 2750 -g dosed {}",
+                    "install -d -m 2770 -g dosed {}",
                     finding::quoted(&patient.config.clinic.plans)
                 )),
         );

@@ -32,6 +32,7 @@ pub mod pace;
 mod page;
 mod patient_page;
 pub mod plan_changes;
+pub mod plan_editor;
 pub mod plan_files;
 pub mod planner;
 pub mod plausibility;

@@ -453,7 +453,8 @@ impl Tasks {
         );
         spawn(&mut running, "dispatcher", dispatcher.run(stop.clone()));
         draining.spawn(audit::run(Arc::clone(shared), noted));
-        let practice = Practice::new(shared, &monitor, &accounts, to_dispatcher.clone(), &bell);
+        let (notices, planner) = (to_dispatcher.clone(), to_planner.clone());
+        let practice = Practice::new(shared, &monitor, &accounts, notices, &bell, planner);
         serve(
             &mut running,
             &monitor,

@@ -327,35 +327,51 @@ impl<'r> Fresh<'r> {
     }
 }
 
-#[cfg(test)]
 impl super::Store {
-    /// Writes rows of a patient's journal as they are given, for tests of what reads them.
+    /// Appends rows to the journals of patients as they are given: a history that nobody lived,
+    /// for tests and for measuring what reads it. Nothing of the daemon writes like this.
+    ///
+    /// # Errors
+    /// The transaction failed, or a patient is not known.
+    pub async fn write_history(
+        &self,
+        now: Timestamp,
+        rows: BTreeMap<String, Vec<JournalRow>>,
+    ) -> Result<(), StoreError> {
+        use super::records::encode;
+        self.write(now, move |scope| {
+            let ids = scope.transaction.open_table(PATIENT_IDS)?;
+            let mut patients = scope.transaction.open_table(PATIENTS)?;
+            let mut journal = scope.transaction.open_table(JOURNAL)?;
+            for (patient, rows) in rows {
+                let number = ids.get(patient.as_str())?.map_or(0, |row| row.value());
+                let mut record = {
+                    let row = patients.get(number)?;
+                    let bytes = row.map(|row| row.value().to_vec()).unwrap_or_default();
+                    decode::<PatientRecord>(&PATIENTS, &bytes)?
+                };
+                for row in rows {
+                    let day = journal_day(instant(row.at));
+                    let key = (day, number, record.journal_next);
+                    journal.insert(key, encode(&row)?.as_slice())?;
+                    record.journal_next += 1;
+                }
+                patients.insert(number, encode(&record)?.as_slice())?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// As [`Self::write_history`], of one patient.
+    #[cfg(test)]
     pub(crate) async fn write_journal(
         &self,
         now: Timestamp,
         patient: String,
         rows: Vec<JournalRow>,
     ) -> Result<(), StoreError> {
-        use super::records::encode;
-        self.write(now, move |scope| {
-            let ids = scope.transaction.open_table(PATIENT_IDS)?;
-            let number = ids.get(patient.as_str())?.map_or(0, |row| row.value());
-            let mut patients = scope.transaction.open_table(PATIENTS)?;
-            let mut record = {
-                let row = patients.get(number)?;
-                let bytes = row.map(|row| row.value().to_vec()).unwrap_or_default();
-                decode::<PatientRecord>(&PATIENTS, &bytes)?
-            };
-            let mut journal = scope.transaction.open_table(JOURNAL)?;
-            for row in rows {
-                let day = journal_day(instant(row.at));
-                let key = (day, number, record.journal_next);
-                journal.insert(key, encode(&row)?.as_slice())?;
-                record.journal_next += 1;
-            }
-            patients.insert(number, encode(&record)?.as_slice())?;
-            Ok(())
-        })
-        .await
+        self.write_history(now, BTreeMap::from([(patient, rows)]))
+            .await
     }
 }

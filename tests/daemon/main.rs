@@ -30,6 +30,7 @@ mod lifecycle;
 mod limits;
 mod notify;
 mod pages;
+mod patient_pages;
 mod plans;
 mod privacy;
 mod refusals;

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 const PASSWORD: &str = "correct horse battery";
 
 /// A clinic in which somebody may sign in.
-async fn world_with(accounts: &[(&str, &str)]) -> (World, Daemon) {
+pub async fn world_with(accounts: &[(&str, &str)]) -> (World, Daemon) {
     let world = World::new().await;
     world.patient(
         "wang",
@@ -50,13 +50,13 @@ async fn user(world: &World, arguments: &[&str], password: &str) -> i32 {
 }
 
 /// A browser that is signed in.
-struct Browser<'d> {
+pub struct Browser<'d> {
     daemon: &'d Daemon,
     cookie: String,
 }
 
 impl<'d> Browser<'d> {
-    async fn sign_in(daemon: &'d Daemon, name: &str) -> Self {
+    pub async fn sign_in(daemon: &'d Daemon, name: &str) -> Self {
         let answer = sign_in(daemon, name, PASSWORD).await;
         assert_eq!(answer.status, 303, "{answer:?}");
         let cookie = answer.header("set-cookie").expect("a session begins");
@@ -70,18 +70,18 @@ impl<'d> Browser<'d> {
         }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         let head = [("Cookie", self.cookie.as_str())];
         request(self.daemon.private(), "GET", path, &head, "").await
     }
 
-    async fn post(&self, path: &str, site: &str, form: &str) -> Answer {
+    pub async fn post(&self, path: &str, site: &str, form: &str) -> Answer {
         let head = [("Cookie", self.cookie.as_str()), ("Sec-Fetch-Site", site)];
         request(self.daemon.private(), "POST", path, &head, form).await
     }
 
     /// The token that the forms of a page carry.
-    async fn token(&self, path: &str) -> String {
+    pub async fn token(&self, path: &str) -> String {
         let page = self.get(path).await.body;
         let (_, rest) = page.split_once("name=\"csrf\" value=\"").expect("a form");
         rest.split('"').next().expect("a value").to_owned()

@@ -1,5 +1,6 @@
 //! What the pages are told: the [`Clinic`] behind them, over the store's snapshots and the tasks.
 
+mod patient;
 mod plans;
 mod talk;
 mod today;
@@ -9,11 +10,12 @@ use super::clock::{Clock as _, SystemClock};
 use super::dispatcher::Notice;
 use super::job::Job;
 use super::monitor::Monitor;
+use super::plan_editor::PlanEditor;
 use super::shared::Shared;
 use super::{advice, calls};
 use crate::engine::Adviser;
 use crate::http::Source;
-use crate::http::admin::{CallEnded, EndCallRequest, Said, SayRequest, SayTo};
+use crate::http::admin::{CallEnded, EndCallRequest, Request, Said, SayRequest, SayTo};
 use crate::http::health::Health;
 use crate::http::page::Trouble;
 use crate::http::page::clinic::{
@@ -44,6 +46,7 @@ pub struct Practice {
     accounts: Arc<Accounts>,
     dispatcher: mpsc::UnboundedSender<Notice>,
     bell: Arc<Notify>,
+    editor: Arc<PlanEditor>,
     places: Arc<Semaphore>,
     days: Arc<talk::Days>,
     planned: tokio::sync::Mutex<Option<LastPlanned>>,
@@ -95,6 +98,7 @@ impl Practice {
         accounts: &Arc<Accounts>,
         dispatcher: mpsc::UnboundedSender<Notice>,
         bell: &Arc<Notify>,
+        planner: mpsc::Sender<Request>,
     ) -> Self {
         Self {
             shared: Arc::clone(shared),
@@ -102,6 +106,7 @@ impl Practice {
             accounts: Arc::clone(accounts),
             dispatcher,
             bell: Arc::clone(bell),
+            editor: Arc::new(PlanEditor::new(Arc::clone(shared), planner)),
             places: Arc::new(Semaphore::new(READERS_MAX)),
             days: Arc::default(),
             planned: tokio::sync::Mutex::new(None),

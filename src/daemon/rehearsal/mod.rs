@@ -189,6 +189,12 @@ impl Rehearsal {
         })
     }
 
+    /// What falls within the next 7 days for a patient of whom this is kept, if nothing changes.
+    #[must_use]
+    pub fn expected(&self, kept: Option<&Treatment>, ids: &IdKey) -> Vec<Expected> {
+        self.as_it_is(kept, ids).1
+    }
+
     fn context<'a>(
         &'a self,
         kept: Option<&'a Treatment>,

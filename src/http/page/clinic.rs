@@ -4,6 +4,7 @@ use super::gate::Trouble;
 use crate::engine::{CallReason, DoseState, ExpiredReason, Role};
 use crate::http::admin::{CallEnded, EndCallRequest, Said};
 use crate::http::health::Health;
+use crate::http::page::patient::view::Patients;
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::{Language, Zone};
 use futures_util::future::BoxFuture;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 /// What the pages may ask. Whoever stands behind it reads on threads where it may wait, and gives
 /// no more than a page's worth at once.
-pub trait Clinic: Send + Sync + 'static {
+pub trait Clinic: Patients {
     /// The clinic's name; may be empty.
     fn name(&self) -> String;
     /// The clinic's zone and its language.

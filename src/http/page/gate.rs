@@ -42,6 +42,8 @@ pub struct Route {
     pub what: &'static str,
     /// Most bytes of its form.
     pub form_max: usize,
+    /// It changes nothing: it is in the audit as something that was seen.
+    pub is_sight: bool,
     /// What answers.
     pub handler: fn(Visit) -> Answered,
 }
@@ -61,6 +63,7 @@ impl Route {
             needs,
             what,
             form_max: 0,
+            is_sight: true,
             handler,
         }
     }
@@ -79,6 +82,7 @@ impl Route {
             needs,
             what,
             form_max: FORM_BYTES_MAX,
+            is_sight: false,
             handler,
         }
     }
@@ -87,6 +91,13 @@ impl Route {
     #[must_use]
     pub fn is_form(&self) -> bool {
         self.method == MethodFilter::POST
+    }
+
+    /// A form that asks for something to see and changes nothing.
+    #[must_use]
+    pub const fn as_a_sight(mut self) -> Self {
+        self.is_sight = true;
+        self
     }
 
     /// With a form of at most so many bytes.
@@ -216,7 +227,7 @@ pub async fn enter(
         400..500 => "refused",
         _ => "failed",
     };
-    if route.is_form() {
+    if !route.is_sight {
         pages.note(&account, route, patient, outcome);
     } else if status.is_success() {
         let sight = (session.key, route.what, patient.clone());

@@ -26,11 +26,14 @@
 pub mod assets;
 pub mod bounds;
 mod calls;
+pub mod chart;
 pub mod clinic;
+pub mod editor;
 pub mod frame;
 pub mod gate;
 mod inbox;
 mod once;
+pub mod patient;
 mod plans;
 mod session;
 mod sign_in;
@@ -59,6 +62,8 @@ const ROUTES: &[&[Route]] = &[
     calls::ROUTES,
     inbox::ROUTES,
     plans::ROUTES,
+    patient::ROUTES,
+    editor::ROUTES,
     system::ROUTES,
     sign_in::ROUTES,
 ];

@@ -39,6 +39,9 @@ fn all(visit: &Visit, plans: &Plans) -> Markup {
                 " · " (words.read_last) " " (visit.time(at))
             }
         }
+        @if visit.account.role >= Role::Doctor {
+            p.noprint { a href="/new-patient" { (words.new_plan) } }
+        }
         section {
             h2 #rejected { (words.rejected) " · " (plans.rejected.len()) }
             @if plans.rejected.is_empty() { p { (words.none_rejected) } }

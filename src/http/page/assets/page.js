@@ -51,3 +51,56 @@
     document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
   }
 })();
+
+// A text that is checked while it is written: the form says where (data-check) and into which
+// element the answer goes (data-into). Without this script a button does the same.
+(() => {
+  const form = document.querySelector("form[data-check][data-into]");
+  if (!form) return;
+  const text = form.querySelector("textarea");
+  let timer = 0;
+  let turn = 0;
+  let leaving = false;
+
+  const check = async () => {
+    const mine = ++turn;
+    let answer;
+    try {
+      answer = await fetch(form.dataset.check, {
+        method: "POST",
+        body: new URLSearchParams(new FormData(form)),
+        credentials: "same-origin",
+        redirect: "manual",
+      });
+    } catch {
+      document.body.classList.add("stale");
+      return;
+    }
+    // Somebody has written on meanwhile: the answer to that comes later.
+    if (mine !== turn || !answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const into = document.getElementById(form.dataset.into);
+    const other = fresh.getElementById(form.dataset.into);
+    if (mine !== turn || !into || !other) return;
+    document.body.classList.remove("stale");
+    // The verdict stays the same element, so that a screen reader says what changes in it.
+    const [said, says] = [into.querySelector("[role=status]"), other.querySelector("[role=status]")];
+    if (said && says) {
+      if (said.textContent !== says.textContent) said.replaceChildren(...says.childNodes);
+      says.remove();
+      while (said.nextSibling) said.nextSibling.remove();
+      into.append(...other.childNodes);
+    } else {
+      into.replaceChildren(...other.childNodes);
+    }
+  };
+
+  text.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(check, 600);
+  });
+  form.addEventListener("submit", () => { leaving = true; });
+  addEventListener("beforeunload", (event) => {
+    if (!leaving && text.value !== text.defaultValue) event.preventDefault();
+  });
+})();
