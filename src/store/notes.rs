@@ -71,6 +71,14 @@ impl Store {
         .await
     }
 
+    /// Makes an empty commit: with it all that was committed before is on the disk.
+    ///
+    /// # Errors
+    /// The transaction failed.
+    pub async fn sync(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.write(now, |_| Ok(())).await
+    }
+
     /// What both clocks showed when a daemon noted them last; `None` where it did not, or where
     /// the note cannot be read.
     ///

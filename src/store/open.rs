@@ -112,10 +112,10 @@ pub trait Backing: Send + Sync + 'static {
         None
     }
 
-    /// Whether the next commit saves the allocator's state, so that a repair after a crash is
-    /// quick. A simulation that knows that no crash is near leaves it out: it is a third of a
-    /// commit's work.
-    fn saves_allocator(&self) -> bool {
+    /// Whether the next commit is made to outlive a crash, as each is in a file: written, synced,
+    /// with the allocator's state for a quick repair. A simulation that knows that nothing can die
+    /// before it asks for one that is leaves that out: it is most of a commit's work.
+    fn lasts(&self) -> bool {
         true
     }
 }
@@ -156,11 +156,11 @@ impl Place {
         }
     }
 
-    /// Whether the next commit saves the allocator's state; always in a file.
-    pub fn saves_allocator(&self) -> bool {
+    /// Whether the next commit is made to outlive a crash; always in a file.
+    pub fn lasts(&self) -> bool {
         match self {
             Place::File(_) => true,
-            Place::Backing(backing, _) => backing.saves_allocator(),
+            Place::Backing(backing, _) => backing.lasts(),
         }
     }
 

@@ -11,7 +11,7 @@ use super::records::{
 use super::{DeliberateFault, Ledger, OpenError, Options, StoreError, calls, ledger};
 use crate::engine::{IdKey, MessageId};
 use jiff::Timestamp;
-use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, WriteTransaction};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -520,7 +520,11 @@ impl Writer {
         self.database()?;
         let database = self.database.as_ref().ok_or(StoreError::Closed)?;
         let mut transaction = begin_write(database)?;
-        transaction.set_quick_repair(self.place.saves_allocator());
+        if !self.place.lasts() {
+            transaction.set_quick_repair(false);
+            let set = transaction.set_durability(Durability::None);
+            set.map_err(|error| StoreError::Storage(error.to_string()))?;
+        }
         let mut scope = Scope {
             transaction: &transaction,
             memory: &self.memory,

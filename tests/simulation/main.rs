@@ -61,7 +61,7 @@ const FOUND_BY: [(DeliberateFault, u64, i64, usize); 7] = [
     (DeliberateFault::RearmSent, 0, 6, 5),
     (DeliberateFault::IgnoreWindow, 18, 6, 5),
     (DeliberateFault::NewIdOnResend, 5, 6, 5),
-    (DeliberateFault::ForgetInbound, 6, 6, 5),
+    (DeliberateFault::ForgetInbound, 7, 6, 5),
     (DeliberateFault::KeepAnswered, 6, 3, 20),
 ];
 

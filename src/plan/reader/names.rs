@@ -4,17 +4,19 @@
 #[must_use]
 pub fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let word = word.to_lowercase();
-    candidates.iter().copied().min_by(|a, b| {
-        let distance = |other: &str| {
-            (
-                strsim::damerau_levenshtein(&word, other) as f64,
-                -strsim::jaro_winkler(&word, other),
-            )
-        };
-        distance(a)
-            .partial_cmp(&distance(b))
-            .unwrap_or(std::cmp::Ordering::Equal)
-    })
+    let likeness = |other: &str| strsim::jaro_winkler(&word, other);
+    // Some lists are as long as that of the time zones: each is compared once.
+    let mut best: Option<(usize, &'c str)> = None;
+    for other in candidates.iter().copied() {
+        let edits = strsim::damerau_levenshtein(&word, other);
+        let is_nearer = best.is_none_or(|(least, nearest)| {
+            edits < least || (edits == least && likeness(other) > likeness(nearest))
+        });
+        if is_nearer {
+            best = Some((edits, other));
+        }
+    }
+    best.map(|(_, nearest)| nearest)
 }
 
 /// What other programs and people call the keys of this one.

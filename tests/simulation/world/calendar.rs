@@ -5,6 +5,8 @@ use super::chart::{Course, Days, Medication, Schedule, When};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
@@ -134,8 +136,30 @@ pub fn question_ends(schedule: &Schedule, zone: &TimeZone, due: i64) -> i64 {
     next.unwrap_or(due + DAY)
 }
 
+/// When the windows of doses end, by the edit of their chart and the medication: each is worked
+/// out once.
+#[derive(Default)]
+pub struct Windows(RefCell<HashMap<String, HashMap<String, HashMap<i64, i64>>>>);
+
+impl Windows {
+    /// As [`window_end`], of the medication in the chart of `edit`.
+    pub fn end(&self, edit: &str, medication: &Medication, zone: &TimeZone, due: i64) -> i64 {
+        let mut known = self.0.borrow_mut();
+        let of_edit = match known.get_mut(edit) {
+            Some(of_edit) => of_edit,
+            None => known.entry(edit.to_owned()).or_default(),
+        };
+        let of_one = match of_edit.get_mut(&medication.id) {
+            Some(of_one) => of_one,
+            None => of_edit.entry(medication.id.clone()).or_default(),
+        };
+        let worked_out = || window_end(medication, zone, due);
+        *of_one.entry(due).or_insert_with(worked_out)
+    }
+}
+
 /// When the window of the dose due at `due` ends, in ms (P8).
-pub fn window_end(medication: &Medication, zone: &TimeZone, due: i64) -> i64 {
+fn window_end(medication: &Medication, zone: &TimeZone, due: i64) -> i64 {
     // Most are near.
     const SPANS: [i64; 3] = [DAY, 9 * DAY, 70 * DAY];
     let next = SPANS

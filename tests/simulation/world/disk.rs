@@ -103,8 +103,11 @@ impl Disk {
     }
 
     /// Whether something may die soon: then commits are made ready for it.
-    pub fn expect_crash(&self, is_near: bool) {
-        self.medium().crash_is_near = is_near;
+    /// True when that is new.
+    pub fn expect_crash(&self, is_near: bool) -> bool {
+        let mut medium = self.medium();
+        let before = std::mem::replace(&mut medium.crash_is_near, is_near);
+        is_near && !before
     }
 
     /// No call fails any more by what was asked for before.
@@ -212,7 +215,7 @@ impl Backing for Disk {
         self.fault
     }
 
-    fn saves_allocator(&self) -> bool {
+    fn lasts(&self) -> bool {
         let medium = self.medium();
         medium.crash_is_near || medium.dies_at.is_some() || medium.fails_at.is_some()
     }

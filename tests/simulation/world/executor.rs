@@ -11,7 +11,7 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Tasks of one process. Dropping it kills them where they stand.
 #[derive(Default)]
 pub struct Executor {
-    tasks: Vec<Option<Task>>,
+    tasks: Vec<Option<(Task, Waker)>>,
     ready: Arc<Mutex<BTreeSet<usize>>>,
 }
 
@@ -22,6 +22,10 @@ struct Bell {
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         ready.insert(self.task);
     }
@@ -29,11 +33,12 @@ impl Wake for Bell {
 
 impl Executor {
     pub fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        self.ready
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(self.tasks.len());
-        self.tasks.push(Some(Box::pin(task)));
+        let bell = Arc::new(Bell {
+            task: self.tasks.len(),
+            ready: Arc::clone(&self.ready),
+        });
+        bell.wake_by_ref();
+        self.tasks.push(Some((Box::pin(task), Waker::from(bell))));
     }
 
     /// Polls one task that is ready. False when none is.
@@ -47,13 +52,8 @@ impl Executor {
             ready.remove(&task);
             task
         };
-        let bell = Bell {
-            task,
-            ready: Arc::clone(&self.ready),
-        };
-        let waker = Waker::from(Arc::new(bell));
-        if let Some(future) = &mut self.tasks[task]
-            && let Poll::Ready(()) = future.as_mut().poll(&mut Context::from_waker(&waker))
+        if let Some((future, waker)) = &mut self.tasks[task]
+            && let Poll::Ready(()) = future.as_mut().poll(&mut Context::from_waker(waker))
         {
             self.tasks[task] = None;
         }

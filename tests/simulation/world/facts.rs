@@ -1,6 +1,7 @@
 //! What the world knows and the daemon does not say: the oracle judges by it.
 
 use super::api::Sent;
+use super::calendar::Windows;
 use super::chart::Chart;
 use dosed::engine::MessageId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +61,8 @@ impl Troubles {
 pub struct Facts {
     /// By the first line of a text: the plan that it means. A text that is not here is broken.
     pub charts: BTreeMap<String, Chart>,
+    /// When the windows of doses end, as far as it was worked out.
+    pub windows: Windows,
     troubles: Troubles,
     /// What is out of order at present.
     open: Vec<(Trouble, i64, i64)>,

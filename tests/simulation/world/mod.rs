@@ -35,6 +35,10 @@ use scenario::Event;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+/// A quarter of all instructions were those of the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
@@ -54,6 +58,9 @@ const END_WITHIN: i64 = 2 * MINUTE;
 const CLOCK: &str = "clock:step";
 const PLANS: &str = "plans:active";
 const SENDING: &str = "messaging:send";
+
+/// What may end the process within this is near.
+const NEAR: i64 = 5 * MINUTE;
 
 /// A task that is polled so often at one instant spins.
 const POLLS_MAX: u64 = 2_000_000;
@@ -297,14 +304,18 @@ impl World {
                 }
                 return self.look(true);
             }
-            let next = self
-                .events
-                .last()
-                .is_some_and(|(_, event)| event.may_kill());
-            let is_near = next || self.site.api.is_about_to_die();
-            self.site.disk.expect_crash(is_near);
             let target = if healed { last } else { self.end };
             let at = self.next_instant().min(target);
+            let coming = self.events.iter().rev();
+            let mut coming = coming.take_while(|(coming, _)| coming - at < NEAR);
+            let is_near = at + NEAR > target
+                || coming.any(|(_, event)| event.may_kill())
+                || self.site.api.is_about_to_die();
+            if self.site.disk.expect_crash(is_near)
+                && let Some(process) = &self.process
+            {
+                process.sync();
+            }
             self.site.clock.advance(at);
             while self
                 .events

@@ -493,7 +493,9 @@ impl<'f> Ledger<'f> {
                     _ => fall.push(due),
                 }
             }
-            let end = |due| calendar::window_end(medication, &zone, due);
+            let facts = self.facts;
+            let edit = &reign.chart.edit;
+            let end = |due| facts.windows.end(edit, medication, &zone, due);
             self.book.expect(&reign, &medication.id, (fall, true), end);
             self.book
                 .expect(&reign, &medication.id, (unclear, false), end);

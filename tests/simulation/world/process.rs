@@ -87,16 +87,15 @@ impl Folder {
     }
 
     /// Reads all texts but those of which `known` has the number.
-    fn load(&self, terms: &Terms, known: &BTreeMap<String, u64>) -> (LoadedPlans, bool) {
-        let mut shelf = self.shelf();
+    fn load(&self, terms: &Terms, known: &BTreeMap<String, u64>) -> LoadedPlans {
+        let shelf = self.shelf();
         let mut loaded = LoadedPlans::default();
-        let accepts = std::mem::take(&mut shelf.accepts);
         if shelf.unreadable {
             loaded.directory = Err(ScanError::Unreadable {
                 path: PathBuf::from("plans.d"),
                 error: std::io::Error::from_raw_os_error(5),
             });
-            return (loaded, accepts);
+            return loaded;
         }
         for (patient, (number, text)) in &shelf.texts {
             let id = patient.parse().expect("the simulation's ids are ids");
@@ -108,7 +107,12 @@ impl Folder {
             let plan = read_bytes(&path, text.clone().into_bytes(), terms);
             loaded.plans.insert(id, plan);
         }
-        (loaded, accepts)
+        loaded
+    }
+
+    /// Whether a person accepts what is gone, asked once.
+    fn accepts_removals(&self) -> bool {
+        std::mem::take(&mut self.shelf().accepts)
     }
 
     /// The numbers of all texts.
@@ -180,17 +184,22 @@ pub struct Process {
 /// What comes before all tasks: what an earlier process saw of the clock, and who is told of
 /// patients. The store answers on this thread.
 fn begin(shared: &Shared, config: &Config) -> Desk {
-    let mut beginning = pin!(async {
+    at_once(async {
         let mut desk = Desk::default();
         // Whoever is to know of a failure here meets it again in the tasks.
         let _ = timekeeper::begin(shared).await;
         let _ = desk.tell(shared, config).await;
         desk
-    });
+    })
+}
+
+/// Runs what waits for the store alone, which answers on this thread.
+fn at_once<T>(work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
     let mut context = Context::from_waker(Waker::noop());
     loop {
-        if let Poll::Ready(desk) = beginning.as_mut().poll(&mut context) {
-            return desk;
+        if let Poll::Ready(made) = work.as_mut().poll(&mut context) {
+            return made;
         }
     }
 }
@@ -272,13 +281,19 @@ impl Process {
             Arc::clone(&self.monitor),
         );
         let (reload, stopped) = (Arc::clone(&self.reload), stop.clone());
-        let site = site.clone();
+        let (site, asked) = (site.clone(), Arc::clone(shared));
         executor.spawn(async move {
             let mut known = BTreeMap::new();
             loop {
                 let terms = Terms::of(&site.config, site.clock.now());
                 let (numbers, is_readable) = (site.folder.numbers(), site.folder.is_readable());
-                let (loaded, accepts) = site.folder.load(&terms, &known);
+                let accepts = site.folder.accepts_removals();
+                // The planner reads nothing while the clock is in doubt.
+                let loaded = if asked.time().doubted {
+                    LoadedPlans::default()
+                } else {
+                    site.folder.load(&terms, &known)
+                };
                 let brought = planner.bring_into_force(loaded, accepts, &stopped).await;
                 let Some(reloaded) = brought else {
                     return;
@@ -316,9 +331,11 @@ impl Process {
         }
         drop(context);
         // What was spawned runs in between.
-        for _ in 0..4 {
-            self.runtime.block_on(tokio::task::yield_now());
-        }
+        self.runtime.block_on(async {
+            for _ in 0..4 {
+                tokio::task::yield_now().await;
+            }
+        });
         let _context = self.runtime.enter();
         self.executor.turn(dice)
     }
@@ -339,6 +356,12 @@ impl Process {
                 receipt();
             }
         });
+    }
+
+    /// What was committed is on the disk from now on.
+    pub fn sync(&self) {
+        // Whoever is to know of a failure meets it again in the tasks.
+        let _ = at_once(self.shared.store.sync(self.shared.now()));
     }
 
     /// The plan directory has changed.
