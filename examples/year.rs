@@ -172,7 +172,7 @@ fn day_of(midnight: &Zoned, patient: usize, day: usize) -> Result<Vec<JournalRow
                 reminded: Some(Millis(due)),
                 in_doubt: false,
                 messages: vec![message],
-                answer: (!missed).then(|| GivenAnswer {
+                answer: (!missed).then_some(GivenAnswer {
                     said_at: Millis(answered),
                     taken_at: None,
                     by: Teller::Patient,

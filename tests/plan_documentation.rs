@@ -312,6 +312,10 @@ fn fhir_examples_give_what_stands_under_them() {
     let mut request = None;
     let mut count = 0;
     for (info, body) in blocks(FHIR) {
+        // How the exports are called: nothing is read there.
+        if info == "sh" {
+            continue;
+        }
         if info == "json" {
             assert!(request.is_none(), "a request says what comes of it");
             request = Some(body);

@@ -134,7 +134,7 @@ impl Backing for NotDurable {
         builder.create_with_backend(Unsynced(FileBackend::new(file)?))
     }
 
-    fn saves_allocator(&self) -> bool {
+    fn lasts(&self) -> bool {
         false
     }
 }

@@ -6,6 +6,7 @@ use super::terminal;
 use crate::daemon::config::{Config, Environment};
 use crate::http::admin::{EraseEnded, EraseRequest};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 
@@ -211,7 +212,7 @@ fn words(ended: &EraseEnded, patient: &str, all: bool, stays: &[String]) -> Stri
          {of_journal}, {rows} other rows\n"
     );
     for line in stays {
-        text += &format!("stays: {line}\n");
+        let _ = writeln!(text, "stays: {line}");
     }
     text
 }

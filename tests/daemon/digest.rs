@@ -56,6 +56,13 @@ fn digests(deliveries: &[Delivered]) -> usize {
         .count()
 }
 
+/// Starts a daemon, waits until it knows each job, so that the next hour of each counts, and ends it.
+async fn run_until_jobs_are_known(world: &World) {
+    let daemon = world.start().await;
+    world.jobs_are_known().await;
+    assert_eq!(daemon.stop().await.code(), Some(0));
+}
+
 /// Starts a daemon, waits until its digest is done, and ends it.
 async fn run_past_the_hour(world: &World, success: &str) {
     let daemon = world.start().await;
@@ -125,8 +132,7 @@ async fn the_hour_is_the_clinics_and_a_reload_moves_it() {
         "language = \"zh-CN\"\nplans",
         "language = \"zh-CN\"\ndigest = \"21:00\"\nplans",
     );
-    let daemon = world.start().await;
-    assert_eq!(daemon.stop().await.code(), Some(0));
+    run_until_jobs_are_known(&world).await;
     world.clock.set("2026-03-23T20:59:00+08:00", 1);
     let daemon = world.start().await;
     let health = daemon.health().await;
@@ -146,8 +152,7 @@ async fn the_hour_is_the_clinics_and_a_reload_moves_it() {
 #[tokio::test]
 async fn the_week_before_is_written_once_a_week_for_nobody_elses_eyes() {
     let world = world("2026-03-22T22:00:00+08:00").await;
-    let daemon = world.start().await;
-    assert_eq!(daemon.stop().await.code(), Some(0));
+    run_until_jobs_are_known(&world).await;
     // Down until Wednesday: the report of the week before is made then.
     world.clock.set("2026-03-25T10:00:00+08:00", 1);
     let daemon = world.start().await;

@@ -455,7 +455,12 @@ async fn each_route_lets_nobody_through_who_may_not() {
         }
         if !route.is_form() {
             let answer = doctor.get(&path).await;
-            assert_eq!(answer.status, 200, "{path}");
+            // The address of a form alone leads to the page that has it.
+            let leads_on = answer.header("location") == Some("/patients/wang/plan/edit");
+            assert!(answer.status == 200 || leads_on, "{path}: {answer:?}");
+            if leads_on {
+                continue;
+            }
             let policy = answer.header("content-security-policy");
             assert!(policy.is_some_and(|it| !it.contains("unsafe")), "{path}");
             assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
@@ -473,7 +478,7 @@ async fn a_dose_is_on_the_page_of_today_and_a_plan_that_is_refused_on_that_of_pl
     let browser = Browser::sign_in(&daemon, "chen").await;
     let today = eventually("a dose that was reminded of", async || {
         let today = browser.get("/today?show=reminded&lang=zh-CN").await.body;
-        today.contains("href=\"/patients/wang\"").then_some(today)
+        today.contains("二甲双胍").then_some(today)
     })
     .await;
     for words in [

@@ -358,9 +358,9 @@ async fn a_plan_of_somebody_new_begins_here() {
     assert_eq!(browser.get("/patients/li").await.status, 200);
 
     // What is saved is in the audit, and what was only looked at as well; no text of it.
+    assert_eq!(daemon.stop().await.code(), Some(0));
     let audit = world.cli(&["export", "audit"]).await;
     let audit = String::from_utf8(audit.stdout).expect("output is UTF-8");
     assert!(audit.contains("plan_save"), "{audit}");
     assert!(!audit.contains("氨氯地平"), "{audit}");
-    assert_eq!(daemon.stop().await.code(), Some(0));
 }

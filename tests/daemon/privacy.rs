@@ -143,7 +143,7 @@ async fn talked(world: &World, daemon: &Daemon) {
     let body = "<xml><FromUserName>o-forged</FromUserName><Content>伪造的话</Content></xml>";
     for method in ["GET", "POST"] {
         let request = format!(
-            "{method} /push?signature=0&timestamp=1774310400&nonce=1&openid=o-forged&echostr=forged \
+            "{method} /push?signature=0&timestamp=1774310400&nonce=1&openid=o-forged&echostr=forged-echo \
              HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
@@ -174,7 +174,7 @@ async fn nothing_of_what_is_said_over_the_callback_and_the_socket_is_in_the_log_
             "o-wang",
             "o-stranger",
             "o-forged",
-            "forged",
+            "forged-echo",
             "王秀兰",
             "wang-xiulan",
             "赵一",

@@ -211,6 +211,17 @@ secret_file = "wechat-secret"
             .expect("the built binary starts")
     }
 
+    /// Waits until a running daemon has noted since when it knows each job of housekeeping: from
+    /// then on their hours count.
+    pub async fn jobs_are_known(&self) {
+        super::eventually("all jobs are known", async || {
+            let shown = self.cli(&["jobs", "--json"]).await;
+            let shown = String::from_utf8(shown.stdout).expect("JSON is UTF-8");
+            (!shown.is_empty() && !shown.contains("\"known_since\":null")).then_some(())
+        })
+        .await;
+    }
+
     /// `dosed history --json`, one line a dose.
     pub async fn history(&self) -> Vec<HistoryLine> {
         let output = self

@@ -139,7 +139,10 @@ pub fn question_ends(schedule: &Schedule, zone: &TimeZone, due: i64) -> i64 {
 /// When the windows of doses end, by the edit of their chart and the medication: each is worked
 /// out once.
 #[derive(Default)]
-pub struct Windows(RefCell<HashMap<String, HashMap<String, HashMap<i64, i64>>>>);
+pub struct Windows(RefCell<HashMap<String, OfEdit>>);
+
+/// By the medication and when its dose falls.
+type OfEdit = HashMap<String, HashMap<i64, i64>>;
 
 impl Windows {
     /// As [`window_end`], of the medication in the chart of `edit`.

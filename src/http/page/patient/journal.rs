@@ -412,6 +412,10 @@ fn of_people(entry: &Entry, names: &Naming<'_>) -> String {
             ),
             format!("{} {}同意接收医疗消息", names.moment(*at), names.teller(by)),
         ),
+        Entry::Erased => names.say(
+            "What was known of the patient was erased".to_owned(),
+            "该患者的资料已删除".to_owned(),
+        ),
         Entry::CallWanted { reason } => names.say(
             format!("To be called: {}", call_words(names.language, *reason)),
             format!("需要电话联系：{}", call_words(names.language, *reason)),
