@@ -65,7 +65,7 @@ pub fn check_name(name: &str) -> Result<(), AccountError> {
     }
 }
 
-/// Hashes a password with a fresh salt. Takes a few hundredths of a second and [`MEMORY`].
+/// Hashes a password with a fresh salt. Takes a few hundredths of a second and `MEMORY`.
 ///
 /// # Errors
 /// It is too short or too long, or the machine lacks something.

@@ -3,11 +3,11 @@
 //!
 //! # How to add a page
 //! 1. Labels: a line in [`words`]; both languages, or it does not compile.
-//! 2. What it shows: a method of [`Clinic`](clinic::Clinic) that returns a view without types of
+//! 2. What it shows: a method of [`Clinic`] that returns a view without types of
 //!    the store, implemented in `daemon::page`. It reads on a thread where it may wait, and gives a
 //!    page's worth.
 //! 3. A file here with `pub const ROUTES: &[Route]` and a handler for each route,
-//!    `fn(Visit) -> Answered`; name the list in [`ROUTES`], and the page in [`frame::PLACES`] if it
+//!    `fn(Visit) -> Answered`; name the list in `ROUTES`, and the page in [`frame::PLACES`] if it
 //!    is to stand in the navigation.
 //!
 //! A route says what it needs ([`Route::get`], [`Route::post`] with a
