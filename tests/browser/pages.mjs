@@ -2,19 +2,11 @@
 // without an error on the console and without a serious fault of accessibility; and what is done
 // there.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { Clinic, eventually } from "./clinic.mjs";
+import { eventually } from "./clinic.mjs";
+import {
+  PASSWORD, SIZES, clinic, dressed, judge, open, picture, signIn, test, tests,
+} from "./doctors_page.mjs";
 
-const modules = process.env.NODE_MODULES;
-const require = createRequire(pathToFileURL(join(modules, "x.js")));
-const { chromium } = require("playwright-core");
-const axe = await readFile(join(modules, "axe-core", "axe.min.js"), "utf8");
-
-const PASSWORD = "correct horse battery";
-const SIZES = { phone: { width: 390, height: 844 }, laptop: { width: 1366, height: 768 } };
 const PAGES = {
   today: ["/today", "Today", "今天"],
   missed: ["/today?show=missed", "Today", "今天"],
@@ -25,82 +17,7 @@ const PAGES = {
   audit: ["/system/audit", "Who saw and did what", "访问记录"],
 };
 
-const clinic = await Clinic.open();
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-});
-
-let failed = 0;
-async function test(name, run) {
-  const began = Date.now();
-  try {
-    await run();
-    console.log(`ok      ${name} (${Date.now() - began} ms)`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED  ${name}\n${error.stack}`);
-  }
-}
-
-/** A window whose console must stay empty. */
-async function open(size, language, scheme = "light") {
-  const context = await browser.newContext({
-    viewport: SIZES[size],
-    locale: language,
-    colorScheme: scheme,
-    reducedMotion: "reduce",
-  });
-  const page = await context.newPage();
-  page.errors = [];
-  page.on("console", (line) => {
-    if (["error", "warning"].includes(line.type())) page.errors.push(line.text());
-  });
-  page.on("pageerror", (error) => page.errors.push(String(error)));
-  page.on("request", (request) => {
-    if (!request.url().startsWith(clinic.page) && !request.url().startsWith("data:")) {
-      page.errors.push(`asks elsewhere: ${request.url()}`);
-    }
-  });
-  return page;
-}
-
-async function signIn(page, name) {
-  await page.goto(`${clinic.page}/`);
-  await page.fill("#name", name);
-  await page.fill("#password", PASSWORD);
-  await page.click("button[type=submit]");
-  await page.waitForURL(/\/today/);
-}
-
-/** No serious fault of accessibility, nothing wider than the window. */
-async function judge(page, what) {
-  // Handed in by the debugger, not by the page: the page's policy lets no foreign script run.
-  const session = await page.context().newCDPSession(page);
-  await session.send("Runtime.evaluate", { expression: axe });
-  const asked = await session.send("Runtime.evaluate", {
-    expression: `axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] })
-      .then((it) => JSON.stringify(it.violations.map((v) =>
-        ({ id: v.id, impact: v.impact, nodes: v.nodes.map((n) => n.html + " " + n.failureSummary) }))))`,
-    awaitPromise: true,
-    returnByValue: true,
-  });
-  await session.detach();
-  assert.equal(asked.exceptionDetails, undefined, `axe: ${JSON.stringify(asked.exceptionDetails)}`);
-  const faults = JSON.parse(asked.result.value);
-  const serious = faults.filter((it) => ["serious", "critical", "moderate"].includes(it.impact));
-  assert.deepEqual(serious, [], `${what}: ${JSON.stringify(serious, null, 1)}`);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  assert.ok(wide <= 0, `${what} is ${wide} px too wide`);
-}
-
-async function picture(page, name) {
-  if (process.env.PICTURES) {
-    await page.screenshot({ path: join(process.env.PICTURES, `${name}.png`), fullPage: true });
-  }
-}
-
-try {
+await tests(async () => {
   for (const [name, role] of [["hao", "doctor"], ["lin", "nurse"], ["chen", "viewer"]]) {
     await clinic.dosed(["user", "add", name, "--role", role], `${PASSWORD}\n`);
   }
@@ -126,16 +43,14 @@ try {
   for (const [scheme, language] of [["light", "en-GB"], ["dark", "zh-CN"]]) {
     for (const size of Object.keys(SIZES)) {
       await test(`every page, ${language}, ${size}, ${scheme}`, async () => {
-        const page = await open(size, language, scheme);
+        const page = await open(size, language, { scheme });
         await page.goto(`${clinic.page}/sign-in`);
         await judge(page, "signing in");
         await signIn(page, "hao");
         for (const [name, [path, english, chinese]] of Object.entries(PAGES)) {
           const answer = await page.goto(clinic.page + path);
           assert.equal(answer.status(), 200, path);
-          const policy = answer.headers()["content-security-policy"];
-          assert.match(policy, /default-src 'none'/);
-          assert.doesNotMatch(policy, /unsafe/);
+          dressed(answer);
           const title = await page.textContent("h1");
           assert.equal(title, language === "zh-CN" ? chinese : english, path);
           assert.equal(await page.getAttribute("html", "lang"), language === "zh-CN" ? "zh-CN" : "en");
@@ -288,12 +203,4 @@ try {
     assert.ok(has({ account: "chen", what: "answer", outcome: "not_allowed" }));
     assert.ok(has({ account: "chen", what: "today", outcome: "" }));
   });
-} catch (error) {
-  failed += 1;
-  console.log(`FAILED  the beginning\n${error.stack}`);
-} finally {
-  await browser.close();
-  await clinic.close();
-}
-console.log(failed === 0 ? "all of it passed" : `${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+});
