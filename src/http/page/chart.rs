@@ -321,6 +321,10 @@ fn rows(low: i64, high: i64) -> Vec<i64> {
     // 1, 2 or 5 times a power of ten: the smallest with which there are few enough.
     let mut step: i128 = 1;
     let mut turn = 0;
+    if low == high {
+        // A single value says nothing of how finely it is measured: a whole unit around it.
+        step = 1_000;
+    }
     while span / step > 5 {
         step = if turn % 3 == 1 {
             step / 2 * 5
