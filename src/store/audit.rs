@@ -2,13 +2,11 @@
 
 use super::read::Reader;
 use super::records::{AUDIT, decode, encode, journal_day, present};
+use super::retention::PER_STEP;
 use super::{Store, StoreError};
 use jiff::Timestamp;
 use redb::ReadableTable;
 use serde::{Deserialize, Serialize};
-
-/// Rows removed in one transaction at most: a wake must not wait for housekeeping.
-const PER_STEP: usize = 500;
 
 /// Something that somebody saw or did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,25 +92,18 @@ impl Store {
         before: Timestamp,
     ) -> Result<u64, StoreError> {
         let day = journal_day(before);
-        let mut removed = 0;
-        loop {
-            let step = self.write(now, move |scope| {
-                let mut audit = scope.transaction.open_table(AUDIT)?;
-                let mut old = Vec::new();
-                for row in audit.range(..(day, 0))?.take(PER_STEP) {
-                    old.push(row?.0.value());
-                }
-                for key in &old {
-                    audit.remove(key)?;
-                }
-                Ok(old.len())
-            });
-            let step = step.await?;
-            removed += step as u64;
-            if step < PER_STEP {
-                return Ok(removed);
+        self.in_steps(now, move |scope| {
+            let mut audit = scope.transaction.open_table(AUDIT)?;
+            let mut old = Vec::new();
+            for row in audit.range(..(day, 0))?.take(PER_STEP) {
+                old.push(row?.0.value());
             }
-        }
+            for key in &old {
+                audit.remove(key)?;
+            }
+            Ok(old.len())
+        })
+        .await
     }
 }
 

@@ -7,14 +7,32 @@ use super::records::{
     JOBS, JOURNAL, PATIENTS, PLAN_HISTORY, PLANS, PatientRecord, PlanText, STRANGERS, TOLD, decode,
     journal_day,
 };
+use super::writer::Scope;
 use super::{JobRun, Store, StoreError};
 use jiff::Timestamp;
 use redb::ReadableTable;
 
 /// Rows looked at in one transaction at most.
-const PER_STEP: usize = 500;
+pub(super) const PER_STEP: usize = 500;
 
 impl Store {
+    /// Makes steps until one has removed fewer than [`PER_STEP`] rows, each a transaction of its own:
+    /// nothing waits behind all of them. Returns how many rows.
+    pub(super) async fn in_steps(
+        &self,
+        now: Timestamp,
+        step: impl Fn(&mut Scope<'_>) -> Result<usize, StoreError> + Clone + Send + 'static,
+    ) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        loop {
+            let count = self.write(now, step.clone()).await?;
+            removed += count as u64;
+            if count < PER_STEP {
+                return Ok(removed);
+            }
+        }
+    }
+
     /// Removes the journal's days that ended before `before`. Returns how many rows.
     ///
     /// # Errors
@@ -25,25 +43,18 @@ impl Store {
         before: Timestamp,
     ) -> Result<u64, StoreError> {
         let day = journal_day(before);
-        let mut removed = 0;
-        loop {
-            let step = self.write(now, move |scope| {
-                let mut journal = scope.transaction.open_table(JOURNAL)?;
-                let mut old = Vec::new();
-                for row in journal.range(..(day, 0, 0))?.take(PER_STEP) {
-                    old.push(row?.0.value());
-                }
-                for key in &old {
-                    journal.remove(key)?;
-                }
-                Ok(old.len())
-            });
-            let step = step.await?;
-            removed += step as u64;
-            if step < PER_STEP {
-                return Ok(removed);
+        self.in_steps(now, move |scope| {
+            let mut journal = scope.transaction.open_table(JOURNAL)?;
+            let mut old = Vec::new();
+            for row in journal.range(..(day, 0, 0))?.take(PER_STEP) {
+                old.push(row?.0.value());
             }
-        }
+            for key in &old {
+                journal.remove(key)?;
+            }
+            Ok(old.len())
+        })
+        .await
     }
 
     /// Removes the texts of patients whose plan has ended, who have nothing open, and whom nothing
@@ -105,28 +116,21 @@ impl Store {
         now: Timestamp,
         before: Timestamp,
     ) -> Result<u64, StoreError> {
-        let mut removed = 0;
-        loop {
-            let step = self.write(now, move |scope| {
-                let mut strangers = scope.transaction.open_table(STRANGERS)?;
-                let mut old = Vec::new();
-                for row in strangers
-                    .range(..(before.as_millisecond(), 0))?
-                    .take(PER_STEP)
-                {
-                    old.push(row?.0.value());
-                }
-                for key in &old {
-                    strangers.remove(key)?;
-                }
-                Ok(old.len())
-            });
-            let step = step.await?;
-            removed += step as u64;
-            if step < PER_STEP {
-                return Ok(removed);
+        self.in_steps(now, move |scope| {
+            let mut strangers = scope.transaction.open_table(STRANGERS)?;
+            let mut old = Vec::new();
+            for row in strangers
+                .range(..(before.as_millisecond(), 0))?
+                .take(PER_STEP)
+            {
+                old.push(row?.0.value());
             }
-        }
+            for key in &old {
+                strangers.remove(key)?;
+            }
+            Ok(old.len())
+        })
+        .await
     }
 
     /// Removes of whom staff were told, where that was last before `before`: what they write is no
