@@ -68,6 +68,12 @@ async function plain(page, what) {
   assert.deepEqual(inline, [], what);
 }
 
+/** How large the smallest words of the pictures are, in pixels of the page. */
+function smallest(page) {
+  return page.evaluate(() => Math.min(...[...document.querySelectorAll("svg.chart text")].map(
+    (it) => parseFloat(getComputedStyle(it).fontSize) * it.getScreenCTM().a)));
+}
+
 /** How much lines and words of a picture differ from what they stand on; the lowest of each. */
 function contrast(page) {
   return page.evaluate(() => {
@@ -167,7 +173,16 @@ await tests(async () => {
           }
         }
         assert.match(await page.textContent("#readings"), /170\/95/);
-        assert.ok(await page.locator("#readings svg .alert").count() > 0);
+        // The upper number alone is out of bounds.
+        assert.equal(await page.locator("#readings svg .first .alert").count(), 1);
+        assert.equal(await page.locator("#readings svg .second .alert").count(), 0);
+        const look = of(language, ["to be looked at: upper", "需要关注：收缩压"]);
+        assert.ok((await page.textContent("#readings table")).includes(look));
+        await page.setViewportSize({ width: 360, height: SIZES[size].height });
+        const words = await smallest(page);
+        assert.ok(words >= 11, `${words} px`);
+        await judge(page, `the pictures at 360 pixels, ${language}`);
+        await page.setViewportSize(SIZES[size]);
         const drawn = await contrast(page);
         assert.ok(drawn.words >= 4.5 && drawn.lines >= 3 && drawn.marks >= 3, JSON.stringify(drawn));
         assert.match(await page.textContent("#adherence"), /100\.0 % \(1\/1\)/);

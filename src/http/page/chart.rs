@@ -7,13 +7,18 @@ use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use maud::{Markup, html};
 use std::fmt::Write as _;
 
-/// The picture's own units; it is as wide as the page lets it be.
-const WIDTH: f64 = 480.0;
+/// The picture's own units; it is as wide as the page lets it be. On a phone of 360 pixels it is 324
+/// of them wide, and its words are larger than 11.
+const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 260.0;
-const LEFT: f64 = 52.0;
-const RIGHT: f64 = 10.0;
-const TOP: f64 = 14.0;
-const BOTTOM: f64 = 34.0;
+const LEFT: f64 = 50.0;
+const RIGHT: f64 = 12.0;
+const TOP: f64 = 20.0;
+const BOTTOM: f64 = 36.0;
+/// How large its words are.
+const WORDS: f64 = 14.0;
+/// About so wide is a digit of them.
+const DIGIT: f64 = 0.58 * WORDS;
 
 /// Up to so many answers each has a mark of its own; of more only those that are out of bounds.
 const MARKS_MAX: usize = 200;
@@ -85,7 +90,7 @@ impl Chart<'_> {
         html! {
             svg.chart role="img" viewBox=(format!("0 0 {WIDTH} {HEIGHT}"))
                 aria-labelledby=(format!("{title} {description}"))
-                xmlns="http://www.w3.org/2000/svg" font-size="12" fill="currentColor" {
+                xmlns="http://www.w3.org/2000/svg" font-size=(WORDS) fill="currentColor" {
                 title id=(title) { (self.title) }
                 desc id=(description) { (self.description) }
                 g.grid stroke="currentColor" stroke-opacity="0.15" {
@@ -100,17 +105,17 @@ impl Chart<'_> {
                 }
                 g.numbers text-anchor="end" {
                     @for tick in &scale.rows {
-                        text x=(place(LEFT - 6.0)) y=(place(scale.y(*tick) + 4.0)) {
+                        text x=(place(LEFT - 6.0)) y=(place(scale.y(*tick) + 5.0)) {
                             (number(*tick))
                         }
                     }
                 }
                 g.days text-anchor="middle" {
                     @for (at, day) in &scale.days {
-                        text x=(place(scale.x(*at))) y=(place(bottom + 22.0)) { (day) }
+                        text x=(place(foot(scale.x(*at), day))) y=(place(bottom + 23.0)) { (day) }
                     }
                 }
-                text.unit x=(place(LEFT)) y=(place(TOP - 3.0)) { (self.unit) }
+                text.unit x=(place(LEFT)) y=(place(TOP - 5.0)) { (self.unit) }
                 @for limit in &self.limits {
                     g.limit {
                         line x1=(place(LEFT)) x2=(place(right))
@@ -251,6 +256,12 @@ fn corners(run: &[Answered], scale: &Scale) -> String {
     })
 }
 
+/// The middle of a word at the foot: below its line, as far as all of it is seen.
+fn foot(x: f64, word: &str) -> f64 {
+    let half = word.len() as f64 * DIGIT / 2.0;
+    x.clamp(half, WIDTH - half)
+}
+
 /// A coordinate in tenths.
 fn place(coordinate: f64) -> String {
     let text = format!("{coordinate:.1}");
@@ -340,12 +351,13 @@ fn rows(low: i64, high: i64) -> Vec<i64> {
     all.filter_map(|row| i64::try_from(row).ok()).collect()
 }
 
-/// Days with a line: at most 7, evenly apart; the first ones of months over longer times.
+/// Days with a line: at most 7, evenly apart; over longer times the first ones of months, whose
+/// names are longer, at most 6. Their words have room beside one another.
 fn days(from: Timestamp, until: Timestamp, zone: &Zone) -> Vec<(Timestamp, String)> {
     let (first, last) = (zone.local(from).date(), zone.local(until).date());
     let whole = first.until(last).map_or(0, |span| span.get_days()).max(0);
     let days: Vec<(Date, String)> = if whole > 60 {
-        let months = (whole / 30 / 6).max(1);
+        let months = (whole / 30 + 3) / 4;
         let begin = first.first_of_month();
         let each = (0..).map(|index: i32| begin.checked_add((index * months).months()));
         let each = each.map_while(Result::ok).take_while(|day| *day <= last);

@@ -53,6 +53,7 @@ words! {
     unavailable_why: "The store does not answer. Reminders go on as far as they can; see the System page.", "数据存储暂无响应。提醒会尽可能继续发送，详见“系统”页面。";
     back: "Back", "返回";
     between: ", ", "、";
+    colon: ": ", "：";
     none: "None.", "无。";
     patient: "Patient", "患者";
     patients: "Patients", "患者";

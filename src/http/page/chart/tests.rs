@@ -211,12 +211,12 @@ fn days_at_the_foot_are_few_and_begin_at_midnight_of_the_zone() {
         (
             "2026-01-15T00:00",
             "2026-07-01T00:00",
-            "2026-02 2026-03 2026-04 2026-05 2026-06 2026-07",
+            "2026-03 2026-05 2026-07",
         ),
         (
             "2025-04-01T00:00",
             "2026-04-01T00:00",
-            "2025-04 2025-06 2025-08 2025-10 2025-12 2026-02 2026-04",
+            "2025-04 2025-07 2025-10 2026-01 2026-04",
         ),
     ] {
         let days = days(at(from), at(until), &zone());
@@ -224,6 +224,62 @@ fn days_at_the_foot_are_few_and_begin_at_midnight_of_the_zone() {
         assert_eq!(words.join(" "), expected, "{from} to {until}");
         for (at, _) in days {
             assert_eq!(zone().local(at).time(), jiff::civil::Time::midnight());
+        }
+    }
+}
+
+/// A phone of 360 pixels, less what stands beside the picture (see `page.css`).
+const PHONE: f64 = 324.0;
+
+#[test]
+fn on_a_phone_words_are_legible_and_stand_beside_one_another() {
+    let zone = zone();
+    let until = at("2026-03-31T15:00");
+    for days in [30, 90, 365] {
+        let points: Vec<Point> = (-400..31).map(|it| answered(it, 100 + it % 90)).collect();
+        let chart = Chart {
+            id: "x".to_owned(),
+            title: "t",
+            description: String::new(),
+            unit: "mmHg",
+            zone: &zone,
+            from: until - SignedDuration::from_hours(24 * days),
+            until,
+            series: vec![Series { name: "", points }],
+            limits: vec![Limit {
+                value: 160_000,
+                label: "upper over 160".to_owned(),
+            }],
+        };
+        let svg = chart.draw().into_string();
+        let sizes = values(&svg, "font-size");
+        assert_eq!(sizes.len(), 1, "one size for all words");
+        let size: f64 = sizes[0].parse().unwrap();
+        assert!(size * PHONE / WIDTH >= 11.0, "{size}");
+        let digit = 0.58 * size;
+        // The words of a group: where each begins and ends.
+        let words = |class: &str, anchor: f64| -> Vec<(f64, f64)> {
+            let begin = format!("<g class=\"{class}\"");
+            let group = svg.split(&begin).nth(1).unwrap();
+            let group = group.split("</g>").next().unwrap();
+            let texts = group.split("<text").skip(1);
+            texts
+                .map(|text| {
+                    let x: f64 = values(text, "x")[0].parse().unwrap();
+                    let word = text.split(['<', '>']).nth(1).unwrap();
+                    let width = word.len() as f64 * digit;
+                    (x - anchor * width, x + (1.0 - anchor) * width)
+                })
+                .collect()
+        };
+        let feet = words("days", 0.5);
+        assert!(feet.len() >= 3, "{days}: {feet:?}");
+        for pair in feet.windows(2) {
+            assert!(pair[0].1 + 4.0 < pair[1].0, "{days}: {pair:?}");
+        }
+        let numbers = words("numbers", 1.0);
+        for (begin, end) in feet.iter().chain(&numbers) {
+            assert!(*begin > -0.1 && *end < WIDTH + 0.1, "{days}: {begin} {end}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod calendar;
 mod code;
+mod crossed;
 pub mod difference;
 mod figures;
 pub mod journal;

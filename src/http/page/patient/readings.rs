@@ -1,11 +1,13 @@
 //! Answers to check-ins: a picture where they are numbers, and always a table.
 
 use super::Naming;
+use super::crossed::Crossed;
 use super::journal::value_words;
 use super::view::{Answers, Asking, PatientView};
 use crate::engine::Value;
 use crate::http::page::chart::{Chart, Limit, Point, Series, number};
 use crate::http::page::visit::{Visit, time};
+use crate::http::page::words::Words;
 use crate::plan::{AlertIf, AnswerType, CheckIn, Language, Reading};
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
@@ -44,7 +46,8 @@ fn of_check_in(
     let from = view
         .now
         .saturating_sub(SignedDuration::from_hours(24 * i64::from(view.days)));
-    let lines = lines(answers, words.upper, words.lower);
+    let conditions = check_in.map_or(&[][..], |it| &it.alert_if);
+    let lines = lines(answers, conditions, words.upper, words.lower);
     let chart = (!lines.is_empty()).then(|| Chart {
         id: format!("chart-{index}"),
         title: ask,
@@ -70,13 +73,18 @@ fn of_check_in(
                     }
                 }
             }
-            (table(visit, view, ask, &answers.askings))
+            (table(visit, view, ask, &answers.askings, conditions))
         }
     }
 }
 
 /// The numbers among the answers, as lines; none where they are no numbers.
-fn lines<'a>(answers: &Answers, upper: &'a str, lower: &'a str) -> Vec<Series<'a>> {
+fn lines<'a>(
+    answers: &Answers,
+    conditions: &[AlertIf],
+    upper: &'a str,
+    lower: &'a str,
+) -> Vec<Series<'a>> {
     let values = || answers.askings.iter().filter_map(|it| it.value.as_ref());
     if values().any(|value| matches!(value, Value::BloodPressure { .. })) {
         let of = |pick: fn(u32, u32) -> u32| {
@@ -88,8 +96,18 @@ fn lines<'a>(answers: &Answers, upper: &'a str, lower: &'a str) -> Vec<Series<'a
             }
         };
         return vec![
-            line(upper, answers, of(|upper, _| upper)),
-            line(lower, answers, of(|_, lower| lower)),
+            line(
+                upper,
+                (answers, conditions),
+                of(|upper, _| upper),
+                Crossed::upper,
+            ),
+            line(
+                lower,
+                (answers, conditions),
+                of(|_, lower| lower),
+                Crossed::lower,
+            ),
         ];
     }
     let number = |value: &Value| match value {
@@ -97,20 +115,22 @@ fn lines<'a>(answers: &Answers, upper: &'a str, lower: &'a str) -> Vec<Series<'a
         _ => None,
     };
     if values().any(|value| number(value).is_some()) {
-        return vec![line("", answers, number)];
+        return vec![line("", (answers, conditions), number, Crossed::upper)];
     }
     Vec::new()
 }
 
 fn line<'a>(
     name: &'a str,
-    answers: &Answers,
+    (answers, conditions): (&Answers, &[AlertIf]),
     number: impl Fn(&Value) -> Option<i64>,
+    is_crossed: fn(Crossed) -> bool,
 ) -> Series<'a> {
-    let points = answers.askings.iter().map(|it| Point {
+    let askings = answers.askings.iter().enumerate();
+    let points = askings.map(|(index, it)| Point {
         at: it.due,
         value: it.value.as_ref().and_then(&number),
-        alert: it.alert,
+        alert: is_crossed(Crossed::of(conditions, &answers.askings, index)),
     });
     Series {
         name,
@@ -194,7 +214,13 @@ fn description(visit: &Visit, answers: &Answers) -> String {
 }
 
 /// The last answers, the newest first.
-fn table(visit: &Visit, view: &PatientView, ask: &str, askings: &[Asking]) -> Markup {
+fn table(
+    visit: &Visit,
+    view: &PatientView,
+    ask: &str,
+    askings: &[Asking],
+    conditions: &[AlertIf],
+) -> Markup {
     let words = visit.words;
     html! {
         div.scrolls tabindex="0" role="region" aria-label=(ask) {
@@ -205,7 +231,7 @@ fn table(visit: &Visit, view: &PatientView, ask: &str, askings: &[Asking]) -> Ma
                     th scope="col" { (words.answer) }
                 } }
                 tbody {
-                    @for asking in askings.iter().rev().take(ROWS_MAX) {
+                    @for (index, asking) in askings.iter().enumerate().rev().take(ROWS_MAX) {
                         tr {
                             th scope="row" { (time(asking.due, view.now, &view.zone)) }
                             td {
@@ -213,15 +239,35 @@ fn table(visit: &Visit, view: &PatientView, ask: &str, askings: &[Asking]) -> Ma
                                     Some(value) => { (value_words(visit.language, value)) }
                                     None => { (words.not_answered) }
                                 }
-                                @if asking.alert {
-                                    " " span.mark.bad { (words.to_be_looked_at) }
-                                }
+                                (look(words, Crossed::of(conditions, askings, index)))
                                 @if asking.late { " " span.small { (words.came_late) } }
                             }
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+/// That somebody must look at an answer, and at which of its numbers.
+fn look(words: &Words, crossed: Crossed) -> Markup {
+    let which = match crossed {
+        Crossed::None => return html! {},
+        Crossed::Of {
+            upper: true,
+            lower: false,
+        } => Some(words.upper),
+        Crossed::Of {
+            upper: false,
+            lower: true,
+        } => Some(words.lower),
+        Crossed::Whole | Crossed::Of { .. } => None,
+    };
+    html! {
+        " " span.mark.bad {
+            (words.to_be_looked_at)
+            @if let Some(which) = which { (words.colon) (which) }
         }
     }
 }
@@ -255,7 +301,7 @@ mod tests {
     fn a_blood_pressure_is_two_lines_and_silence_is_a_gap_in_both() {
         let pressure = |upper, lower| Some(Value::BloodPressure { upper, lower });
         let answers = answers(vec![pressure(130, 80), None, pressure(150, 95)]);
-        let lines = lines(&answers, "upper", "lower");
+        let lines = lines(&answers, &[], "upper", "lower");
         assert_eq!(lines.len(), 2);
         assert_eq!((lines[0].name, lines[1].name), ("upper", "lower"));
         assert_eq!(values(&lines[0]), [Some(130_000), None, Some(150_000)]);
@@ -263,8 +309,41 @@ mod tests {
     }
 
     #[test]
+    fn of_a_blood_pressure_only_what_is_out_of_bounds_is_marked() {
+        let pressure = |upper, lower| Some(Value::BloodPressure { upper, lower });
+        let mut answers = answers(vec![
+            pressure(130, 80),
+            pressure(170, 80),
+            pressure(130, 105),
+            pressure(170, 105),
+        ]);
+        for asking in &mut answers.askings[1..] {
+            asking.alert = true;
+        }
+        let conditions = [
+            AlertIf::Over(Reading::Upper, 160_000),
+            AlertIf::Over(Reading::Lower, 100_000),
+        ];
+        let lines = lines(&answers, &conditions, "upper", "lower");
+        let marked = |line: &Series<'_>| -> Vec<bool> {
+            let points = line.points.iter();
+            points.map(|it| it.alert).collect()
+        };
+        assert_eq!(marked(&lines[0]), [false, true, false, true]);
+        assert_eq!(marked(&lines[1]), [false, false, true, true]);
+        let said = |language, index| {
+            let crossed = Crossed::of(&conditions, &answers.askings, index);
+            look(Words::of(language), crossed).into_string()
+        };
+        assert_eq!(said(Language::En, 0), "");
+        assert!(said(Language::En, 1).ends_with("to be looked at: upper</span>"));
+        assert!(said(Language::ZhCn, 2).ends_with("需要关注：舒张压</span>"));
+        assert!(said(Language::ZhCn, 3).ends_with("需要关注</span>"));
+    }
+
+    #[test]
     fn numbers_are_a_line_and_words_are_none() {
-        let lines_of = |values| lines(&answers(values), "", "").len();
+        let lines_of = |values| lines(&answers(values), &[], "", "").len();
         assert_eq!(lines_of(vec![Some(Value::Number(36_800)), None]), 1);
         assert_eq!(lines_of(vec![Some(Value::Text("fine".to_owned()))]), 0);
         assert_eq!(lines_of(vec![Some(Value::Bool(true)), None]), 0);
@@ -272,7 +351,7 @@ mod tests {
         assert_eq!(lines_of(vec![]), 0);
         // The plan asked for words first, and for a number since.
         let mixed = answers(vec![Some(Value::Bool(true)), Some(Value::Number(5_000))]);
-        assert_eq!(values(&lines(&mixed, "", "")[0]), [None, Some(5_000)]);
+        assert_eq!(values(&lines(&mixed, &[], "", "")[0]), [None, Some(5_000)]);
     }
 
     #[test]
