@@ -152,7 +152,8 @@ impl PatientState {
             amount: dose.amount.clone(),
             reminded: dose.sending.issued > 0,
         });
-        let prompts = self.prompts.iter().map(|prompt| Expected {
+        let prompts = self.prompts.iter().filter(|it| !it.is_done());
+        let prompts = prompts.map(|prompt| Expected {
             due: prompt.due,
             kind: match prompt.kind {
                 PromptKind::CheckIn => DueKind::CheckIn,

@@ -301,7 +301,8 @@ pub struct HourCount {
 pub enum PromptKind {
     /// A question; it stays open for the answer.
     CheckIn,
-    /// A reminder of an appointment; it is done when it has left.
+    /// A reminder of an appointment; it waits for no answer. It is known until its window ends, for
+    /// it is said again if the platform reports that it has lost it.
     Appointment,
 }
 

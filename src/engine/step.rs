@@ -635,6 +635,11 @@ impl<'a> Turn<'a> {
 }
 
 impl OpenPrompt {
+    /// It waits for nothing but, perhaps, a report that it was lost.
+    pub(crate) fn is_done(&self) -> bool {
+        self.kind == PromptKind::Appointment && self.sending.accepted_at.is_some()
+    }
+
     /// The entry of its end without an answer.
     fn closed(&self, reason: Option<ExpiredReason>) -> Entry {
         match self.kind {

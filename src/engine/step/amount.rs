@@ -2,7 +2,9 @@
 //! prescribed any more, and one that names another amount than the patient was told says so.
 
 use super::{Turn, after, edit::local_date, follow_last::following};
-use crate::engine::{Body, MessageId, Millis, OpenDose, PatientState, PromptKind, Settlement};
+use crate::engine::{
+    Body, MessageId, Millis, OpenDose, OpenPrompt, PatientState, PromptKind, Settlement,
+};
 use crate::plan::{Medication, ResolvedPlan};
 use jiff::Timestamp;
 
@@ -131,8 +133,10 @@ pub fn is_still_wanted(plan: &ResolvedPlan, state: &PatientState, body: &Body) -
         }
         Body::Appointment(line) => {
             let mut known = plan.appointments.iter();
-            return open.any(|it| it.kind == PromptKind::Appointment && it.id == line.what)
-                && known.any(|it| it.what == line.what && it.at == line.at);
+            let waits = |it: &OpenPrompt| {
+                it.kind == PromptKind::Appointment && it.id == line.what && !it.is_done()
+            };
+            return open.any(waits) && known.any(|it| it.what == line.what && it.at == line.at);
         }
         _ => return true,
     };

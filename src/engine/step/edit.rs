@@ -131,8 +131,8 @@ impl Turn<'_> {
             .filter_map(|it| it.sending.prompt)
             .collect();
         self.withdraw_messages(&prompts);
-        self.journal
-            .extend(cancelled.iter().map(OpenPrompt::cancelled));
+        let cancelled = cancelled.iter().filter(|it| !it.is_done());
+        self.journal.extend(cancelled.map(OpenPrompt::cancelled));
     }
 
     /// Notes new medications, forgets those long gone, and counts the served slots of today for

@@ -55,6 +55,9 @@ impl Turn<'_> {
         }
         for mut prompt in std::mem::take(&mut self.state.prompts) {
             prompt.sending.prompt = None;
+            if prompt.is_done() {
+                continue;
+            }
             self.journal.push(prompt.closed(Some(UNKNOWN)));
             if prompt.kind == PromptKind::CheckIn {
                 self.state.recent_check_ins.push(RecentCheckIn {

@@ -2,8 +2,7 @@
 
 use super::{Turn, news};
 use crate::engine::{
-    About, CallReason, Entry, ExpiredReason, MessageId, Millis, News, OpenDose, PromptKind,
-    Settlement,
+    About, CallReason, Entry, ExpiredReason, MessageId, Millis, News, OpenDose, Settlement,
 };
 use crate::plan::ResolvedPlan;
 
@@ -55,10 +54,6 @@ impl Turn<'_> {
                 if !self.state.refused {
                     self.state.unreachable_since = None;
                 }
-                // A reminder of an appointment waits for nothing.
-                self.state.prompts.retain(|prompt| {
-                    prompt.kind != PromptKind::Appointment || !prompt.sending.has_left()
-                });
                 self.await_answers(plan, at);
             }
             Settlement::InDoubt if of_open => self.note_doubt(plan, message),

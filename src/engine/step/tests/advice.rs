@@ -279,3 +279,78 @@ fn a_reminder_that_the_platform_lost_is_said_again_where_no_nudge_covers_it() {
     let decision = deliver(&mut shell, message.key.id, Delivery::TooMany, now);
     assert_eq!(decision.messages, []);
 }
+
+const X_RAY: &str =
+    "[[appointment]]\nwhat = \"X-ray\"\nat = 2026-03-04T08:00:00\nremind = [\"1 day before\"]\n";
+
+/// The reminder of an appointment was taken by the API, at the instant.
+fn reminded_of_x_ray() -> (Shell, Message) {
+    let mut shell = shell(X_RAY, "02 20:00");
+    shell.run(at("03 08:00"));
+    let message = shell.only();
+    let taken = Settlement::Accepted(at("03 08:00"));
+    shell.settle(message.key, taken, at("03 08:00"));
+    (shell, message)
+}
+
+#[test]
+fn an_appointment_whose_reminder_the_platform_lost_is_said_again_while_it_has_time() {
+    let (mut shell, mut message) = reminded_of_x_ray();
+    let now = at("03 08:00:02");
+    let mut said = 1;
+    loop {
+        let decision = deliver(&mut shell, message.key.id, Delivery::Failed, now);
+        let about = vec![About {
+            id: "X-ray".to_owned(),
+            due: Millis(at("03 08:00")),
+        }];
+        let not_delivered = Entry::NotDelivered {
+            message: message.key.id,
+            reason: ExpiredReason::ApiDown,
+            about,
+        };
+        assert_eq!(decision.journal, [not_delivered]);
+        let Some(next) = decision.messages.first() else {
+            break;
+        };
+        assert_ne!(next.key.id, message.key.id, "under a key of its own");
+        assert_eq!(super::shell::said(&decision.messages), ["!X-ray"]);
+        assert_eq!(next.key.deadline, at("04 08:00"));
+        message = next.clone();
+        shell.settle(message.key, Settlement::Accepted(now), now);
+        said += 1;
+    }
+    assert_eq!(said, 5, "a platform that loses each is not tried for ever");
+    shell.catch_up(at("04 08:00"));
+    let not_reminded = Entry::AppointmentNotReminded {
+        what: "X-ray".to_owned(),
+        due: Millis(at("03 08:00")),
+        reason: Some(ExpiredReason::ApiDown),
+    };
+    assert_eq!(shell.journal.last(), Some(&not_reminded));
+    assert_eq!(shell.state.prompts, []);
+}
+
+#[test]
+fn an_appointment_is_not_said_again_where_it_arrived_is_over_or_the_recipient_had_too_much() {
+    for (delivery, when) in [
+        (Delivery::Arrived, "03 08:00:02"),
+        (Delivery::TooMany, "03 08:00:02"),
+        // The report comes when the patient is with the doctor.
+        (Delivery::Failed, "04 08:00"),
+    ] {
+        let (mut shell, message) = reminded_of_x_ray();
+        let decision = deliver(&mut shell, message.key.id, delivery, at(when));
+        assert_eq!(decision.messages, [], "{delivery:?}");
+        shell.run(at("05 08:00"));
+        assert!(shell.outbox.is_empty() && shell.state.prompts.is_empty());
+    }
+    // What was taken back by an edit is not said again, and was not *not reminded of*.
+    let (mut shell, message) = reminded_of_x_ray();
+    let decision = shell.apply(&plan(&med("a", "09:00")), at("03 08:00:01"));
+    let is_of_x_ray = |it: &Entry| matches!(it, Entry::AppointmentNotReminded { .. });
+    assert!(!decision.journal.iter().any(is_of_x_ray));
+    let now = at("03 08:00:02");
+    let decision = deliver(&mut shell, message.key.id, Delivery::Failed, now);
+    assert_eq!(decision.messages, []);
+}

@@ -147,6 +147,17 @@ fn happening(clock_steps: bool) -> impl Strategy<Value = Happening> {
     ]
 }
 
+/// What happens to messages above all, within minutes.
+fn of_messages() -> impl Strategy<Value = Happening> {
+    let index = any::<prop::sample::Index>;
+    prop_oneof![
+        4 => (index(), 0_u8..8).prop_map(|(which, how)| Happening::Settle(which, how)),
+        4 => (index(), 0_u8..5).prop_map(|(which, how)| Happening::Deliver(which, how)),
+        2 => (1_i64..30).prop_map(|it| Happening::Run(SignedDuration::from_mins(it))),
+        1 => happening(false),
+    ]
+}
+
 /// A shell with a memory of which plan was in force when.
 struct Life {
     shell: Shell,
@@ -639,6 +650,47 @@ proptest! {
             let mut instants = BTreeSet::new();
             for message in doses {
                 prop_assert!(instants.insert(message.due.max(now)));
+            }
+        }
+    }
+
+    /// G3: a reminder of an appointment goes out again only where the platform has lost the one
+    /// before, and is called not reminded of only where nothing of it has arrived.
+    #[test]
+    fn an_appointment_is_said_again_only_where_what_was_said_is_lost(
+        first in draft(),
+        happenings in prop::collection::vec(of_messages(), 1..60),
+    ) {
+        let mut life = Life::new("Asia/Shanghai");
+        let mut first = first;
+        first.other = OTHERS.len() - 1;
+        life.happens(&Happening::Apply(first));
+        // The first reminder of the appointment is due.
+        life.run(at("28 08:00"));
+        for happening in &happenings {
+            life.happens(happening);
+        }
+        life.end();
+        let mut arrived: BTreeMap<Timestamp, BTreeSet<MessageId>> = BTreeMap::new();
+        for entry in &life.shell.journal {
+            let (about, message) = match entry {
+                Entry::Accepted { about, message, .. }
+                | Entry::NotDelivered { about, message, .. } => (about, *message),
+                Entry::AppointmentNotReminded { due, reason: Some(_), .. } => {
+                    let of_this = arrived.get(&due.0);
+                    prop_assert!(of_this.is_none_or(BTreeSet::is_empty), "{:?}", due);
+                    continue;
+                }
+                _ => continue,
+            };
+            for it in about.iter().filter(|it| it.id == "X") {
+                let of_this = arrived.entry(it.due.0).or_default();
+                if matches!(entry, Entry::Accepted { .. }) {
+                    of_this.insert(message);
+                    prop_assert_eq!(of_this.len(), 1, "{:?}", &it);
+                } else {
+                    prop_assert!(of_this.remove(&message), "{:?}", &it);
+                }
             }
         }
     }

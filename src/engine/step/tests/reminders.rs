@@ -250,7 +250,8 @@ fn each_reminder_of_an_appointment_is_useful_until_the_next_and_is_done_when_it_
     assert_eq!(first[0].key.deadline, at("04 06:00"));
     assert_eq!(first[0].key.class, Class::Notice);
     shell.accept_all(at("03 08:00"));
-    assert_eq!(shell.state.prompts, []);
+    assert!(shell.state.prompts.iter().all(OpenPrompt::is_done));
+    assert_eq!(shell.run(at("04 05:59")), [], "it is not said twice");
     let second = shell.run(at("04 06:00"));
     assert_eq!(second[0].key.deadline, at("04 08:00"));
     shell.settle(
@@ -267,6 +268,7 @@ fn each_reminder_of_an_appointment_is_useful_until_the_next_and_is_done_when_it_
         })
     );
     assert_eq!(shell.wake_at, None);
+    assert_eq!(shell.state.prompts, []);
 }
 
 #[test]
