@@ -427,6 +427,44 @@ fn what_run_would_refuse_is_a_finding() {
 }
 
 #[test]
+fn a_refill_that_the_patient_would_not_be_told_of_is_a_warning() {
+    let clinic = Clinic::new();
+    let counted = format!("{GOOD}stock = \"60片，2026-03-02\"\nrefill_when = \"7 days left\"\n");
+    clinic.write("plans.d/wang.toml", &counted);
+    let checked = clinic.check(&["--config", "dosed.toml"]);
+    assert_eq!(checked.exit, Some(0), "it is no error: {}", checked.err);
+    for words in [
+        "plans.d/wang.toml:9:",
+        "the patient is not told when it runs low",
+        "refill_when = \"7 days left\"",
+        "the configuration needs a table [wechat.templates.notice]",
+        "1 plan checked: no errors, 1 warning",
+    ] {
+        assert!(checked.err.contains(words), "{words}: {}", checked.err);
+    }
+    let notice = "[wechat.templates.notice]\nid = \"notice\"\n[wechat.templates.notice.data]\n\
+                  thing1 = \"{{ patient }}\"\nthing2 = \"{{ text }}\"\ntime3 = \"{{ at }}\"\n";
+    clinic.write("dosed.toml", format!("{CONFIG}{notice}"));
+    let checked = clinic.check(&["--config", "dosed.toml"]);
+    assert!(
+        checked.err.contains("nothing to say against it"),
+        "{}",
+        checked.err
+    );
+    // Over the console there is nothing that is not said.
+    clinic.write(
+        "dosed.toml",
+        "[clinic]\ntimezone = \"Asia/Shanghai\"\n[messaging]\nchannel = \"console\"\n",
+    );
+    let checked = clinic.check(&["--config", "dosed.toml"]);
+    assert!(
+        checked.err.contains("nothing to say against it"),
+        "{}",
+        checked.err
+    );
+}
+
+#[test]
 fn whatever_lies_in_the_plan_directory_the_check_ends() {
     let clinic = Clinic::new();
     let at = |name: &str| clinic.path(&format!("plans.d/{name}"));

@@ -1,9 +1,9 @@
 //! Whether the channel can hold what a plan will say: asked when the plan is read, so that a text
 //! that is too long is an error on the doctor's screen and not a reminder that cannot be sent.
 
-use crate::engine::{Addressee, AppointmentLine, Body, DoseLine, Question};
+use crate::engine::{Addressee, AppointmentLine, Body, DoseLine, Question, RefillLine};
 use crate::messaging::{Limits, Unfit};
-use crate::plan::ResolvedPlan;
+use crate::plan::{Medication, ResolvedPlan};
 use jiff::Timestamp;
 
 /// What of a plan cannot be said.
@@ -28,16 +28,14 @@ pub enum Item {
     CheckIn(usize),
     /// One of the appointments.
     Appointment(usize),
+    /// When one of the medications runs low.
+    Refill(usize),
 }
 
 /// All that cannot be said, at most one finding for each part of the plan.
 #[must_use]
 pub fn misfits(plan: &ResolvedPlan, limits: &Limits) -> Vec<Misfit> {
-    let addressee = Addressee {
-        name: plan.name.clone(),
-        language: plan.language,
-        zone: plan.zone.clone(),
-    };
+    let addressee = addressee(plan);
     // Every instant is as long as any other in a text.
     let at = Timestamp::UNIX_EPOCH;
     let check = |item: Item, body: &Body| {
@@ -101,6 +99,39 @@ pub fn misfits(plan: &ResolvedPlan, limits: &Limits) -> Vec<Misfit> {
     misfits
 }
 
+/// What of a plan is not said to the patient, at most one finding for each part: the plan is good
+/// without it, since a person at the clinic learns of it, but whoever wrote it should know.
+#[must_use]
+pub fn unsaid(plan: &ResolvedPlan, limits: &Limits) -> Vec<Misfit> {
+    let addressee = addressee(plan);
+    let low = |(index, medication): (usize, &Medication)| {
+        let stock = medication.stock.as_ref()?;
+        medication.refill_when.as_ref()?;
+        let body = Body::Refill(RefillLine {
+            label: medication.label().to_owned(),
+            left: stock.thousandths,
+            unit: stock.unit.clone(),
+            days: 1,
+            at: Timestamp::UNIX_EPOCH,
+        });
+        let unfit = limits.check(&addressee, &body).err()?;
+        Some(misfit(Item::Refill(index), &body, &unfit))
+    };
+    plan.medications
+        .iter()
+        .enumerate()
+        .filter_map(low)
+        .collect()
+}
+
+fn addressee(plan: &ResolvedPlan) -> Addressee {
+    Addressee {
+        name: plan.name.clone(),
+        language: plan.language,
+        zone: plan.zone.clone(),
+    }
+}
+
 fn misfit(item: Item, body: &Body, unfit: &Unfit) -> Misfit {
     let what = match body {
         Body::Dose(doses) => {
@@ -113,7 +144,10 @@ fn misfit(item: Item, body: &Body, unfit: &Unfit) -> Misfit {
         }
         Body::CheckIn(_) => "the question cannot be sent".to_owned(),
         Body::Appointment(_) => "the reminder cannot be sent".to_owned(),
-        Body::Notice(_) | Body::Alert(_) | Body::Refill(_) | Body::Digest(_) => {
+        Body::Refill(_) => {
+            "the patient is not told when it runs low, only the call list has it".to_owned()
+        }
+        Body::Notice(_) | Body::Alert(_) | Body::Digest(_) => {
             "the message cannot be sent".to_owned()
         }
     };

@@ -1,6 +1,6 @@
 //! From files and tables to plans, each with its own findings.
 
-use super::fit::{self, Item};
+use super::fit::{self, Item, Misfit};
 use super::inline::inline_plans;
 use super::scan::{self, PlanFile, ScanError, Stamp};
 use crate::daemon::config::Config;
@@ -293,15 +293,10 @@ fn read_text(source: &Arc<Source>, terms: &Terms) -> Result<ReadPlan, Vec<Diagno
     plan::read(source, &terms.defaults).and_then(|plan| fitted(plan, terms))
 }
 
-/// Refuses what the channel cannot hold.
-fn fitted(read: ReadPlan, terms: &Terms) -> Result<ReadPlan, Vec<Diagnostic>> {
-    let misfits = fit::misfits(&read.plan, &terms.limits);
-    if misfits.is_empty() {
-        return Ok(read);
-    }
-    let mut findings = read.warnings.clone();
+/// Refuses what the channel cannot hold, and warns of what is not said without it.
+fn fitted(mut read: ReadPlan, terms: &Terms) -> Result<ReadPlan, Vec<Diagnostic>> {
     let places = &read.places;
-    findings.extend(misfits.into_iter().map(|misfit| {
+    let finding = |misfit: Misfit| {
         let place = match misfit.item {
             Item::Medication(index) => places.medications.get(index).map(MedicationPlace::label),
             Item::Amount(index) => places
@@ -310,15 +305,29 @@ fn fitted(read: ReadPlan, terms: &Terms) -> Result<ReadPlan, Vec<Diagnostic>> {
                 .map(|place| place.take.clone().unwrap_or_else(|| place.label())),
             Item::CheckIn(index) => places.check_ins.get(index).cloned(),
             Item::Appointment(index) => places.appointments.get(index).cloned(),
+            Item::Refill(index) => places
+                .medications
+                .get(index)
+                .and_then(|place| place.refill.clone()),
         };
         let finding = Diagnostic::error(&places.source, place.unwrap_or_default(), misfit.message);
         match misfit.help {
             Some(help) => finding.with_help(help),
             None => finding,
         }
-    }));
-    findings.sort_by_cached_key(Diagnostic::sort_key);
-    Err(findings)
+    };
+    let misfits = fit::misfits(&read.plan, &terms.limits);
+    let mut errors: Vec<Diagnostic> = misfits.into_iter().map(finding).collect();
+    let unsaid = fit::unsaid(&read.plan, &terms.limits).into_iter();
+    let warnings: Vec<_> = unsaid.map(|it| finding(it).into_warning()).collect();
+    read.warnings.extend(warnings);
+    read.warnings.sort_by_cached_key(Diagnostic::sort_key);
+    if errors.is_empty() {
+        return Ok(read);
+    }
+    errors.append(&mut read.warnings);
+    errors.sort_by_cached_key(Diagnostic::sort_key);
+    Err(errors)
 }
 
 /// Refuses a patient who stands in a file and in the configuration, at both places.

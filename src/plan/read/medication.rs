@@ -99,6 +99,7 @@ impl Reader<'_> {
             name: span("name")?,
             short: span("short"),
             take: first_of(&["take", "scheme", "steps"]),
+            refill: span("refill_when"),
             times: first_of(&["at", "every", "once", "as_needed", "scheme", "take"]),
         };
         let medication = Medication {

@@ -55,6 +55,8 @@ pub struct MedicationPlace {
     pub take: Option<Range<usize>>,
     /// `at`, `every`, `once` or whatever else says when.
     pub times: Option<Range<usize>>,
+    /// `refill_when`
+    pub refill: Option<Range<usize>>,
 }
 
 impl MedicationPlace {
