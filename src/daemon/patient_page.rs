@@ -1,5 +1,5 @@
 //! The patients' page between the listener and the store: links are opened here, and what is pressed
-//! is committed before anybody is told that it was noted.
+//! is committed, in groups, before anybody is told that it was noted.
 
 use super::dispatcher::Notice;
 use super::shared::Shared;
@@ -9,22 +9,40 @@ use crate::engine::{
 use crate::http::patient_page::{
     NotNoted, Opened, Page, PageResult, PatientPage, Pressed, Refusal,
 };
-use crate::store::{PressOutcome, PressedForm};
+use crate::store::{PressOutcome, PressedForm, StoreError};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// So many requests wait for the store at once; others are told to come again.
 const WAITING_MAX: usize = 256;
+
+/// What is pressed within this shares a commit.
+const LINGER: Duration = Duration::from_millis(2);
+
+/// At most so much shares one.
+const BATCH_MAX: usize = 256;
 
 /// What stands behind the page.
 pub struct Pages {
     shared: Arc<Shared>,
     links: Links,
-    dispatcher: mpsc::UnboundedSender<Notice>,
-    /// Wakes the scheduler: an answer may bring a wake forward.
-    bell: Arc<Notify>,
+    presses: mpsc::Sender<Arrival>,
     places: Semaphore,
+}
+
+/// Something that was pressed; nobody answers where it was not committed.
+struct Arrival {
+    pressed: PressedForm,
+    answer: oneshot::Sender<PressOutcome>,
+}
+
+/// The task that commits what is pressed.
+pub struct Clerk {
+    shared: Arc<Shared>,
+    presses: mpsc::Receiver<Arrival>,
 }
 
 /// Makes links from now on, if the clinic has an address for them. Reminders do not wait for it:
@@ -42,23 +60,94 @@ pub async fn begin(shared: &Shared, public_url: Option<&str>) {
     }
 }
 
-impl Pages {
-    /// What stands behind the page; `None` where there is none.
-    #[must_use]
-    pub fn of(
-        shared: &Arc<Shared>,
+/// What stands behind the page, where there is one, and the task behind that.
+#[must_use]
+pub fn open(shared: &Arc<Shared>) -> (Option<Pages>, Clerk) {
+    let (to_clerk, presses) = mpsc::channel(WAITING_MAX);
+    let pages = shared.links.get().map(|links| Pages {
+        links: links.clone(),
+        shared: Arc::clone(shared),
+        presses: to_clerk,
+        places: Semaphore::new(WAITING_MAX),
+    });
+    let clerk = Clerk {
+        shared: Arc::clone(shared),
+        presses,
+    };
+    (pages, clerk)
+}
+
+impl Clerk {
+    /// Commits what is pressed until the page is gone, which is when the public listener has ended:
+    /// who was let in is answered. `bell` wakes the scheduler: an answer may bring a wake forward.
+    pub async fn run(
+        mut self,
         dispatcher: mpsc::UnboundedSender<Notice>,
         bell: Arc<Notify>,
-    ) -> Option<Self> {
-        Some(Self {
-            links: shared.links.get()?.clone(),
-            shared: Arc::clone(shared),
-            dispatcher,
-            bell,
-            places: Semaphore::new(WAITING_MAX),
-        })
+        stop: CancellationToken,
+    ) {
+        let mut batch = Vec::new();
+        loop {
+            if self.presses.recv_many(&mut batch, BATCH_MAX).await == 0 {
+                // Where no page is served it is gone from the start, and nothing is wrong.
+                stop.cancelled().await;
+                return;
+            }
+            self.shared.clock.sleep(LINGER).await;
+            while batch.len() < BATCH_MAX
+                && let Ok(one) = self.presses.try_recv()
+            {
+                batch.push(one);
+            }
+            if !self
+                .commit(std::mem::take(&mut batch), &dispatcher, &bell)
+                .await
+            {
+                return;
+            }
+        }
     }
 
+    /// Commits a group and answers each. False when the store is closed.
+    async fn commit(
+        &self,
+        batch: Vec<Arrival>,
+        dispatcher: &mpsc::UnboundedSender<Notice>,
+        bell: &Notify,
+    ) -> bool {
+        let shared = &self.shared;
+        // What was said is kept at once, also while the clock is in doubt: by the best one known.
+        let now = shared.now();
+        let (pressed, answers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|it| (it.pressed, it.answer)).unzip();
+        let limits = Arc::clone(&shared.outlet().limits);
+        let day = shared.day(now);
+        let done = shared
+            .store
+            .press(now, pressed, shared.talk(now), limits, day);
+        let done = match done.await {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(%error, "what was pressed on a patient's page cannot be stored");
+                return !matches!(error, StoreError::Closed);
+            }
+        };
+        shared.metrics.closed(&done.tally);
+        shared.vitals.closed(&done.tally);
+        if !done.queued.is_empty() {
+            // What does not arrive there any more is in the store.
+            let _ = dispatcher.send(Notice::Queued(done.queued));
+        }
+        bell.notify_one();
+        for (outcome, answer) in done.outcomes.into_iter().zip(answers) {
+            // Whoever pressed has waited for too long: pressed again it is answered.
+            let _ = answer.send(outcome);
+        }
+        true
+    }
+}
+
+impl Pages {
     fn link(&self, sealed: &str) -> Result<Link, Refusal> {
         let opened = self.links.key().open(sealed, self.shared.now());
         opened.map_err(|fault| match fault {
@@ -97,8 +186,7 @@ impl Pages {
     }
 
     async fn noted(&self, link: Link, form: &str, press: Press) -> Pressed {
-        let shared = &self.shared;
-        let now = shared.now();
+        let now = self.shared.now();
         let (form, id) = match self.links.key().open_form(&link, form, now) {
             Ok(opened) => opened,
             Err(fault) => {
@@ -115,26 +203,14 @@ impl Pages {
             subject: form.subject,
             press,
         };
-        let limits = Arc::clone(&shared.outlet().limits);
-        let day = shared.day(now);
-        let done = shared
-            .store
-            .press(now, pressed, shared.talk(now), limits, day);
-        let done = match done.await {
-            Ok(done) => done,
-            Err(error) => {
-                tracing::error!(%error, "what was pressed on a patient's page cannot be stored");
-                return Pressed::Unavailable;
-            }
-        };
-        shared.metrics.closed(&done.tally);
-        shared.vitals.closed(&done.tally);
-        if !done.queued.is_empty() {
-            // What does not arrive there any more is in the store.
-            let _ = self.dispatcher.send(Notice::Queued(done.queued));
+        let (answer, answered) = oneshot::channel();
+        if self.presses.try_send(Arrival { pressed, answer }).is_err() {
+            return Pressed::Unavailable;
         }
-        self.bell.notify_one();
-        match done.outcome {
+        let Ok(outcome) = answered.await else {
+            return Pressed::Unavailable;
+        };
+        match outcome {
             PressOutcome::Noted(said) => {
                 let page = self.page(link).await;
                 Pressed::Noted(said, of_opened(page))

@@ -465,7 +465,9 @@ impl Tasks {
         );
         let inbox = sorter.run(to_dispatcher.clone(), Arc::clone(&bell), stop.clone());
         spawn(&mut running, "inbox", inbox);
-        let pages = Pages::of(shared, to_dispatcher.clone(), Arc::clone(&bell));
+        let (pages, clerk) = patient_page::open(shared);
+        let pressed = clerk.run(to_dispatcher.clone(), Arc::clone(&bell), stop.clone());
+        spawn(&mut running, "presses", pressed);
         let public_address = listeners
             .public
             .map(|public| public.serve(pages, &mut running, stop));

@@ -49,9 +49,10 @@ pub enum PressOutcome {
 }
 
 /// What pressing did.
+#[derive(Default)]
 pub struct PressDone {
-    /// What came of it.
-    pub outcome: PressOutcome,
+    /// What came of each press, in their order.
+    pub outcomes: Vec<PressOutcome>,
     /// Messages put into the outbox.
     pub queued: Vec<Queued>,
     /// Doses and check-ins closed.
@@ -117,29 +118,29 @@ impl Store {
         .await
     }
 
-    /// Receives what was pressed on a patient's page, as what a contact writes is received: all
-    /// that follows is one commit. The same form counts once; pressed again in the same way it is
+    /// Receives what was pressed on patients' pages, as what contacts write is received: all that
+    /// follows is one commit. The same form counts once; pressed again in the same way it is
     /// answered as before.
     ///
     /// # Errors
     /// The transaction failed, and its outcome is unknown; it may be made again. Nobody may be told
-    /// that it was noted.
+    /// that anything was noted.
     pub async fn press(
         &self,
         now: Timestamp,
-        pressed: PressedForm,
+        batch: Vec<PressedForm>,
         talk: Talk,
         fits: Arc<dyn Fits + Send + Sync>,
         day: u32,
     ) -> Result<PressDone, StoreError> {
         self.write_first(now, move |scope| {
             scope.effects.day = day;
-            let mut done = PressDone {
-                outcome: PressOutcome::NoPage,
-                queued: Vec::new(),
-                tally: Tally::default(),
-            };
-            done.outcome = press(scope, &mut done, &pressed, &talk, fits.as_ref())?;
+            let mut done = PressDone::default();
+            for pressed in &batch {
+                let outcome = press(scope, &mut done, pressed, &talk, fits.as_ref())?;
+                done.outcomes.push(outcome);
+            }
+            forget_seen(scope)?;
             scope.effects.counts.expired += done.tally.doses_expired();
             Ok(done)
         })
@@ -205,7 +206,6 @@ fn press(
     visit.finish(&mut tables, &mut done.queued)?;
     let words = say(&replies, talk, (plan.plan.language, &plan.plan.zone)).join("\n");
     note_seen(scope, &key, Some(&format!("{content}\n{words}")))?;
-    forget_seen(scope)?;
     Ok(PressOutcome::Noted(words))
 }
 

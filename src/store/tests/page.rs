@@ -7,6 +7,7 @@ use crate::engine::{
     DoseState, Entry, Field, FormId, Link, Millis, Press, Sheet, Subject, Teller, Value,
 };
 use crate::plan::AnswerType;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const EIGHT: i64 = 8 * 3600;
 
@@ -23,6 +24,7 @@ const PLAN: &str = "name = \"Wang\"\n\
 
 struct World {
     store: Store,
+    commits: Arc<AtomicU64>,
     directory: tempfile::TempDir,
     link: Link,
 }
@@ -30,7 +32,10 @@ struct World {
 /// Patient 1 is `a`, whose contact is 1; all that is due at eight was sent.
 async fn world() -> World {
     let directory = tempfile::tempdir().unwrap();
-    let store = open(&options(&directory));
+    let commits = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&commits);
+    let telemetry = Telemetry::new(move |_, _| drop(counted.fetch_add(1, Ordering::Relaxed)));
+    let store = Store::open(&options(&directory), Arc::new(telemetry)).unwrap();
     store.set_desk(hour(7), true, Vec::new()).await.unwrap();
     apply(&store, hour(7), vec![change("a", PLAN)]).await;
     apply(&store, hour(7), vec![change("b", PLAN)]).await;
@@ -40,6 +45,7 @@ async fn world() -> World {
     }
     World {
         store,
+        commits,
         directory,
         link: Link {
             patient: 1,
@@ -68,6 +74,10 @@ fn typed(words: &str) -> Press {
 const TAKEN: Press = Press::Taken { clock: None };
 
 impl World {
+    fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
     async fn press_with(
         &self,
         link: Link,
@@ -83,7 +93,7 @@ impl World {
             press,
         };
         let fits = Arc::new(Unlimited);
-        let done = self.store.press(now, pressed, talk(), fits, DAY);
+        let done = self.store.press(now, vec![pressed], talk(), fits, DAY);
         done.await.unwrap()
     }
 
@@ -91,7 +101,7 @@ impl World {
     async fn press(&self, form: u8, subject: Subject, press: Press) -> String {
         let now = at(EIGHT + 60);
         let done = self.press_with(self.link, now, [form; 16], subject, press);
-        match done.await.outcome {
+        match done.await.outcomes.remove(0) {
             PressOutcome::Noted(words) => words,
             PressOutcome::UsedUp => "used up".to_owned(),
             PressOutcome::NoPage => "no page".to_owned(),
@@ -111,6 +121,61 @@ impl World {
         });
         closed.collect()
     }
+}
+
+#[tokio::test]
+async fn many_presses_are_one_commit_and_each_has_its_own_outcome() {
+    let world = world().await;
+    let other = Link {
+        patient: 2,
+        contact: 2,
+        ..world.link
+    };
+    let nobody = Link {
+        patient: 2,
+        contact: 1,
+        ..world.link
+    };
+    let form = |link, form: u8, ids: &[&str], press| PressedForm {
+        link,
+        form: [form; 16],
+        subject: doses(ids),
+        press,
+    };
+    let skipped = Press::Skipped { reason: None };
+    let batch = vec![
+        form(world.link, 1, &["Metformin"], TAKEN),
+        form(other, 2, &["Metformin"], TAKEN),
+        form(nobody, 3, &["Metformin"], TAKEN),
+        // Twice in one batch: the second is the first, pressed again.
+        form(world.link, 1, &["Metformin"], TAKEN),
+        form(world.link, 1, &["Metformin"], skipped),
+        form(world.link, 4, &["Never"], TAKEN),
+        form(world.link, 5, &["Amlodipine"], TAKEN),
+    ];
+    let before = world.commits();
+    let fits = Arc::new(Unlimited);
+    let done = world.store.press(at(EIGHT + 60), batch, talk(), fits, DAY);
+    let done = done.await.unwrap();
+    assert_eq!(world.commits() - before, 1);
+    let said: Vec<&str> = done
+        .outcomes
+        .iter()
+        .map(|it| match it {
+            PressOutcome::Noted(_) => "noted",
+            PressOutcome::UsedUp => "used up",
+            PressOutcome::NoPage => "no page",
+            PressOutcome::Refused(_) => "refused",
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "noted", "noted", "no page", "noted", "used up", "refused", "noted"
+        ]
+    );
+    assert_eq!(done.tally.doses.iter().sum::<u64>(), 3);
+    assert_eq!(world.closings().await.len(), 3);
 }
 
 #[tokio::test]
@@ -190,7 +255,9 @@ async fn an_answer_on_the_page_takes_back_what_waits_and_snoozes_as_one_in_the_t
     let now = at(EIGHT + 60);
     let both = doses(&["Metformin", "Amlodipine"]);
     let done = world.press_with(world.link, now, [1; 16], both.clone(), later);
-    assert!(matches!(done.await.outcome, PressOutcome::Noted(words) if words == "Later"));
+    assert!(
+        matches!(done.await.outcomes.remove(0), PressOutcome::Noted(words) if words == "Later")
+    );
     let sheet = world.sheet(now).await.unwrap();
     let until = sheet.doses[0].lines.iter().map(|it| it.snoozed_until);
     assert_eq!(until.collect::<Vec<_>>(), [Some(at(EIGHT + 3660)); 2]);
@@ -386,7 +453,10 @@ async fn only_who_answers_for_the_patient_and_is_reached_sees_the_page() {
     for link in [of(1, 2), of(2, 1), of(1, 9), of(9, 1)] {
         assert_eq!(world.store.sheet(now, link).await.unwrap(), None);
         let done = world.press_with(link, now, [9; 16], doses(&["Metformin"]), TAKEN);
-        assert!(matches!(done.await.outcome, PressOutcome::NoPage));
+        assert!(matches!(
+            done.await.outcomes.remove(0),
+            PressOutcome::NoPage
+        ));
     }
     assert!(world.store.sheet(now, of(2, 2)).await.unwrap().is_some());
     assert!(world.closings().await.is_empty());
