@@ -10,7 +10,7 @@ use super::interpret::{
 };
 use super::{
     Asked, Choice, ChoiceItem, Consent, Conversation, DoseAnswer, DoseState, Matter, MessageId,
-    Millis, PatientState, ReachChange, Reply, Report, Said, Teller, Value,
+    Millis, PatientState, ReachChange, Reply, Report, Said, StrangersWords, Teller, Value,
 };
 use crate::plan::ResolvedPlan;
 use jiff::{SignedDuration, Timestamp};
@@ -115,7 +115,7 @@ pub struct Conversed {
     /// What is said of which patient, in order.
     pub said: Vec<(u32, Said)>,
     /// Words of somebody whom nobody knows: for the clinic to look at.
-    pub stranger: Option<String>,
+    pub stranger: Option<StrangersWords>,
 }
 
 /// Decides what follows for a contact and its patients from what was heard at `now`.
@@ -198,7 +198,10 @@ impl Talk<'_> {
         conversation.window.note_acting(now);
         if self.people.is_empty() {
             // Somebody at the clinic may know who it is.
-            self.conversed.stranger = Some("[follow]".to_owned());
+            self.conversed.stranger = Some(StrangersWords {
+                text: "[follow]".to_owned(),
+                red_flag: false,
+            });
             self.reply(Reply::Welcome);
         } else {
             if back {
@@ -704,7 +707,10 @@ impl Talk<'_> {
 
     fn write_down(&mut self, text: &str, red_flag: bool) {
         if self.people.is_empty() {
-            self.conversed.stranger = Some(text.to_owned());
+            self.conversed.stranger = Some(StrangersWords {
+                text: text.to_owned(),
+                red_flag,
+            });
         }
         // Of several patients nobody knows whom it is about: each one's file has it.
         for person in self.people {

@@ -1,6 +1,6 @@
 //! What somebody at the clinic writes: an answer to news of a patient goes to that patient.
 
-use super::{AdviceAsked, Conversation, Millis, Reply};
+use super::{AdviceAsked, Conversation, Millis, NOBODY, Reply};
 use jiff::{SignedDuration, Timestamp};
 
 /// Words are taken as an answer to news for so long.
@@ -15,7 +15,7 @@ const CHOICES_MAX: usize = 9;
 /// A patient of whom a member of staff was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToldOf {
-    /// The patient's number.
+    /// The patient's number; that of nobody for a stranger, who cannot be answered.
     pub patient: u32,
     /// The patient's name.
     pub name: String,
@@ -55,11 +55,7 @@ pub fn counsel(
         Some((patient, asked.text.clone()))
     });
     if chosen.is_some() {
-        return Counsel {
-            conversation,
-            advice: chosen,
-            reply: None,
-        };
+        return to_somebody(conversation, chosen);
     }
     if let (Some(asked), Some(_)) = (&asked, number) {
         // A number that is not in the list is no advice for anybody: the list is shown again.
@@ -78,9 +74,9 @@ pub fn counsel(
     // The latest first: most likely it is meant.
     recent.sort_by_key(|it| (std::cmp::Reverse(it.at), it.patient));
     recent.truncate(CHOICES_MAX);
-    let (advice, reply) = match recent[..] {
-        [] => (None, Some(Reply::NobodyToAdvise)),
-        [only] => (Some((only.patient, text.to_owned())), None),
+    let reply = match recent[..] {
+        [] => Reply::NobodyToAdvise,
+        [only] => return to_somebody(conversation, Some((only.patient, text.to_owned()))),
         _ => {
             conversation.advice_asked = Some(AdviceAsked {
                 text: text.to_owned(),
@@ -88,9 +84,20 @@ pub fn counsel(
                 at: Millis(now),
             });
             let choices = recent.iter().map(|it| it.name.clone()).collect();
-            (None, Some(Reply::AdviseWhom { choices }))
+            Reply::AdviseWhom { choices }
         }
     };
+    Counsel {
+        conversation,
+        advice: None,
+        reply: Some(reply),
+    }
+}
+
+/// Words for one patient; nothing can be said to somebody whom nobody knows.
+fn to_somebody(conversation: Conversation, advice: Option<(u32, String)>) -> Counsel {
+    let advice = advice.filter(|(patient, _)| *patient != NOBODY);
+    let reply = advice.is_none().then_some(Reply::NobodyToAdvise);
     Counsel {
         conversation,
         advice,
@@ -145,6 +152,27 @@ mod tests {
             );
             assert!(found.conversation.window.is_open(at(now)));
         }
+    }
+
+    #[test]
+    fn after_the_alarm_of_a_stranger_no_patient_gets_words_that_were_meant_for_them() {
+        let talk = || Conversation::new(Language::En);
+        let alone = counsel(talk(), &[told(NOBODY, 0)], "Rest", at(1));
+        assert_eq!(
+            (alone.advice, alone.reply),
+            (None, Some(Reply::NobodyToAdvise))
+        );
+        let both = [told(7, 0), told(NOBODY, 30)];
+        let asked = counsel(talk(), &both, "Rest", at(31));
+        assert_eq!(asked.advice, None);
+        assert_eq!(asked.reply, Some(whom(&["P0", "P7"])));
+        let stranger = counsel(asked.conversation.clone(), &both, "1", at(32));
+        assert_eq!(
+            (stranger.advice, stranger.reply),
+            (None, Some(Reply::NobodyToAdvise))
+        );
+        let patient = counsel(asked.conversation, &both, "2", at(32));
+        assert_eq!(patient.advice, Some((7, "Rest".to_owned())));
     }
 
     #[test]

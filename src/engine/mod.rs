@@ -21,6 +21,7 @@ mod role;
 mod sheet;
 mod state;
 mod step;
+mod stranger;
 
 pub use adherence::*;
 pub use conversation::*;
@@ -39,3 +40,4 @@ pub use role::Role;
 pub use sheet::*;
 pub use state::*;
 pub use step::{LOOK_AHEAD, OCCURRENCES_PER_STEP, is_still_wanted, step};
+pub use stranger::*;

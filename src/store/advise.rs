@@ -6,8 +6,11 @@ use super::receive::Received;
 use super::records::{PATIENT_IDS, PLANS, PlanRecord, TOLD, decode};
 use super::writer::Scope;
 use super::{Store, StoreError};
-use crate::engine::{Adviser, Conversation, Counsel, Entry, Fits, Input, Reply, ToldOf, counsel};
-use crate::plan::ResolvedPlan;
+use crate::engine::{
+    Adviser, Conversation, Counsel, Entry, Fits, Input, NOBODY, Reply, ToldOf, counsel,
+    name_of_stranger,
+};
+use crate::plan::{Language, ResolvedPlan};
 use jiff::Timestamp;
 use redb::ReadableTable;
 use std::sync::Arc;
@@ -126,7 +129,7 @@ pub(super) fn hear(
     received: &mut Received,
     fits: &dyn Fits,
     (contact, conversation, text): (u32, Conversation, &str),
-    by: &Adviser,
+    (by, language): (&Adviser, Language),
 ) -> Result<Vec<Reply>, StoreError> {
     let mut told = Vec::new();
     for row in scope
@@ -139,6 +142,12 @@ pub(super) fn hear(
     }
     let mut known = Vec::new();
     for (patient, at) in told {
+        if patient == NOBODY {
+            let name = name_of_stranger(language).to_owned();
+            let at = Timestamp::from_millisecond(at).ok();
+            known.extend(at.map(|at| ToldOf { patient, name, at }));
+            continue;
+        }
         let plan = super::receive::load(scope, tables, patient)?;
         if let (Some((plan, _)), Ok(at)) = (plan, Timestamp::from_millisecond(at)) {
             known.push(ToldOf {

@@ -1,16 +1,12 @@
-//! The clinic's digest on its way to staff: messages that are about no patient.
+//! The clinic's digest on its way to staff, and messages that are about no patient.
 
-use super::patient::{Queued, Tables};
+use super::patient::{Effects, Queued, Tables};
 use super::records::{Attempts, JOBS, OutboxRecord, encode, outbox_key};
 use super::{JobRun, Store, StoreError};
-use crate::engine::{Digest, Fits};
+use crate::engine::{Digest, Fits, Message, NOBODY};
 use crate::plan::Zone;
 use jiff::Timestamp;
 use std::sync::Arc;
-
-/// The number of nobody: the first patient has 1, and nobody's record waits for what came of
-/// such a message.
-pub(super) const NOBODY: u32 = 0;
 
 /// What came of telling a digest.
 #[derive(Default)]
@@ -48,24 +44,8 @@ impl Store {
                     told.unfit += 1;
                     continue;
                 }
-                let record = OutboxRecord {
-                    patient: NOBODY,
-                    contact,
-                    message,
-                };
-                let bytes = encode(&record)?;
-                let key = outbox_key(NOBODY, &record.message.key);
-                if tables.outbox.insert(key, bytes.as_slice())?.is_none() {
-                    scope.effects.depth[record.message.key.class as usize] += 1;
-                }
-                told.queued.push(Queued {
-                    patient: NOBODY,
-                    contact,
-                    address: tables.address_text(contact)?,
-                    attempts: Attempts::default(),
-                    not_before: record.message.not_before,
-                    message: Arc::new(record.message),
-                });
+                let queued = for_nobody(&mut scope.effects, &mut tables, contact, message)?;
+                told.queued.push(queued);
             }
             let mut jobs = scope.transaction.open_table(JOBS)?;
             jobs.insert(job, encode(&run)?.as_slice())?;
@@ -73,4 +53,32 @@ impl Store {
         })
         .await
     }
+}
+
+/// Puts a message into the outbox that is about no patient: nobody's record waits for what comes of
+/// it.
+pub(super) fn for_nobody(
+    effects: &mut Effects,
+    tables: &mut Tables<'_>,
+    contact: u32,
+    message: Message,
+) -> Result<Queued, StoreError> {
+    let record = OutboxRecord {
+        patient: NOBODY,
+        contact,
+        message,
+    };
+    let bytes = encode(&record)?;
+    let key = outbox_key(NOBODY, &record.message.key);
+    if tables.outbox.insert(key, bytes.as_slice())?.is_none() {
+        effects.depth[record.message.key.class as usize] += 1;
+    }
+    Ok(Queued {
+        patient: NOBODY,
+        contact,
+        address: tables.address_text(contact)?,
+        attempts: Attempts::default(),
+        not_before: record.message.not_before,
+        message: Arc::new(record.message),
+    })
 }

@@ -42,6 +42,7 @@ mod refusals;
 mod restore;
 mod retention;
 mod settle;
+mod strangers;
 mod writer;
 
 #[cfg(test)]

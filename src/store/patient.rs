@@ -9,7 +9,7 @@ use super::writer::{Claim, Memory, Scope, Unreadable};
 use super::{DeliberateFault, Ledger, StoreError};
 use crate::engine::{
     self, CallReason, Context, Decision, DoseState, Entry, ExpiredReason, Fits, IdKey, Input,
-    Message, MessageId, News, PatientState, Recipient, Reply,
+    Message, MessageId, News, PatientState, Recipient, Reply, StrangerAlarms,
 };
 use crate::plan::ResolvedPlan;
 use jiff::{SignedDuration, Timestamp};
@@ -101,11 +101,14 @@ impl Tally {
             | Entry::Restored { .. }
             | Entry::Erased => {}
             Entry::CheckInAnswered { .. } => self.check_ins[3] += 1,
-            Entry::Told { news, .. } => {
-                if let Some(index) = News::NAMES.iter().position(|name| name == news) {
-                    self.told[index] += 1;
-                }
-            }
+            Entry::Told { news, .. } => self.note_told(news),
+        }
+    }
+
+    /// Somebody is told of something, by its name.
+    pub(super) fn note_told(&mut self, news: &str) {
+        if let Some(index) = News::NAMES.iter().position(|name| *name == news) {
+            self.told[index] += 1;
         }
     }
 
@@ -148,6 +151,8 @@ pub(super) struct Effects {
     pub unreadable: Vec<Unreadable>,
     /// The ledger, where it has changed.
     pub ledger: Option<Ledger>,
+    /// Of which strangers staff was told lately, where that has changed.
+    pub stranger_alarms: Option<StrangerAlarms>,
     /// By which clock ages are told from now on.
     pub ages_by: Option<Timestamp>,
 }

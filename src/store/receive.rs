@@ -7,11 +7,11 @@ use super::contacts::{
 use super::enrol::{bind_by_code, redeem};
 use super::patient::{Queued, Tables, Tally, Visit};
 use super::records::{
-    Address, ContactRole, INBOUND_SEEN, INBOUND_TIMES, PatientRecord, PlanRecord, STRANGERS,
-    SeenRecord, StrangerRecord, decode, encode,
+    Address, ContactRole, INBOUND_SEEN, INBOUND_TIMES, PatientRecord, PlanRecord, SeenRecord,
+    decode, encode,
 };
 use super::writer::Scope;
-use super::{DeliberateFault, Store, StoreError, advise, deliveries};
+use super::{DeliberateFault, Store, StoreError, advise, deliveries, strangers};
 use crate::engine::{
     Adviser, Consent, Conversation, Conversed, Delivery, Fits, Heard, Input, Links, MessageId,
     Person, ReachChange, Reply, Said, TalkTerms, Teller, converse,
@@ -180,7 +180,8 @@ fn receive_one(
     ) {
         let by = Adviser::Staff(name.to_owned());
         let heard = (contact, conversation, text.as_str());
-        let replies = advise::hear(scope, &mut tables, received, fits, heard, &by)?;
+        let by = (&by, talk.language);
+        let replies = advise::hear(scope, &mut tables, received, fits, heard, by)?;
         return Ok(spoken(&replies, talk, (talk.language, &talk.zone)));
     }
     let attested = people.iter().any(|(_, role, ..)| role.attested);
@@ -223,8 +224,9 @@ fn receive_one(
     if conversation.following && !was_following {
         number_of(scope, &mut tables, &pushed.address)?;
     }
-    if let Some(text) = stranger.filter(|_| scope.memory.desk.name(contact).is_none()) {
-        note_stranger(scope, contact, text)?;
+    if let Some(words) = stranger.filter(|_| scope.memory.desk.name(contact).is_none()) {
+        let means = (talk, fits);
+        strangers::hear(scope, &mut tables, received, means, contact, words)?;
     }
     let (language, zone) = match people.first() {
         Some((_, _, plan, _)) => (plan.plan.language, plan.plan.zone.clone()),
@@ -633,20 +635,5 @@ pub(super) fn forget_seen(scope: &Scope<'_>) -> Result<(), StoreError> {
         times.remove((at, &key))?;
         table.remove(&key)?;
     }
-    Ok(())
-}
-
-fn note_stranger(scope: &Scope<'_>, contact: u32, text: String) -> Result<(), StoreError> {
-    let mut strangers = scope.transaction.open_table(STRANGERS)?;
-    let at = scope.now.as_millisecond();
-    let number = {
-        let last = strangers.range((at, 0)..=(at, u32::MAX))?.next_back();
-        match last {
-            Some(row) => row?.0.value().1.saturating_add(1),
-            None => 0,
-        }
-    };
-    let record = StrangerRecord { contact, text };
-    strangers.insert((at, number), encode(&record)?.as_slice())?;
     Ok(())
 }

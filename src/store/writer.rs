@@ -9,7 +9,7 @@ use super::records::{
     encode, outbox_key,
 };
 use super::{DeliberateFault, Ledger, OpenError, Options, StoreError, calls, ledger};
-use crate::engine::{IdKey, MessageId};
+use crate::engine::{IdKey, MessageId, StrangerAlarms};
 use jiff::Timestamp;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, WriteTransaction};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -406,6 +406,8 @@ pub(super) struct Memory {
     pub desk: Desk,
     /// What has left, counted.
     pub ledger: Ledger,
+    /// Of which strangers staff was told lately; not read from the file.
+    pub stranger_alarms: StrangerAlarms,
     /// The latest clock by which ages may be told; noted by this process, not read from the file.
     pub ages_by: Option<Timestamp>,
 }
@@ -641,6 +643,7 @@ impl Writer {
         memory.fault = self.place.fault();
         memory.desk = std::mem::take(&mut self.memory.desk);
         memory.ages_by = self.memory.ages_by;
+        memory.stranger_alarms = std::mem::take(&mut self.memory.stranger_alarms);
         memory.ledger = ledger::read(&snapshot)?.unwrap_or_else(|| {
             self.telemetry.note_unreadable([("meta", 0)]);
             Ledger::default()
@@ -665,6 +668,9 @@ impl Memory {
             self.ledger = ledger;
         }
         self.ages_by = effects.ages_by.or(self.ages_by);
+        if let Some(alarms) = effects.stranger_alarms {
+            self.stranger_alarms = alarms;
+        }
         for (contact, refuses) in effects.staff_refuses {
             self.desk.note_refusal(contact, refuses);
         }

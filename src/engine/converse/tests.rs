@@ -105,7 +105,11 @@ impl World {
         assert_eq!(conversed, once(), "the same words mean the same");
         let bytes = postcard::to_stdvec(&conversed.conversation).unwrap();
         self.conversation = postcard::from_bytes(&bytes).unwrap();
-        self.strangers.extend(conversed.stranger);
+        let stranger = conversed.stranger;
+        self.strangers.extend(stranger.map(|it| match it.red_flag {
+            true => format!("! {}", it.text),
+            false => it.text,
+        }));
         let mut told: Vec<String> = conversed.replies.iter().map(short).collect();
         for (number, said) in conversed.said {
             let index = usize::try_from(number).unwrap() - 1;

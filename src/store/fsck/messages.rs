@@ -1,13 +1,12 @@
 //! Messages: those that are to leave, their tries, and the reports on those that have left.
 
 use super::super::StoreError;
-use super::super::digest::NOBODY;
 use super::super::records::{
     ATTEMPTS, AttemptsRecord, CONTACTS, DELIVERIES, DELIVERY_TIMES, DeliveryRecord, LaterRecord,
     OUTBOX, OUTBOX_LATER, OutboxRecord, PATIENT_SLUGS, decode, outbox_key,
 };
 use super::Examination;
-use crate::engine::OutboxRef;
+use crate::engine::{NOBODY, OutboxRef};
 use redb::{ReadTransaction, ReadableTable};
 use std::collections::{HashMap, HashSet};
 

@@ -1,14 +1,13 @@
 //! Patients: their names, plans, states, wakes and journals.
 
 use super::super::StoreError;
-use super::super::digest::NOBODY;
 use super::super::records::{
     CONTACTS, JOURNAL, JournalRow, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS,
     PatientRecord, PlanRecord, PlanText, WAKES, decode,
 };
 use super::Examination;
 use super::messages::Outbox;
-use crate::engine::OutboxRef;
+use crate::engine::{NOBODY, OutboxRef};
 use redb::{ReadTransaction, ReadableTable};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;

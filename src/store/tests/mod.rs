@@ -18,6 +18,7 @@ mod quarantine;
 mod receive;
 mod reopening;
 mod retention;
+mod strangers;
 mod talk;
 
 use super::*;

@@ -166,7 +166,7 @@ fn a_stranger_is_welcomed_once_an_hour_and_what_they_write_is_kept_for_the_clini
     assert_eq!(world.says("开始"), ["welcome"], "there is nothing to start");
     assert_eq!(world.says("停止"), ["stopped"]);
     assert_eq!(world.says("胸痛"), ["red flag"]);
-    assert_eq!(world.strangers, ["[follow]", "你好", "1", "胸痛"]);
+    assert_eq!(world.strangers, ["[follow]", "你好", "1", "! 胸痛"]);
 }
 
 #[test]
