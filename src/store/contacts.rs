@@ -4,7 +4,7 @@ use super::StoreError;
 use super::patient::Tables;
 use super::records::{
     Address, CONTACT_NUMBERS, CONTACT_PATIENTS, CONTACTS, CONVERSATIONS, ContactRole, Contacts,
-    UNFOLLOWED, decode, encode,
+    FORMER_CONTACTS, UNFOLLOWED, decode, encode,
 };
 use super::writer::Scope;
 use crate::engine::{Consent, Conversation, ExpiredReason, IdKey, Teller};
@@ -203,6 +203,9 @@ pub(super) fn let_go(
     }
     let mut table = scope.transaction.open_table(CONTACT_PATIENTS)?;
     table.remove((contact, patient))?;
+    // Whoever erases the patient finds this address, too.
+    let mut former = scope.transaction.open_table(FORMER_CONTACTS)?;
+    former.insert((patient, contact), ())?;
     Ok(())
 }
 

@@ -8,9 +8,10 @@ use super::audit::AuditRecord;
 use super::patient::Tables;
 use super::records::{
     AUDIT, Address, CALLS, CONTACT_NUMBERS, CONTACT_PATIENTS, CONTACTS, CONVERSATIONS, DELIVERIES,
-    DELIVERY_TIMES, DeliveryRecord, ENROLMENTS, EnrolmentRecord, INBOUND_SEEN, JOURNAL, JournalRow,
-    OUTBOX, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, PatientRecord, PlanText,
-    STRANGERS, SeenRecord, StrangerRecord, TOLD, UNFOLLOWED, decode, encode, outbox_key,
+    DELIVERY_TIMES, DeliveryRecord, ENROLMENTS, EnrolmentRecord, FORMER_CONTACTS, INBOUND_SEEN,
+    JOURNAL, JournalRow, OUTBOX, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS,
+    PatientRecord, PlanText, STRANGERS, SeenRecord, StrangerRecord, TOLD, UNFOLLOWED, decode,
+    encode, outbox_key,
 };
 use super::writer::Scope;
 use super::{Store, StoreError, contacts};
@@ -369,7 +370,7 @@ fn forget_contacts(
 }
 
 /// The contacts that the texts of the patient's plans name, by what stands there for an address,
-/// and those that scanned a code of the patient.
+/// those that scanned a code of the patient, and those that answered before somebody else did.
 fn named_before(scope: &Scope<'_>, number: u32) -> Result<BTreeSet<u32>, StoreError> {
     let mut masks: BTreeSet<String> = BTreeSet::new();
     let history = scope.transaction.open_table(PLAN_HISTORY)?;
@@ -380,6 +381,10 @@ fn named_before(scope: &Scope<'_>, number: u32) -> Result<BTreeSet<u32>, StoreEr
         }
     }
     let mut found = BTreeSet::new();
+    let former = scope.transaction.open_table(FORMER_CONTACTS)?;
+    for row in former.range((number, 0)..=(number, u32::MAX))? {
+        found.insert(row?.0.value().1);
+    }
     for row in scope.transaction.open_table(ENROLMENTS)?.iter()? {
         let code = decode::<EnrolmentRecord>(&ENROLMENTS, row?.1.value());
         let own = code.ok().filter(|code| code.patient == number);
@@ -419,6 +424,10 @@ fn forget_contact(scope: &Scope<'_>, contact: u32, erased: &mut Erased) -> Resul
         .transaction
         .open_table(TOLD)?
         .retain(|(it, _), _| it != contact)?;
+    scope
+        .transaction
+        .open_table(FORMER_CONTACTS)?
+        .retain(|(_, it), ()| it != contact)?;
     let mut strangers = scope.transaction.open_table(STRANGERS)?;
     let before = redb::ReadableTableMetadata::len(&strangers)?;
     strangers.retain(|_, row| {
@@ -489,6 +498,8 @@ fn forget_rows(scope: &Scope<'_>, number: u32, erased: &mut Erased) -> Result<()
     }
     let mut told = scope.transaction.open_table(TOLD)?;
     told.retain(|(_, patient), _| patient != number)?;
+    let mut former = scope.transaction.open_table(FORMER_CONTACTS)?;
+    former.retain(|(patient, _), ()| patient != number)?;
     let mut calls = scope.transaction.open_table(CALLS)?;
     for reason in CallReason::ALL {
         erased.rows += u64::from(calls.remove((number, reason as u8))?.is_some());

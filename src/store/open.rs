@@ -2,9 +2,9 @@
 
 use super::records::{
     ACCOUNTS, ATTEMPTS, AUDIT, CALLS, CONTACT_NUMBERS, CONTACT_PATIENTS, CONTACTS, CONVERSATIONS,
-    DAYS, DELIVERIES, DELIVERY_TIMES, ENROLMENTS, INBOUND_SEEN, INBOUND_TIMES, JOBS, JOURNAL, META,
-    OUTBOX, OUTBOX_LATER, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY, PLANS, SCHEMA,
-    STRANGERS, TOLD, UNFOLLOWED, WAKES,
+    DAYS, DELIVERIES, DELIVERY_TIMES, ENROLMENTS, FORMER_CONTACTS, INBOUND_SEEN, INBOUND_TIMES,
+    JOBS, JOURNAL, META, OUTBOX, OUTBOX_LATER, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLAN_HISTORY,
+    PLANS, SCHEMA, STRANGERS, TOLD, UNFOLLOWED, WAKES,
 };
 use super::{DeliberateFault, Reader, StoreError};
 use redb::{Builder, ConcurrencyMode, Database, DatabaseError, ReadableDatabase, WriteTransaction};
@@ -379,6 +379,7 @@ pub(super) fn write_schema(database: &Database, id_key: &[u8; 32]) -> Result<(),
         transaction.open_table(CONTACT_NUMBERS)?;
         transaction.open_table(CONVERSATIONS)?;
         transaction.open_table(CONTACT_PATIENTS)?;
+        transaction.open_table(FORMER_CONTACTS)?;
         transaction.open_table(UNFOLLOWED)?;
         transaction.open_table(ENROLMENTS)?;
         transaction.open_table(INBOUND_SEEN)?;

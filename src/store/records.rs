@@ -35,6 +35,9 @@ pub(super) const CONVERSATIONS: TableDefinition<u32, &[u8]> = TableDefinition::n
 /// (contact, patient): what the contact is to the patient.
 pub(super) const CONTACT_PATIENTS: TableDefinition<(u32, u32), &[u8]> =
     TableDefinition::new("contact_patients");
+/// (patient, contact): who answered for a patient before and does not any more.
+pub(super) const FORMER_CONTACTS: TableDefinition<(u32, u32), ()> =
+    TableDefinition::new("former_contacts");
 /// Keyed hashes of addresses that were deleted: to the contact that they were.
 pub(super) const UNFOLLOWED: TableDefinition<&[u8; 16], u32> = TableDefinition::new("unfollowed");
 /// Keyed hash of a code's secret: for whom it is.

@@ -191,6 +191,7 @@ fn look_over(database: &impl ReadableDatabase, integrity: Integrity) -> Result<R
     examination.journal(&snapshot, &known)?;
     examination.contacts(&snapshot)?;
     examination.bindings(&snapshot)?;
+    examination.former(&snapshot)?;
     examination.bound(&snapshot)?;
     examination.talks(&snapshot)?;
     examination.codes(&snapshot)?;

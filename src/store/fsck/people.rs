@@ -4,12 +4,12 @@
 use super::super::StoreError;
 use super::super::records::{
     Address, CALLS, CONTACT_NUMBERS, CONTACT_PATIENTS, CONTACTS, CONVERSATIONS, CallRecord,
-    ContactRole, ENROLMENTS, EnrolmentRecord, INBOUND_SEEN, INBOUND_TIMES, PATIENT_SLUGS, PATIENTS,
-    PLANS, PatientRecord, PlanRecord, STRANGERS, SeenRecord, StrangerRecord, TOLD, UNFOLLOWED,
-    decode,
+    ContactRole, ENROLMENTS, EnrolmentRecord, FORMER_CONTACTS, INBOUND_SEEN, INBOUND_TIMES,
+    PATIENT_SLUGS, PATIENTS, PLANS, PatientRecord, PlanRecord, STRANGERS, SeenRecord,
+    StrangerRecord, TOLD, UNFOLLOWED, decode, present,
 };
 use super::Examination;
-use crate::engine::{CallReason, Conversation, Teller};
+use crate::engine::{CallReason, Conversation, NOBODY, Teller};
 use redb::{ReadTransaction, ReadableTable};
 use std::collections::HashSet;
 
@@ -127,6 +127,29 @@ impl Examination {
         Ok(())
     }
 
+    /// Who answered before is known: whoever erases the patient forgets them, too.
+    pub(super) fn former(&mut self, snapshot: &ReadTransaction) -> Result<(), StoreError> {
+        const TABLE: &str = "former_contacts";
+        let Some(former) = present(snapshot.open_table(FORMER_CONTACTS))? else {
+            return Ok(());
+        };
+        let contacts = snapshot.open_table(CONTACTS)?;
+        let slugs = snapshot.open_table(PATIENT_SLUGS)?;
+        for row in former.iter()? {
+            let (patient, contact) = row?.0.value();
+            self.row(TABLE);
+            self.expect_contact(&contacts, TABLE, contact)?;
+            if slugs.get(patient)?.is_none() {
+                self.find(
+                    TABLE,
+                    Some(patient),
+                    "somebody answered for an unknown patient",
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// The contacts of a patient's record exist; those to which messages go, over a channel on
     /// which something comes back, can answer.
     pub(super) fn bound(&mut self, snapshot: &ReadTransaction) -> Result<(), StoreError> {
@@ -236,7 +259,7 @@ impl Examination {
             let (contact, patient) = row?.0.value();
             self.row("told");
             self.expect_contact(&contacts, "told", contact)?;
-            if slugs.get(patient)?.is_none() {
+            if patient != NOBODY && slugs.get(patient)?.is_none() {
                 self.find("told", Some(patient), "news of an unknown patient");
             }
         }

@@ -1,6 +1,6 @@
 //! Somebody is erased: nothing in the store names them any more, and nobody else loses anything.
 
-use super::super::records::{CONTACTS, CONVERSATIONS, PATIENT_IDS};
+use super::super::records::{CONTACTS, CONVERSATIONS, PATIENT_IDS, UNFOLLOWED};
 use super::talk::{address, claim, entries, push, settle_with, staffed, write};
 use super::*;
 use crate::engine::{Adviser, CallReason, DoseState, Entry, Teller};
@@ -324,7 +324,10 @@ async fn of_who_has_left_no_address_was_kept() {
     end(&store, hour(3), "wang-xiulan").await;
     let erased = erase(&store, hour(4), JournalFate::Anonymous).await;
     assert!(matches!(erased, Erasure::Erased(_)), "{erased:?}");
-    assert_eq!(addresses(&store).await, [""]);
+    // Nor what would say who they were if they came back.
+    assert_eq!(addresses(&store).await, [""; 0]);
+    let hashes = store.read(|snapshot, _| Ok(snapshot.open_table(UNFOLLOWED)?.len()?));
+    assert_eq!(hashes.await.unwrap(), 0);
     assert_eq!(traces(&bytes(&options)), [""; 0]);
     is_clean(&options);
 }
@@ -361,5 +364,59 @@ async fn who_was_bound_by_a_scan_is_forgotten() {
     };
     assert_eq!((erased.contacts, erased.contacts_kept), (1, 0));
     assert_eq!(addresses(&store).await, ["openid-li"]);
+    is_clean(&options);
+}
+
+/// Somebody scans a code of the patient at that hour.
+async fn scanned(store: &Store, at: i64, openid: &str) {
+    let code = Enrolment {
+        patient: "wang-xiulan".to_owned(),
+        caregiver: None,
+        expires: hour(at + 1),
+    };
+    let secret = format!("secret-{at}");
+    store.enrol(hour(at), code, secret.clone()).await.unwrap();
+    let scan = What::Followed {
+        secret: Some(secret),
+    };
+    push(store, hour(at), openid, scan).await;
+}
+
+#[tokio::test]
+async fn an_address_that_another_scan_has_replaced_is_forgotten_as_well() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = options(&directory);
+    let store = open(&options);
+    staffed(&store, hour(0)).await;
+    let own = PlanChange {
+        address: None,
+        ..change("wang-xiulan", TWICE)
+    };
+    apply(&store, hour(1), vec![own]).await;
+    for (at, openid) in [(2, "openid-first"), (4, "openid-second"), (6, "openid-own")] {
+        scanned(&store, at, openid).await;
+    }
+    write(&store, hour(7), "openid-first", "who are you?").await;
+    // This one is heard no more, and its address is not there any more.
+    push(&store, hour(7), "openid-second", What::Unfollowed).await;
+    is_clean(&options);
+    let count = async |store: &Store| {
+        let read = store.read(|snapshot, _| Ok(snapshot.open_table(CONVERSATIONS)?.len()?));
+        read.await.unwrap()
+    };
+    assert_eq!(count(&store).await, 3);
+    let known = ["", "openid-first", "openid-hao", "openid-own"];
+    assert_eq!(addresses(&store).await, known);
+    end(&store, hour(8), "wang-xiulan").await;
+    for queued in claim(&store, hour(8)).await {
+        settle_with(&store, hour(8), &queued, Receipt::default()).await;
+    }
+    let erased = erase(&store, hour(9), JournalFate::Removed).await;
+    let Erasure::Erased(erased) = erased else {
+        panic!("{erased:?}");
+    };
+    assert_eq!((erased.contacts, erased.contacts_kept), (3, 0));
+    assert_eq!(addresses(&store).await, ["openid-hao"]);
+    assert_eq!(count(&store).await, 0, "with their talks");
     is_clean(&options);
 }
