@@ -132,6 +132,7 @@ fn bare(seconds: usize, rate: usize) -> Answers {
     let served = serve_public(
         listener,
         PublicParts::callback_at("/wechat", Arc::new(reception)),
+        Arc::new(|_| {}),
         stop.clone(),
     );
     let served = runtime.spawn(served);

@@ -3,6 +3,7 @@
 
 use super::job::Job;
 use crate::engine::{Class, DoseState, ExpiredReason, News, Settlement};
+use crate::http::Unserved;
 use crate::http::page::clinic::Event;
 use crate::http::patient_page::PageResult;
 use crate::messaging::wechat::callback::{InboundKind, InboundResult};
@@ -38,6 +39,9 @@ const CHECK_IN_OUTCOMES: [&str; 4] = ["no_answer", "expired", "cancelled", "answ
 /// Why the daemon itself holds messages back.
 const HELD_REASONS: [&str; 3] = ["clock", "brake", "quota"];
 
+/// The listeners by which is counted what is not served.
+pub const LISTENERS: [&str; 2] = ["private", "public"];
+
 /// All metrics of the daemon.
 pub struct Metrics {
     registry: Registry,
@@ -71,6 +75,7 @@ pub struct Metrics {
     check_ins: Family<One, Counter>,
     inbound: Family<Two, Counter>,
     patient_page_requests: Family<One, Counter>,
+    http_unserved: Family<Two, Counter>,
     alerts: Family<One, Counter>,
     /// Now minus the oldest wake not yet stepped.
     pub scheduler_lag_seconds: GaugeF,
@@ -198,6 +203,11 @@ impl Metrics {
                 "Messages and events of contacts, by kind and result",
                 Family::<Two, Counter>::default()
             ),
+            http_unserved: register!(
+                http_unserved,
+                "Connections cut off and paths that are not there, by listener and reason",
+                Family::<Two, Counter>::default()
+            ),
             patient_page_requests: register!(
                 patient_page_requests,
                 "Requests to the patients' page, by result",
@@ -314,6 +324,11 @@ impl Metrics {
                     .get_or_create(&[("result", result.name())]),
             );
         }
+        for listener in LISTENERS {
+            for reason in Unserved::ALL {
+                drop(self.unserved_series(listener, reason));
+            }
+        }
         for kind in News::NAMES {
             drop(self.alerts.get_or_create(&[("kind", kind)]));
         }
@@ -346,6 +361,16 @@ impl Metrics {
         self.patient_page_requests
             .get_or_create(&[("result", result.name())])
             .inc();
+    }
+
+    /// Counts what one of [`LISTENERS`] did not serve.
+    pub fn unserved(&self, listener: &'static str, reason: Unserved) {
+        self.unserved_series(listener, reason).inc();
+    }
+
+    fn unserved_series(&self, listener: &'static str, reason: Unserved) -> Counter {
+        let labels = [("listener", listener), ("reason", reason.name())];
+        self.http_unserved.get_or_create_owned(&labels)
     }
 
     /// Counts one push of the platform.

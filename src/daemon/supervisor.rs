@@ -7,7 +7,7 @@ use super::desk::Desk;
 use super::dispatcher::Dispatcher;
 use super::inbox::{self, Sorter};
 use super::manners::Manners;
-use super::metrics::Metrics;
+use super::metrics::{LISTENERS, Metrics};
 use super::monitor::{self, Monitor};
 use super::page::Practice;
 use super::patient_page::{self, Pages};
@@ -315,7 +315,7 @@ impl Public {
     /// Serves the callback and the patients' page until `stop`, and says where.
     fn serve(
         self,
-        page: Option<Pages>,
+        (shared, page): (&Arc<Shared>, Option<Pages>),
         tasks: &mut JoinSet<Ended>,
         stop: &CancellationToken,
     ) -> SocketAddr {
@@ -323,7 +323,8 @@ impl Public {
             callback: self.callback.map(|(path, it)| (path, it as _)),
             page: page.map(|page| Arc::new(page) as _),
         };
-        let served = http::serve_public(self.listener, parts, stop.clone());
+        let count = count(shared, LISTENERS[1]);
+        let served = http::serve_public(self.listener, parts, count, stop.clone());
         spawn(tasks, "public listener", served);
         self.address
     }
@@ -457,7 +458,7 @@ impl Tasks {
         let practice = Practice::new(shared, &monitor, &accounts, notices, &bell, planner);
         serve(
             &mut running,
-            &monitor,
+            (shared, &monitor),
             practice,
             (listeners.private, listeners.admin),
             to_administration,
@@ -470,7 +471,7 @@ impl Tasks {
         spawn(&mut running, "presses", pressed);
         let public_address = listeners
             .public
-            .map(|public| public.serve(pages, &mut running, stop));
+            .map(|public| public.serve((shared, pages), &mut running, stop));
         let dispatcher = to_dispatcher.clone();
         let outlets = (to_planner, dispatcher, Arc::clone(&bell), accounts);
         let administered = administration::run(Arc::clone(shared), requests, outlets, stop.clone());
@@ -609,16 +610,24 @@ fn spawn(
     });
 }
 
+/// Counts what a listener does not serve.
+fn count(shared: &Arc<Shared>, listener: &'static str) -> http::Count {
+    let shared = Arc::clone(shared);
+    Arc::new(move |reason| shared.metrics.unserved(listener, reason))
+}
+
 fn serve(
     tasks: &mut JoinSet<Ended>,
-    monitor: &Arc<Monitor>,
+    (shared, monitor): (&Arc<Shared>, &Arc<Monitor>),
     practice: Practice,
     (private, admin): (TcpListener, UnixListener),
     requests: mpsc::Sender<http::admin::Request>,
     stop: &CancellationToken,
 ) {
     let source: Arc<dyn Source> = monitor.clone();
-    let served = http::serve_private(private, source, Arc::new(practice), stop.clone());
+    let count = count(shared, LISTENERS[0]);
+    let practice = Arc::new(practice);
+    let served = http::serve_private(private, source, practice, count, stop.clone());
     spawn(tasks, "private listener", served);
     let stopped = stop.clone();
     spawn(tasks, "administration socket", async move {

@@ -3,10 +3,12 @@
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
+use axum::http::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -36,6 +38,32 @@ pub const PUBLIC_CONNECTION_MAX: Duration = Duration::from_secs(8);
 /// to a thousand patients is given in less than the rest.
 pub const PRIVATE_CONNECTION_MAX: Duration = Duration::from_secs(40);
 
+/// What a listener does not serve, whoever asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unserved {
+    /// The client said nothing, too slowly, too much, or what is no HTTP, and was cut off.
+    CutOff,
+    /// There is nothing of that path, or nothing that takes the method.
+    NotFound,
+}
+
+impl Unserved {
+    /// All of them.
+    pub const ALL: [Unserved; 2] = [Unserved::CutOff, Unserved::NotFound];
+
+    /// The name in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Unserved::CutOff => "cut_off",
+            Unserved::NotFound => "not_found",
+        }
+    }
+}
+
+/// Counts what is not served.
+pub type Count = Arc<dyn Fn(Unserved) + Send + Sync>;
+
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
@@ -46,6 +74,7 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     connection_max: Duration,
+    count: Count,
     stop: CancellationToken,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -64,10 +93,14 @@ pub async fn serve(
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, peer)) => {
-                let connection = carry(stream, Peer(peer), router.clone());
+                let connection = carry(stream, Peer(peer), router.clone(), Arc::clone(&count));
+                let count = Arc::clone(&count);
                 connections.spawn(async move {
                     // Cut off in the middle, if it comes to that.
-                    let _ = tokio::time::timeout(connection_max, connection).await;
+                    let carried = tokio::time::timeout(connection_max, connection).await;
+                    if carried != Ok(true) {
+                        count(Unserved::CutOff);
+                    }
                     drop(place);
                 });
             }
@@ -84,14 +117,28 @@ pub async fn serve(
     }
 }
 
-/// One connection with one request.
-async fn carry(stream: TcpStream, peer: Peer, router: Router) {
+/// One connection with one request. False if we, and not the client, ended it in the middle.
+async fn carry(stream: TcpStream, peer: Peer, router: Router, count: Count) -> bool {
     // Fails on a connection that is gone already; the next read says so.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
-        router.clone().call(request)
+        let answered = router.clone().call(request);
+        let count = Arc::clone(&count);
+        async move {
+            let answered = answered.await;
+            if let Ok(answer) = &answered {
+                let status = answer.status();
+                if matches!(
+                    status,
+                    StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+                ) {
+                    count(Unserved::NotFound);
+                }
+            }
+            answered
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -101,7 +148,33 @@ async fn carry(stream: TcpStream, peer: Peer, router: Router) {
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
         .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection ended in the middle");
+    match served {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::debug!(%error, "a connection ended in the middle");
+            !(error.is_timeout() || error.is_parse() || error.is_parse_too_large())
+        }
+    }
+}
+
+/// Who asks: the other end of the connection, or whom a proxy on this machine names last.
+#[must_use]
+pub fn address_of(request: &Request) -> Option<IpAddr> {
+    let peer = request.extensions().get::<Peer>()?.0.ip();
+    let forwarded = request.headers().get("x-forwarded-for");
+    let forwarded = forwarded.filter(|_| peer.is_loopback());
+    let named = forwarded.and_then(|it| it.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    Some(named.unwrap_or(peer))
+}
+
+/// Whoever has one address of version 6 has all of its network.
+#[must_use]
+pub fn network(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        IpAddr::V6(address) => {
+            let kept = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from(kept))
+        }
+        address @ IpAddr::V4(_) => address,
     }
 }

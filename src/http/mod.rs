@@ -15,7 +15,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
+pub use bounded::{Count, Unserved};
 use health::{Health, Status};
 use std::io;
 use std::sync::Arc;
@@ -36,15 +37,33 @@ pub trait Source: Send + Sync + 'static {
     fn metrics(&self) -> String;
 }
 
+/// What monitoring asks of the private listener.
+fn monitored() -> [(&'static str, MethodRouter<Arc<dyn Source>>); 5] {
+    [
+        ("/livez", get(livez)),
+        ("/readyz", get(readyz)),
+        ("/health", get(health)),
+        ("/healthz", get(health)),
+        ("/metrics", get(metrics)),
+    ]
+}
+
+/// All paths of the private listener, with parameters in braces: nothing of them is served by the
+/// public one.
+pub fn private_paths() -> impl Iterator<Item = &'static str> {
+    monitored()
+        .into_iter()
+        .map(|(path, _)| path)
+        .chain(page::paths())
+}
+
 /// The routes of the private listener.
 fn private(source: Arc<dyn Source>) -> Router {
-    Router::new()
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
-        .route("/health", get(health))
-        .route("/healthz", get(health))
-        .route("/metrics", get(metrics))
-        .with_state(source)
+    let mut router = Router::new();
+    for (path, answers) in monitored() {
+        router = router.route(path, answers);
+    }
+    router.with_state(source)
 }
 
 /// Serves the private listener's routes until `stop`, and then what is under way.
@@ -52,10 +71,12 @@ pub async fn serve_private(
     listener: TcpListener,
     source: Arc<dyn Source>,
     clinic: Arc<dyn page::clinic::Clinic>,
+    count: Count,
     stop: CancellationToken,
 ) {
     let router = private(source).merge(page::router(clinic));
-    bounded::serve(listener, router, bounded::PRIVATE_CONNECTION_MAX, stop).await;
+    let time = bounded::PRIVATE_CONNECTION_MAX;
+    bounded::serve(listener, router, time, count, stop).await;
 }
 
 /// What the public listener serves.
@@ -80,7 +101,12 @@ impl PublicParts {
 
 /// Serves the public parts until `stop`, and then what is under way. Nothing of the private
 /// listener can be reached here.
-pub async fn serve_public(listener: TcpListener, parts: PublicParts, stop: CancellationToken) {
+pub async fn serve_public(
+    listener: TcpListener,
+    parts: PublicParts,
+    count: Count,
+    stop: CancellationToken,
+) {
     let mut router = Router::new();
     if let Some((path, callback)) = parts.callback {
         router = router.merge(callback::router(&path, callback));
@@ -88,7 +114,8 @@ pub async fn serve_public(listener: TcpListener, parts: PublicParts, stop: Cance
     if let Some(page) = parts.page {
         router = router.merge(patient_page::router(page));
     }
-    bounded::serve(listener, router, bounded::PUBLIC_CONNECTION_MAX, stop).await;
+    let time = bounded::PUBLIC_CONNECTION_MAX;
+    bounded::serve(listener, router, time, count, stop).await;
 }
 
 /// Serves the administration socket's routes for as long as the socket works.

@@ -84,6 +84,7 @@ impl World {
         let served = serve_public(
             listener,
             PublicParts::callback_at("/wechat", reception),
+            Arc::new(|_| {}),
             stop.clone(),
         );
         tokio::spawn(served);

@@ -91,6 +91,7 @@ async fn a_push_under_way_at_the_end_is_answered_and_nobody_else_is_let_in() {
     let served = serve_public(
         listener,
         PublicParts::callback_at("/push", reception),
+        Arc::new(|_| {}),
         stop.clone(),
     );
     let served = tokio::spawn(served);

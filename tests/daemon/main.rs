@@ -25,6 +25,7 @@ mod edits;
 mod enrolment;
 mod erase;
 mod faults;
+mod hostile;
 mod keeping;
 mod lifecycle;
 mod limits;

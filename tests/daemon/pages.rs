@@ -70,9 +70,19 @@ impl<'d> Browser<'d> {
         }
     }
 
+    /// What it sends with each request.
+    pub fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path).await
+    }
+
+    /// With another method and without a form.
+    pub async fn ask(&self, method: &str, path: &str) -> Answer {
         let head = [("Cookie", self.cookie.as_str())];
-        request(self.daemon.private(), "GET", path, &head, "").await
+        request(self.daemon.private(), method, path, &head, "").await
     }
 
     pub async fn post(&self, path: &str, site: &str, form: &str) -> Answer {
@@ -287,6 +297,11 @@ async fn ten_thousand_tries_are_refused_alike_and_counted_and_nothing_waits_for_
     let unknown = sign_in(&daemon, "oah", "a wrong password").await;
     assert_eq!((known.status, unknown.status), (403, 403));
     assert_eq!(known.body.replace("hao", "oah"), unknown.body);
+    let at_rest = metric(
+        &daemon.metrics().await,
+        "process_resident_memory_bytes",
+        &[],
+    );
     let address = daemon.private().to_owned();
     let mut tasks = Vec::new();
     for task in 0..20 {
@@ -330,6 +345,18 @@ async fn ten_thousand_tries_are_refused_alike_and_counted_and_nothing_waits_for_
         200,
         "who is in stays in"
     );
+    // Whoever comes from elsewhere gets in with the same name.
+    let head = [
+        ("Sec-Fetch-Site", "same-origin"),
+        ("X-Forwarded-For", "203.0.113.9"),
+    ];
+    let form = format!("name=hao&password={}", PASSWORD.replace(' ', "+"));
+    let elsewhere = request(daemon.private(), "POST", "/sign-in", &head, &form).await;
+    assert_eq!(elsewhere.status, 303, "{elsewhere:?}");
+    assert_eq!(sign_in(&daemon, "hao", PASSWORD).await.status, 429);
+    let memory = "process_resident_memory_bytes";
+    let grown = metric(&daemon.metrics().await, memory, &[]) - at_rest;
+    assert!(grown < 48e6, "it holds {grown} bytes more");
     // The reminder of eight o'clock left meanwhile, or leaves now.
     eventually("the reminder", async || {
         (world.sandbox.inbox("o-wang").len() == 1).then_some(())

@@ -15,15 +15,18 @@ pub const STYLE_PATH: &str = concat!("/assets/page.css?v=", env!("CARGO_PKG_VERS
 /// Where the script is.
 pub const SCRIPT_PATH: &str = concat!("/assets/page.js?v=", env!("CARGO_PKG_VERSION"));
 
+/// Their paths.
+pub const PATHS: [&str; 2] = ["/assets/page.css", "/assets/page.js"];
+
 /// The routes of the assets. They hold nothing of the clinic: whoever is not signed in gets them.
 pub fn router() -> Router {
     Router::new()
         .route(
-            "/assets/page.css",
+            PATHS[0],
             get(async || asset(STYLE, "text/css; charset=utf-8")),
         )
         .route(
-            "/assets/page.js",
+            PATHS[1],
             get(async || asset(SCRIPT, "text/javascript; charset=utf-8")),
         )
 }

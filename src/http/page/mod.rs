@@ -73,6 +73,12 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().copied().flatten()
 }
 
+/// All paths of the pages, those included for which nobody must be signed in.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    let open = ["/", sign_in::PATH].into_iter();
+    open.chain(assets::PATHS).chain(routes().map(|it| it.path))
+}
+
 /// What the browser is told of each answer. Scripts, styles and pictures come from here, nothing
 /// that stands in a page is run or applied, nobody puts a page into another.
 const HEADERS: [(HeaderName, &str); 8] = [

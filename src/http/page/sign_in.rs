@@ -8,6 +8,7 @@ use super::gate::{self, Answered, Route};
 use super::visit::Visit;
 use super::words::Words;
 use crate::engine::Role;
+use crate::http::bounded::address_of;
 use crate::plan::Language;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -108,6 +109,7 @@ pub async fn take(pages: Arc<Pages>, request: Request) -> Response {
     let head = Head::of(&request);
     let language = pages.language(&head);
     let words = Words::of(language);
+    let from = address_of(&request);
     let (parts, body) = request.into_parts();
     if !bounds::is_ours(&parts.headers) {
         pages.clinic.count(Event::Forged);
@@ -123,7 +125,7 @@ pub async fn take(pages: Arc<Pages>, request: Request) -> Response {
     };
     let field = |name| bounds::get(&fields, name).unwrap_or_default();
     let (name, next) = (field("name").trim(), bounds::get(&fields, "next"));
-    if !pages.tries.may_try(name, pages.clinic.elapsed()) {
+    if !pages.tries.may_try(name, from, pages.clinic.elapsed()) {
         pages.clinic.count(Event::TooManyTries);
         let said = Some(words.too_many_tries);
         let mut refused = form(
@@ -156,7 +158,7 @@ pub async fn take(pages: Arc<Pages>, request: Request) -> Response {
         let said = Some(words.wrong_password);
         return form(&pages, &head, StatusCode::FORBIDDEN, said, name, next);
     };
-    pages.tries.succeeded(name);
+    pages.tries.succeeded(name, from);
     let Ok(token) = pages.sessions.begin(&account, pages.clinic.elapsed()) else {
         tracing::error!("the machine gives no random numbers: nobody can sign in");
         let said = Some(words.unavailable);

@@ -9,7 +9,7 @@ mod limit;
 mod view;
 mod words;
 
-use super::bounded::Peer;
+use super::bounded::address_of;
 use crate::engine::{PAGE_PATH, Press, Sheet, Subject};
 use axum::Router;
 use axum::extract::{Request, State};
@@ -288,15 +288,6 @@ impl Desk {
 fn link_of(request: &Request) -> &str {
     let path = request.uri().path();
     path.strip_prefix(PAGE_PATH).unwrap_or_default()
-}
-
-/// Who asks: the other end of the connection, or whom a proxy on this machine names last.
-fn address_of(request: &Request) -> Option<IpAddr> {
-    let peer = request.extensions().get::<Peer>()?.0.ip();
-    let forwarded = request.headers().get("x-forwarded-for");
-    let forwarded = forwarded.filter(|_| peer.is_loopback());
-    let named = forwarded.and_then(|it| it.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-    Some(named.unwrap_or(peer))
 }
 
 /// Whether a body says of itself that it is too long: then none of it is read.
