@@ -181,8 +181,8 @@ fn receive_one(
         let by = Adviser::Staff(name.to_owned());
         let heard = (contact, conversation, text.as_str());
         let by = (&by, talk.language);
-        let replies = advise::hear(scope, &mut tables, received, fits, heard, by)?;
-        return Ok(spoken(&replies, talk, (talk.language, &talk.zone)));
+        let said = advise::hear(scope, &mut tables, received, fits, heard, by)?;
+        return Ok(spoken(&said, talk, (talk.language, &talk.zone)));
     }
     let attested = people.iter().any(|(_, role, ..)| role.attested);
     if attested && matches!(conversation.consent, Consent::NotAsked | Consent::Asked) {
@@ -193,20 +193,9 @@ fn receive_one(
     };
     let under_way = under_way(scope, &people);
     let was_following = conversation.following;
-    let persons: Vec<Person<'_>> = people
-        .iter()
-        .zip(&under_way)
-        .map(|((number, role, plan, record), under_way)| Person {
-            number: *number,
-            role: &role.role,
-            answers: may_answer(role, plan),
-            own: record
-                .contacts
-                .is_patients(contact, plan.head.contact, &plan.plan),
-            plan: &plan.plan,
-            state: &record.state,
-            under_way,
-        })
+    let known = people.iter().zip(&under_way);
+    let persons: Vec<Person<'_>> = known
+        .map(|(known, under_way)| person(contact, known, under_way))
         .collect();
     if secret.is_some() && !persons.is_empty() && !conversation.consent.is_given() {
         conversation.consent = Consent::Asked;
@@ -224,7 +213,7 @@ fn receive_one(
     if conversation.following && !was_following {
         number_of(scope, &mut tables, &pushed.address)?;
     }
-    if let Some(words) = stranger.filter(|_| scope.memory.desk.name(contact).is_none()) {
+    if let Some(words) = stranger {
         let means = (talk, fits);
         strangers::hear(scope, &mut tables, received, means, contact, words)?;
     }
@@ -358,6 +347,24 @@ fn people_of(
         }
     }
     Ok(people)
+}
+
+/// A patient of the contact, as the talk sees one.
+fn person<'p>(
+    contact: u32,
+    (number, role, plan, record): &'p Known,
+    under_way: &'p [MessageId],
+) -> Person<'p> {
+    let contacts = &record.contacts;
+    Person {
+        number: *number,
+        role: &role.role,
+        answers: may_answer(role, plan),
+        own: contacts.is_patients(contact, plan.head.contact, &plan.plan),
+        plan: &plan.plan,
+        state: &record.state,
+        under_way,
+    }
 }
 
 /// Messages of each that may have left and of which no outcome is known yet.

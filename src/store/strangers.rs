@@ -19,6 +19,10 @@ pub(super) fn hear(
     contact: u32,
     words: StrangersWords,
 ) -> Result<(), StoreError> {
+    if scope.memory.desk.name(contact).is_some() {
+        // Somebody of the clinic.
+        return Ok(());
+    }
     let StrangersWords { text, red_flag } = words;
     if red_flag {
         let known = scope.effects.stranger_alarms.take();

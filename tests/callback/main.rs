@@ -8,6 +8,7 @@ mod desk;
 mod end;
 mod forms;
 mod hostile;
+mod outside;
 mod page;
 mod pushes;
 mod start;

@@ -57,7 +57,7 @@ take = "1 tablet"
 at = "08:00"
 "#;
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 [clinic]
 name = "郝医生诊所"
 timezone = "Asia/Shanghai"
@@ -85,31 +85,31 @@ data.thing1 = "{{ patient }}"
 "#;
 
 /// A clinic with its daemon.
-struct Clinic {
+pub struct Clinic {
     directory: tempfile::TempDir,
     sandbox: Sandbox,
-    clock: JumpingClock,
-    public: SocketAddr,
+    pub clock: JumpingClock,
+    pub public: SocketAddr,
     private: SocketAddr,
     stop: CancellationToken,
     running: JoinHandle<Result<(), daemon::DaemonError>>,
 }
 
-fn at(time: &str) -> jiff::Timestamp {
+pub fn at(time: &str) -> jiff::Timestamp {
     format!("2026-03-{time}+08:00").parse().unwrap()
 }
 
 /// What a browser is answered.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
 }
 
 impl Clinic {
     /// It is ten to eight, and nothing has been sent.
-    async fn open(config: &str) -> Self {
+    pub async fn open(config: &str) -> Self {
         let clock = JumpingClock::starting(at("23T07:50:00"));
         let directory = tempfile::tempdir().unwrap();
         let shown = clock.clone();
@@ -168,7 +168,7 @@ impl Clinic {
     }
 
     /// The path of the page to which the first message to somebody leads.
-    async fn link(&self, to: &str, count: usize) -> String {
+    pub async fn link(&self, to: &str, count: usize) -> String {
         let messages = self.messages(count).await;
         let first = messages.iter().find(|it| &*it.touser == to).unwrap();
         let url = url_of(first).expect("it carries a link");
@@ -178,7 +178,7 @@ impl Clinic {
         path.to_owned()
     }
 
-    async fn ask(&self, method: &str, target: &str, body: &str) -> Answer {
+    pub async fn ask(&self, method: &str, target: &str, body: &str) -> Answer {
         let head = format!(
             "{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Type: \
              application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
@@ -187,31 +187,49 @@ impl Clinic {
         exchange(self.public, &[head.as_bytes(), body.as_bytes()]).await
     }
 
-    async fn get(&self, target: &str) -> Answer {
+    pub async fn get(&self, target: &str) -> Answer {
         self.ask("GET", target, "").await
     }
 
     /// Presses on a page as it was shown: the form that stands before `button`.
-    async fn press(&self, target: &str, page: &str, button: &str, more: &str) -> Answer {
+    pub async fn press(&self, target: &str, page: &str, button: &str, more: &str) -> Answer {
         let form = form_of(page, button);
         self.ask("POST", target, &format!("form={form}&{more}"))
             .await
     }
 
-    async fn counted(&self, result: &str) -> u64 {
-        let text = reqwest::Client::builder().no_proxy().build().unwrap();
-        let text = text
-            .get(format!("http://{}/metrics", self.private))
-            .send()
-            .await
-            .unwrap();
-        let text = text.text().await.unwrap();
-        let series = format!("dosed_patient_page_requests_total{{result=\"{result}\"}} ");
-        let line = text.lines().find_map(|line| line.strip_prefix(&series));
+    /// Asks the private listener.
+    async fn ask_inside(&self, path: &str) -> reqwest::Response {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = client.get(format!("http://{}{path}", self.private));
+        answer.send().await.unwrap()
+    }
+
+    /// The status of what the private listener answers.
+    pub async fn private_status(&self, path: &str) -> u16 {
+        self.ask_inside(path).await.status().as_u16()
+    }
+
+    /// The value of a series, whose name ends with a space.
+    pub async fn metric(&self, series: &str) -> u64 {
+        let text = self.ask_inside("/metrics").await.text().await.unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(series));
         line.unwrap_or_else(|| panic!("{series}")).parse().unwrap()
     }
 
-    async fn stop(self) -> tempfile::TempDir {
+    /// Requests to the patients' page that came to this.
+    pub async fn counted(&self, result: &str) -> u64 {
+        let series = format!("dosed_patient_page_requests_total{{result=\"{result}\"}} ");
+        self.metric(&series).await
+    }
+
+    /// Doses that were closed like this.
+    pub async fn closed(&self, state: &str) -> u64 {
+        let series = format!("dosed_doses_settled_total{{outcome=\"{state}\"}} ");
+        self.metric(&series).await
+    }
+
+    pub async fn stop(self) -> tempfile::TempDir {
         self.stop.cancel();
         let ended = tokio::time::timeout(PATIENCE, self.running).await;
         let ended = ended.expect("it ends").unwrap();
@@ -254,7 +272,7 @@ fn form_of<'p>(page: &'p str, button: &str) -> &'p str {
     &rest[..rest.find('"').unwrap()]
 }
 
-async fn exchange(address: SocketAddr, parts: &[&[u8]]) -> Answer {
+pub async fn exchange(address: SocketAddr, parts: &[&[u8]]) -> Answer {
     let mut stream = TcpStream::connect(address).await.unwrap();
     for part in parts {
         // The other end may have said enough and closed.

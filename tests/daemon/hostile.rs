@@ -10,6 +10,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// A header.
+type Header<'h> = (&'h str, &'h str);
+
 /// What would be somebody else's to know.
 const SECRETS: [&str; 5] = ["王秀兰", "二甲双胍", "[clinic]", "root:", "wxsandbox"];
 
@@ -170,7 +173,7 @@ async fn a_forged_form_does_nothing_on_any_route() {
         let cookie = ("Cookie", browser.cookie());
         let same = ("Sec-Fetch-Site", "same-origin");
         let own_origin = format!("http://{address}");
-        let rows: [(&str, &[(&str, &str)], &str); 10] = [
+        let rows: [(&str, &[Header<'_>], &str); 10] = [
             (
                 "cross-site",
                 &[cookie, ("Sec-Fetch-Site", "cross-site")],

@@ -106,9 +106,12 @@ impl World {
         let bytes = postcard::to_stdvec(&conversed.conversation).unwrap();
         self.conversation = postcard::from_bytes(&bytes).unwrap();
         let stranger = conversed.stranger;
-        self.strangers.extend(stranger.map(|it| match it.red_flag {
-            true => format!("! {}", it.text),
-            false => it.text,
+        self.strangers.extend(stranger.map(|it| {
+            if it.red_flag {
+                format!("! {}", it.text)
+            } else {
+                it.text
+            }
         }));
         let mut told: Vec<String> = conversed.replies.iter().map(short).collect();
         for (number, said) in conversed.said {

@@ -34,7 +34,9 @@ async fn world() -> World {
     let directory = tempfile::tempdir().unwrap();
     let commits = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&commits);
-    let telemetry = Telemetry::new(move |_, _| drop(counted.fetch_add(1, Ordering::Relaxed)));
+    let telemetry = Telemetry::new(move |_, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
     let store = Store::open(&options(&directory), Arc::new(telemetry)).unwrap();
     store.set_desk(hour(7), true, Vec::new()).await.unwrap();
     apply(&store, hour(7), vec![change("a", PLAN)]).await;
