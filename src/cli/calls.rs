@@ -52,7 +52,8 @@ fn show(args: &Args) -> Result<Exit, (Exit, String)> {
     let config = Config::load(&args.config, &Environment::of_process())
         .map_err(|error| (Exit::from(&error), error.to_string()))?;
     let zone = &config.clinic.defaults.zone;
-    let calls = super::open_reader(&config)?
+    let reader = super::open_reader(&config)?;
+    let calls = reader
         .calls()
         .map_err(|error| (Exit::Io, error.to_string()))?;
     let mut text = String::new();
@@ -80,7 +81,7 @@ fn show(args: &Args) -> Result<Exit, (Exit, String)> {
         };
     }
     super::write_data(&text)?;
-    Ok(Exit::Ok)
+    super::all_read(&reader)
 }
 
 fn caregiver(caregiver: &CallCaregiver) -> Value {

@@ -114,5 +114,5 @@ fn show(args: &Args) -> Result<Exit, (Exit, String)> {
         };
     }
     super::write_data(&text)?;
-    Ok(Exit::Ok)
+    super::all_read(&reader)
 }

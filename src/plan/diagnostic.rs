@@ -318,7 +318,7 @@ impl Diagnostic {
     /// help. Ends with a line break.
     #[must_use]
     pub fn render(&self, colour: Colour) -> String {
-        let paint = |style: &'static str, text: &str| match colour {
+        let paint = |style: &str, text: &str| match colour {
             Colour::Ansi => format!("\u{1b}[{style}m{text}\u{1b}[0m"),
             Colour::None => text.to_owned(),
         };
@@ -332,6 +332,22 @@ impl Diagnostic {
             paint(style, self.severity.name()),
             one_line(&self.message),
         );
+        out += &self.lines(&paint, style);
+        if let Some(help) = &self.help {
+            let _ = writeln!(out, "{} {}", paint("1;36", "help:"), one_line(help));
+        }
+        out
+    }
+
+    /// The source line with a caret below the place, as [`Diagnostic::render`] has them; empty for
+    /// a finding about the file as a whole. Ends with a line break.
+    #[must_use]
+    pub fn excerpt(&self) -> String {
+        self.lines(&|_, text| text.to_owned(), "")
+    }
+
+    fn lines(&self, paint: &dyn Fn(&str, &str) -> String, style: &str) -> String {
+        let mut out = String::new();
         if let Some(span) = self.span.as_ref().filter(|_| !self.source.text.is_empty()) {
             let line = self.source.position(span.start).line.to_string();
             let excerpt = Excerpt::cut(&self.source, span);
@@ -346,9 +362,6 @@ impl Diagnostic {
                 " ".repeat(excerpt.indent),
                 paint(style, &"^".repeat(excerpt.carets))
             );
-        }
-        if let Some(help) = &self.help {
-            let _ = writeln!(out, "{} {}", paint("1;36", "help:"), one_line(help));
         }
         out
     }

@@ -10,7 +10,7 @@ use crate::engine::{
     OpenDose,
 };
 use jiff::Timestamp;
-use redb::{ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{ReadTransaction, ReadableDatabase, ReadableTable, TableHandle};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -287,8 +287,13 @@ impl Reader {
             let (key, record) = row?;
             let (number, reason) = key.value();
             let reason = CallReason::ALL.get(usize::from(reason)).copied();
-            let record = self.readable(decode::<CallRecord>(&CALLS, record.value()));
-            if let (Some(id), Some(reason), Some(record)) = (names.of(number), reason, record) {
+            let reason = reason.ok_or_else(|| StoreError::Record {
+                table: CALLS.name().to_owned(),
+                version: 0,
+            });
+            let decoded = |reason| Ok((reason, decode::<CallRecord>(&CALLS, record.value())?));
+            let call = self.readable(reason.and_then(decoded));
+            if let (Some(id), Some((reason, record))) = (names.of(number), call) {
                 let known = people.get(&number).cloned();
                 let (name, caregivers) = match known {
                     Some(known) => known,

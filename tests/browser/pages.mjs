@@ -77,6 +77,18 @@ await tests(async () => {
     await page.context().close();
   });
 
+  await test("what the last edits changed stands with them", async () => {
+    const page = await open("phone", "zh-CN");
+    await signIn(page, "chen");
+    await page.goto(`${clinic.page}/plans`);
+    const edit = page.locator("article", { hasText: "王秀兰" }).first();
+    assert.match(await edit.locator("ins").first().textContent(), /^\+ /);
+    await edit.locator("a[href$='/plans']").click();
+    await page.waitForURL(/\/patients\/wang-xiulan\/plans/);
+    assert.deepEqual(page.errors, []);
+    await page.context().close();
+  });
+
   await test("all of it works with the keyboard", async () => {
     const page = await open("laptop", "en-GB");
     await signIn(page, "hao");
@@ -134,6 +146,29 @@ await tests(async () => {
     assert.equal(await clinic.read("o-demo-li-guifang", text), 1);
     const journal = await clinic.dosed(["export", "journal"]);
     assert.equal(journal.split(text).length - 1, 1);
+    await page.context().close();
+  });
+
+  await test("whoever writes an answer and goes elsewhere is asked first", async () => {
+    const page = await open("laptop", "en-GB");
+    await signIn(page, "lin");
+    await page.goto(`${clinic.page}/inbox`);
+    const card = page.locator("article").first();
+    await card.locator("summary").click();
+    await card.locator("textarea").fill("还没写完");
+    for (const away of [".who a[hreflang]", ".who form button"]) {
+      const asked = page.waitForEvent("dialog");
+      await Promise.all([
+        page.locator(away).click({ noWaitAfter: true }),
+        asked.then((dialog) => {
+          assert.equal(dialog.type(), "beforeunload");
+          return dialog.dismiss();
+        }),
+      ]);
+      assert.match(page.url(), /\/inbox$/, away);
+      assert.equal(await card.locator("textarea").inputValue(), "还没写完", away);
+    }
+    assert.deepEqual(page.errors, []);
     await page.context().close();
   });
 

@@ -135,7 +135,11 @@ await tests(async () => {
         assert.equal(await page.locator("svg.code").count(), 0);
         const made = await press(page, of(language, ["Make a code", "生成二维码"]));
         assert.equal(made.status(), 200);
+        // It is shown once: what stands beside it is in both languages, and nothing asks for it anew.
         assert.match(await page.textContent("main"), /wang-xiulan/);
+        assert.equal(await page.locator("main div[lang=en]", { hasText: "Whoever scans it" }).count(), 1);
+        assert.equal(await page.locator("main div[lang=zh-CN]", { hasText: "扫码的人" }).count(), 1);
+        assert.equal(await page.locator(".who [hreflang], .who [name=show_again]").count(), 0);
         const named = { name: of(language, ["Code to scan", "用微信扫这个码"]) };
         const code = await page.getByRole("img", named).boundingBox();
         assert.ok(code.width >= 200 && Math.abs(code.width - code.height) < 1, JSON.stringify(code));
@@ -226,7 +230,7 @@ await tests(async () => {
     await page.keyboard.type('\n[[medication]]\nname = "x"\ntake = "1"\nat = "25:00"\n');
     await page.locator("#reading pre", { hasText: "25:00" }).waitFor();
     assert.match(await page.textContent("#verdict"), /errors:/);
-    assert.match(await page.textContent("#reading pre"), /li-guifang\.toml:\d+:/);
+    assert.match(await page.textContent("#reading pre"), /^li-guifang\.toml:\d+:/);
     assert.equal(await page.evaluate(() => document.activeElement.id), "plan-text");
     await judge(page, "a wrong text that is written");
     await picture(page, "plan-edit-wrong");
@@ -252,6 +256,26 @@ await tests(async () => {
     await page.context().close();
   });
 
+  for (const scripts of [true, false]) {
+    await test(`another language keeps what is written, ${scripts ? "with" : "without"} scripts`, async () => {
+      const [page, loaded] = await edit(LI, "hao", "phone", "en-GB", { scripts });
+      const written = `${loaded}# 还没写完 <b> & "\n`;
+      page.on("dialog", (dialog) => page.errors.push(`asks: ${dialog.type()}`));
+      await page.fill("#plan-text", written);
+      assert.equal((await press(page, "中文")).status(), 200);
+      assert.match(await page.textContent("h1"), /修改计划/);
+      assert.equal(await text(page), written);
+      // What judges runs in the page.
+      if (scripts) await judge(page, "the editor in another language");
+      assert.equal((await press(page, "English")).status(), 200);
+      assert.match(await page.textContent("h1"), /Edit the plan/);
+      assert.equal(await text(page), written);
+      assert.equal(await plan("li-guifang"), loaded);
+      assert.deepEqual(page.errors, []);
+      await page.context().close();
+    });
+  }
+
   for (const [size, language] of [["phone", "zh-CN"], ["laptop", "en-GB"]]) {
     await test(`a wrong text is not saved, ${language}, ${size}`, async () => {
       const [page, loaded] = await edit(LI, "hao", size, language, { refused: [422] });
@@ -261,7 +285,9 @@ await tests(async () => {
       const answer = await press(page, of(language, ["Save", "保存"]));
       assert.equal(answer.status(), 422);
       assert.match(await page.textContent("[role=alert]"), of(language, [/Nothing was saved/, /没有保存/]));
-      assert.match(await page.textContent("#reading pre"), /li-guifang\.toml:\d+:[^]*29:00/);
+      assert.match(await page.textContent("#reading pre"), /^li-guifang\.toml:\d+:[^]*29:00/);
+      const said = of(language, ["29:00 is no time of the day", "一天里没有 29:00 这个时间"]);
+      assert.ok((await page.textContent("#reading pre")).includes(said));
       assert.equal(await text(page), wrong, "what was written is kept");
       assert.equal(await plan("li-guifang"), loaded);
       await judge(page, `refused ${language} ${size}`);

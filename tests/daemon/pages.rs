@@ -556,3 +556,62 @@ async fn a_dose_is_on_the_page_of_today_and_a_plan_that_is_refused_on_that_of_pl
     assert!(plans.contains("changed"), "{plans}");
     assert_eq!(daemon.stop().await.code(), Some(0));
 }
+
+/// Breaks rows of a store that nobody holds: two calls (one for a reason that no release knows),
+/// words of a stranger, and a row of the journal of a day that is over.
+fn spoil(world: &World) {
+    const BROKEN: &[u8] = &[9, 9, 9];
+    // A little before the world's clock.
+    let now: jiff::Timestamp = "2026-03-23T23:59:00Z".parse().expect("an instant");
+    let today = u32::try_from(now.as_second() / 86_400).expect("after 1970");
+    let database = redb::Database::open(world.path("dosed.redb")).expect("nobody holds it");
+    let transaction = database.begin_write().expect("it can be written");
+    {
+        let calls = redb::TableDefinition::<(u32, u8), &[u8]>::new("calls");
+        let mut calls = transaction.open_table(calls).expect("it is there");
+        calls.insert((1, 0), BROKEN).expect("it can be written");
+        calls.insert((1, 250), BROKEN).expect("it can be written");
+        let strangers = redb::TableDefinition::<(i64, u32), &[u8]>::new("strangers");
+        let mut strangers = transaction.open_table(strangers).expect("it is there");
+        let place = (now.as_millisecond(), 7);
+        strangers.insert(place, BROKEN).expect("it can be written");
+        let journal = redb::TableDefinition::<(u32, u32, u32), &[u8]>::new("journal");
+        let mut journal = transaction.open_table(journal).expect("it is there");
+        let place = (today - 5, 1, u32::MAX - 1);
+        journal.insert(place, BROKEN).expect("it can be written");
+    }
+    transaction.commit().expect("it can be written");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_cannot_be_read_are_counted_where_they_are_left_out() {
+    let (world, daemon) = world_with(&[("mei", "viewer")]).await;
+    let inbox = ["inbox", "--from", "2026-03-01"];
+    for command in [&["calls"][..], &inbox] {
+        let whole = world.cli(command).await;
+        assert!(whole.status.success(), "{command:?}: {whole:?}");
+    }
+    assert_eq!(daemon.stop().await.code(), Some(0));
+    spoil(&world);
+    for command in [&["calls"][..], &["calls", "--json"], &inbox] {
+        let cut = world.cli(command).await;
+        assert_eq!(cut.status.code(), Some(1), "{command:?}: {cut:?}");
+        let said = String::from_utf8_lossy(&cut.stderr).into_owned();
+        let expected = "2 records cannot be read and were left out; run: dosed fsck";
+        assert!(said.contains(expected), "{command:?}: {said}");
+    }
+    let daemon = world.start().await;
+    let browser = Browser::sign_in(&daemon, "mei").await;
+    // The second page knows the day that is over from the first.
+    for (path, count) in [("/plans", 1), ("/inbox", 2), ("/calls", 2)] {
+        let page = browser.get(&format!("{path}?lang=en")).await;
+        let said = format!("<strong>{count}</strong> records cannot be read and are left out");
+        assert!(page.body.contains(&said), "{path}: {}", page.body);
+        let page = browser.get(&format!("{path}?lang=zh-CN")).await;
+        let said = format!("<strong>{count}</strong> 条记录无法读取");
+        assert!(page.body.contains(&said), "{path}: {}", page.body);
+    }
+    let page = browser.get("/today?lang=en").await;
+    assert!(!page.body.contains("cannot be read"), "{}", page.body);
+    assert_eq!(daemon.stop().await.code(), Some(0));
+}

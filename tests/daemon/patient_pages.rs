@@ -178,7 +178,23 @@ async fn a_plan_is_saved_as_it_was_written_and_comes_into_force() {
     let wrong = PLAN.replace("08:00", "25:00");
     let refused = save(&browser, "wang", &loaded, &wrong).await;
     assert_eq!(refused.status, 422, "{refused:?}");
-    assert!(refused.body.contains("wang.toml:8:"), "{}", refused.body);
+    assert!(
+        refused.body.contains(">wang.toml:8:6: "),
+        "{}",
+        refused.body
+    );
+    let chinese = browser
+        .post("/patients/wang/plan/check?lang=zh-CN", OURS, &{
+            let text = wrong.as_str();
+            form(&[("csrf", hidden(&loaded, "csrf")), ("text", text)])
+        })
+        .await;
+    for said in [
+        "每一处写明",
+        "<strong>错误</strong>：一天里没有 25:00 这个时间",
+    ] {
+        assert!(chinese.body.contains(said), "{said}: {}", chinese.body);
+    }
     assert!(refused.body.contains("25:00"), "what was written is kept");
     assert_eq!(world.read("plans.d/wang.toml"), PLAN);
 
@@ -203,11 +219,108 @@ async fn a_plan_is_saved_as_it_was_written_and_comes_into_force() {
         plans.body
     );
 
+    // What the last edits changed, for everybody who is signed in.
+    let edits = browser.get("/plans?lang=en").await;
+    for said in [
+        "<del>- take = &quot;1片&quot;",
+        "<ins>+ take = &quot;2片&quot;",
+        "<ins>+ [[check_in]]",
+        "href=\"/patients/wang/plans\"",
+    ] {
+        assert!(edits.body.contains(said), "{said}: {}", edits.body);
+    }
+
     // The page that was loaded before knows an older file.
     let again = save(&browser, "wang", &loaded, PLAN).await;
     assert_eq!(again.status, 409, "{again:?}");
     assert_eq!(world.read("plans.d/wang.toml"), text);
     assert_eq!(daemon.stop().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_language_keeps_what_is_written_and_does_nothing_else() {
+    let (world, daemon) = with_plan(&[("hao", "doctor")]).await;
+    let browser = Browser::sign_in(&daemon, "hao").await;
+    let loaded = browser.get("/patients/wang/plan/edit?lang=en").await;
+    let csrf = hidden(&loaded, "csrf");
+    // The button for another language, and what it sends beside a form's fields.
+    let switched = |page: &Answer, id: &str| -> String {
+        let begin = format!("form=\"{id}\" formaction=\"");
+        let button = page.body.split_once(&begin).map(|(_, rest)| rest);
+        let button = button.unwrap_or_else(|| panic!("no button {id}: {}", page.body));
+        assert!(
+            button.contains("name=\"show_again\" value=\"1\""),
+            "{button}"
+        );
+        assert!(!page.body.contains("hreflang"), "a link would lose it");
+        let action = button.split('"').next().unwrap_or_default();
+        assert!(action.ends_with("?lang=zh-CN"), "{action}");
+        action.to_owned()
+    };
+    let text = PLAN.replace("Monday", "Friday & <b>");
+    let fields = [
+        ("csrf", csrf),
+        ("loaded", hidden(&loaded, "loaded")),
+        ("text", &text),
+        ("show_again", "1"),
+    ];
+    let action = switched(&loaded, "plan-form");
+    let page = browser.post(&action, OURS, &form(&fields)).await;
+    assert_eq!(page.status, 200, "{page:?}");
+    assert!(page.body.contains("<html lang=\"zh-CN\""));
+    assert!(
+        page.body.contains("Friday &amp; &lt;b&gt;"),
+        "{}",
+        page.body
+    );
+    assert_eq!(hidden(&page, "loaded"), hidden(&loaded, "loaded"));
+    assert_eq!(world.read("plans.d/wang.toml"), PLAN);
+
+    // A form that is shown again with what is wrong: whatever stands in it now is not sent.
+    let long = "长".repeat(700);
+    for (path, id) in [
+        ("/inbox/answer", "again-form"),
+        ("/calls/done", "note-form"),
+    ] {
+        let fields = [("csrf", csrf), ("patient", "wang"), ("text", long.as_str())];
+        let action = format!("{path}?lang=en");
+        let refused = browser.post(&action, OURS, &form(&fields)).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        let fields = [
+            ("csrf", csrf),
+            ("once", hidden(&refused, "once")),
+            ("patient", "wang"),
+            ("text", "三点给您回电话"),
+            ("show_again", "1"),
+        ];
+        let action = switched(&refused, id);
+        let page = browser.post(&action, OURS, &form(&fields)).await;
+        assert_eq!(page.status, 422, "{page:?}");
+        assert!(page.body.contains("<html lang=\"zh-CN\""));
+        assert!(page.body.contains("三点给您回电话"), "{}", page.body);
+    }
+    let asked = browser.get("/new-patient?lang=en").await;
+    let action = switched(&asked, "new-form");
+    let fields = form(&[("csrf", csrf), ("id", "li"), ("show_again", "1")]);
+    let page = browser.post(&action, OURS, &fields).await;
+    assert_eq!(page.status, 200, "{page:?}");
+    assert!(page.body.contains("value=\"li\""), "{}", page.body);
+
+    // What a form alone shows has no link to an address that answers nothing.
+    let fields = form(&[("csrf", csrf), ("caregiver", "")]);
+    let page = browser
+        .post("/patients/wang/enrol?lang=en", OURS, &fields)
+        .await;
+    assert_eq!(page.status, 409, "{page:?}");
+    for offered in ["hreflang", "show_again"] {
+        assert!(!page.body.contains(offered), "{offered}: {}", page.body);
+    }
+    let page = browser.get("/inbox?lang=en").await;
+    assert!(page.body.contains("hreflang"), "{}", page.body);
+    assert_eq!(daemon.stop().await.code(), Some(0));
+    let journal = world.cli(&["export", "journal"]).await;
+    let journal = String::from_utf8(journal.stdout).expect("output is UTF-8");
+    assert!(!journal.contains("三点"), "{journal}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

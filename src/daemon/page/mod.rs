@@ -19,8 +19,8 @@ use crate::http::admin::{CallEnded, EndCallRequest, Request, Said, SayRequest, S
 use crate::http::health::Health;
 use crate::http::page::Trouble;
 use crate::http::page::clinic::{
-    Account, Asked, AuditLeaf, AuditLine, Call, Clinic, Deed, Event, Inbox, JobLine, Leaf, Person,
-    Plans, Today,
+    Account, Asked, AuditLeaf, AuditLine, Call, Calls, Clinic, Deed, Event, Inbox, JobLine, Leaf,
+    Person, Plans, Today,
 };
 use crate::plan::{Language, Zone};
 use crate::store::{self, Reader, StoreError};
@@ -266,9 +266,10 @@ impl Clinic for Practice {
         })
     }
 
-    fn calls(&self) -> Asked<'_, Vec<Call>> {
+    fn calls(&self) -> Asked<'_, Calls> {
         Box::pin(async move {
-            let calls = self.read(Reader::calls).await?;
+            let read = self.read(|reader| Ok((reader.calls()?, reader.unreadable())));
+            let (calls, unreadable) = read.await?;
             let call = |it: store::CallLine| Call {
                 person: Person {
                     patient: it.patient,
@@ -283,7 +284,10 @@ impl Clinic for Practice {
                     .map(|it| (it.name, it.relation, it.reached))
                     .collect(),
             };
-            Ok(calls.into_iter().map(call).collect())
+            Ok(Calls {
+                calls: calls.into_iter().map(call).collect(),
+                unreadable,
+            })
         })
     }
 

@@ -33,7 +33,7 @@ pub fn read(
             check_ins: plan.map_or(0, |plan| plan.check_ins.len()),
         }
     });
-    let edits = days.edits(reader, now, EDITS_SHOWN)?;
+    let (edits, known) = days.edits(reader, now, EDITS_SHOWN)?;
     let people = reader.people(edits.iter().map(|edit| edit.patient))?;
     let mut shown = Vec::new();
     for edit in edits {
@@ -68,6 +68,7 @@ pub fn read(
         in_force: in_force.collect(),
         next,
         edits: shown,
+        unreadable: known + reader.unreadable(),
         ..Plans::default()
     })
 }

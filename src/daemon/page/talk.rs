@@ -18,7 +18,22 @@ const OPEN_DAYS: usize = 2;
 
 /// What is of interest of one day.
 #[derive(Default)]
-struct Day(Vec<DayEntry>);
+struct Day {
+    entries: Vec<DayEntry>,
+    /// Rows that cannot be read.
+    unreadable: u64,
+}
+
+impl Day {
+    fn read(reader: &Reader, number: u32) -> Result<Self, StoreError> {
+        let before = reader.unreadable();
+        let entries = reader.journal_of_day(number, is_shown)?;
+        Ok(Self {
+            entries,
+            unreadable: reader.unreadable() - before,
+        })
+    }
+}
 
 /// The last days.
 #[derive(Default)]
@@ -39,17 +54,21 @@ pub struct Edit {
 }
 
 impl Days {
-    /// The last days, the oldest first.
-    fn read(&self, reader: &Reader, now: Timestamp) -> Result<Vec<Arc<Day>>, StoreError> {
+    /// The last days, the oldest first, and how many of their rows cannot be read that `reader`
+    /// does not know of: of days that were read before.
+    fn read(&self, reader: &Reader, now: Timestamp) -> Result<(Vec<Arc<Day>>, u64), StoreError> {
         let from = now.saturating_sub(SHOWN).unwrap_or(Timestamp::MIN);
         let numbers = reader.journal_days(from)?;
         let open = numbers.len().saturating_sub(OPEN_DAYS);
-        let mut days = Vec::new();
+        let (mut days, mut unreadable) = (Vec::new(), 0);
         for (index, number) in numbers.iter().enumerate() {
             let known = self.over().get(number).cloned();
             let day = match known.filter(|_| index < open) {
-                Some(day) => day,
-                None => Arc::new(Day(reader.journal_of_day(*number, is_shown)?)),
+                Some(day) => {
+                    unreadable += day.unreadable;
+                    day
+                }
+                None => Arc::new(Day::read(reader, *number)?),
             };
             if index < open {
                 self.over().insert(*number, Arc::clone(&day));
@@ -58,7 +77,7 @@ impl Days {
         }
         let first = numbers.first().copied().unwrap_or_default();
         self.over().retain(|number, _| *number >= first);
-        Ok(days)
+        Ok((days, unreadable))
     }
 
     fn over(&self) -> std::sync::MutexGuard<'_, BTreeMap<u32, Arc<Day>>> {
@@ -73,10 +92,10 @@ impl Days {
         red_flags: &[String],
     ) -> Result<Inbox, StoreError> {
         let from = now.saturating_sub(SHOWN).unwrap_or(Timestamp::MIN);
-        let days = self.read(reader, now)?;
+        let (days, known) = self.read(reader, now)?;
         let entries = || {
             days.iter()
-                .flat_map(|day| &day.0)
+                .flat_map(|day| &day.entries)
                 .filter(|it| it.at >= from)
         };
         let wrote = entries().filter(|it| matches!(it.entry, Entry::Wrote { .. }));
@@ -121,22 +140,26 @@ impl Days {
             let waits = it.red_flag && it.answers.is_empty();
             (!waits, std::cmp::Reverse(it.at))
         });
-        Ok(Inbox { written })
+        Ok(Inbox {
+            written,
+            unreadable: known + reader.unreadable(),
+        })
     }
 
-    /// The last edits of plans, the newest first; so many at most.
+    /// The last edits of plans, the newest first; so many at most. And how many rows cannot be read
+    /// that `reader` does not know of.
     pub fn edits(
         &self,
         reader: &Reader,
         now: Timestamp,
         count: usize,
-    ) -> Result<Vec<Edit>, StoreError> {
-        let days = self.read(reader, now)?;
-        let entries = days.iter().rev().flat_map(|day| &day.0);
+    ) -> Result<(Vec<Edit>, u64), StoreError> {
+        let (days, known) = self.read(reader, now)?;
+        let entries = days.iter().rev().flat_map(|day| &day.entries);
         let mut edits: Vec<Edit> = entries.filter_map(edit).collect();
         edits.sort_by_key(|edit| std::cmp::Reverse(edit.at));
         edits.truncate(count);
-        Ok(edits)
+        Ok((edits, known))
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Planned {
     names: Names,
     /// By instant: how many doses, and who takes them.
     slots: BTreeMap<Timestamp, (usize, Vec<Person>)>,
+    /// Plans that cannot be read.
+    unreadable: u64,
 }
 
 /// Reads the plans in force, for what is due from `now` on.
@@ -27,6 +29,7 @@ pub fn planned(reader: &Reader, now: Timestamp) -> Result<Planned, StoreError> {
     let mut planned = Planned {
         names: Names::new(),
         slots: BTreeMap::new(),
+        unreadable: 0,
     };
     // It serves for a while, and still looks as far ahead then.
     let horizon = now.saturating_add(AHEAD + AHEAD).unwrap_or(Timestamp::MAX);
@@ -51,6 +54,7 @@ pub fn planned(reader: &Reader, now: Timestamp) -> Result<Planned, StoreError> {
         let known = (plan.name.clone(), medications.collect());
         planned.names.insert(patient.to_owned(), known);
     })?;
+    planned.unreadable = reader.unreadable();
     Ok(planned)
 }
 
@@ -83,6 +87,7 @@ pub fn read(
         doses_next: next.iter().map(|slot| slot.doses).sum(),
         next,
         doses,
+        unreadable: planned.unreadable + reader.unreadable(),
     })
 }
 

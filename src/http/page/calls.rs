@@ -1,6 +1,7 @@
 //! Whom to ring.
 
 use super::clinic::Call;
+use super::frame::Switch;
 use super::gate::{Answered, Route, Trouble};
 use super::visit::Visit;
 use crate::engine::{CallReason, Role};
@@ -33,9 +34,10 @@ struct Patient<'a> {
 
 async fn list(visit: &Visit, said: Option<&str>) -> Result<Markup, Trouble> {
     let words = visit.words;
-    let calls = visit.clinic().calls().await?;
+    let listed = visit.clinic().calls().await?;
+    let calls = &listed.calls;
     let mut patients: Vec<Patient<'_>> = Vec::new();
-    for call in &calls {
+    for call in calls {
         let of = |it: &&mut Patient<'_>| it.calls[0].person.patient == call.person.patient;
         match patients.iter_mut().find(of) {
             Some(patient) => patient.calls.push(call),
@@ -56,6 +58,7 @@ async fn list(visit: &Visit, said: Option<&str>) -> Result<Markup, Trouble> {
     Ok(html! {
         @if let Some(said) = said { p.notice.good role="status" { (said) } }
         div #calls data-live="15" {
+            (visit.left_out(listed.unreadable))
             p { (words.to_ring) " " strong { (patients.len()) } }
             @if patients.is_empty() { p { (words.nobody_to_ring) } }
             @for patient in on_page { (card(visit, patient)) }
@@ -140,15 +143,12 @@ fn card(visit: &Visit, patient: &Patient<'_>) -> Markup {
 
 fn done(visit: Visit) -> Answered {
     Box::pin(async move {
-        if visit.is_again() {
-            return Ok(visit.go("/calls?said=done"));
-        }
         let note = visit.field("text").trim();
-        if note.len() > NOTE_BYTES_MAX {
+        if visit.only_shows_again() || note.len() > NOTE_BYTES_MAX {
             let words = visit.words;
             let content = html! {
                 p.notice.bad role="alert" { (words.note_too_long) }
-                form.stacked method="post" action="/calls/done" {
+                form #note-form .stacked method="post" action="/calls/done" {
                     (visit.form_token_once())
                     input type="hidden" name="patient" value=(visit.field("patient"));
                     input type="hidden" name="reason" value=(visit.field("reason"));
@@ -158,7 +158,14 @@ fn done(visit: Visit) -> Answered {
                 }
             };
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            return Ok(visit.page_with(status, "calls", words.calls, &content));
+            let switch = Switch::Form {
+                id: "note-form",
+                action: "/calls/done",
+            };
+            return Ok(visit.page_of_form(status, ("calls", words.calls), &content, switch));
+        }
+        if visit.is_again() {
+            return Ok(visit.go("/calls?said=done"));
         }
         let request = EndCallRequest {
             patient: visit.field("patient").to_owned(),

@@ -46,7 +46,7 @@ pub trait Clinic: Patients {
     /// What is due on the clinic's day, and what became of it.
     fn today(&self) -> Asked<'_, Arc<Today>>;
     /// Whom to ring, those who have waited longest first.
-    fn calls(&self) -> Asked<'_, Vec<Call>>;
+    fn calls(&self) -> Asked<'_, Calls>;
     /// Takes a patient off the call list.
     fn end_call(&self, by: &Account, done: EndCallRequest) -> BoxFuture<'_, CallEnded>;
     /// What people wrote within the last days, the newest first.
@@ -81,6 +81,8 @@ pub struct Today {
     pub next: Vec<Slot>,
     /// How many doses there are in `next`.
     pub doses_next: usize,
+    /// Rows of the store that cannot be read, and are left out.
+    pub unreadable: u64,
 }
 
 /// A dose that was due.
@@ -119,6 +121,15 @@ pub struct Slot {
     pub more: bool,
 }
 
+/// Whom to ring.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    /// Those who have waited longest first.
+    pub calls: Vec<Call>,
+    /// Rows of the store that cannot be read, and are left out.
+    pub unreadable: u64,
+}
+
 /// A patient whom a person is to ring.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -139,6 +150,8 @@ pub struct Call {
 pub struct Inbox {
     /// The newest first; those that cannot wait and are not answered before all others.
     pub written: Vec<Written>,
+    /// Rows of the store that cannot be read, and are left out.
+    pub unreadable: u64,
 }
 
 /// Something that was written.
@@ -191,6 +204,8 @@ pub struct Plans {
     pub in_force: Vec<PlanInForce>,
     /// The id after which the next page begins.
     pub next: Option<String>,
+    /// Rows of the store that cannot be read, and are left out.
+    pub unreadable: u64,
 }
 
 /// A file that is refused.

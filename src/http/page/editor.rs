@@ -2,13 +2,14 @@
 
 use super::bounds;
 use super::clinic::Event;
+use super::finding;
+use super::frame::Switch;
 use super::gate::{Answered, Route, Trouble};
 use super::patient::view::{PlanContent, PlanFile, PlanReading, Saved};
 use super::patient::{differences, patient_of};
 use super::visit::Visit;
 use crate::engine::Role;
 use crate::plan::PatientId;
-use crate::plan::diagnostic::Colour;
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
@@ -56,7 +57,7 @@ pub const ROUTES: &[Route] = &[
         to_edit,
     ),
     Route::get("/new-patient", Role::Doctor, "plan_new", new),
-    Route::post("/new-patient", Role::Doctor, "plan_new", begin),
+    Route::post("/new-patient", Role::Doctor, "plan_new", begin).as_a_sight(),
 ];
 
 /// What the editor shows.
@@ -333,7 +334,11 @@ fn shown(visit: &Visit, status: StatusCode, sheet: &Sheet<'_>) -> Response {
         p { a href=(path) { (words.back_to_patient) } }
     };
     let title = format!("{} · {}", words.edit_plan, sheet.patient);
-    visit.page_with(status, "plans", &title, &content)
+    let switch = Switch::Form {
+        id: "plan-form",
+        action: &check,
+    };
+    visit.page_of_form(status, ("plans", &title), &content, switch)
 }
 
 /// What the text means and does.
@@ -350,9 +355,7 @@ fn reading(visit: &Visit, sheet: &Sheet<'_>) -> Markup {
                 span.mark.look { (words.plan_has_doubts) } " " (reading.findings.len())
             }
         }
-        @for finding in &reading.findings {
-            pre tabindex="0" { (finding.render(Colour::None)) }
-        }
+        (finding::all(words, visit.language, &reading.findings))
         @if !reading.is_wrong() {
             h2 { (words.plan_means) }
             ul { @for sentence in &reading.sentences { li { (sentence) } } }
@@ -382,6 +385,9 @@ fn new(visit: Visit) -> Answered {
 fn begin(visit: Visit) -> Answered {
     Box::pin(async move {
         let written = visit.field("id").trim();
+        if visit.only_shows_again() {
+            return Ok(asked_for_id(&visit, StatusCode::OK, written, None));
+        }
         match written.parse::<PatientId>() {
             Ok(patient) => Ok(visit.go(&format!("/patients/{patient}/plan/edit"))),
             Err(error) => {
@@ -397,7 +403,7 @@ fn asked_for_id(visit: &Visit, status: StatusCode, written: &str, why: Option<&s
     let words = visit.words;
     let content = html! {
         @if let Some(why) = why { p #why .notice.bad role="alert" { (why) } }
-        form.stacked method="post" action="/new-patient" {
+        form #new-form .stacked method="post" action="/new-patient" {
             (visit.form_token())
             label for="id" { (words.new_id) }
             input #id name="id" value=(written) required maxlength="64" autocomplete="off"
@@ -406,5 +412,9 @@ fn asked_for_id(visit: &Visit, status: StatusCode, written: &str, why: Option<&s
             button type="submit" { (words.begin_plan) }
         }
     };
-    visit.page_with(status, "plans", words.new_plan, &content)
+    let switch = Switch::Form {
+        id: "new-form",
+        action: "/new-patient",
+    };
+    visit.page_of_form(status, ("plans", words.new_plan), &content, switch)
 }

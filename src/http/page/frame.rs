@@ -47,6 +47,26 @@ pub const PLACES: &[Place] = &[
     },
 ];
 
+/// How a page comes to be in another language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch<'a> {
+    /// It is asked for again.
+    Link,
+    /// What is written in the form with this id is sent to an address at which nothing is done with
+    /// it but to show it again: see [`Visit::only_shows_again`].
+    Form {
+        /// The form's id.
+        id: &'a str,
+        /// The address.
+        action: &'a str,
+    },
+    /// Not at all: what it shows is shown once.
+    Never,
+}
+
+/// The field by which a form says that it is only to be shown again in another language.
+pub(super) const SHOW_AGAIN: &str = "show_again";
+
 /// A page in the frame, with navigation.
 pub(super) fn whole(
     visit: &Visit,
@@ -54,6 +74,7 @@ pub(super) fn whole(
     place: &str,
     title: &str,
     content: &Markup,
+    switch: Switch<'_>,
 ) -> Response {
     let words = visit.words;
     let clinic = visit.clinic().name();
@@ -80,8 +101,17 @@ pub(super) fn whole(
             div.who {
                 span { (words.signed_in_as) " " strong { (visit.account.name) }
                     " (" (words.role(visit.account.role)) ")" }
-                a lang=(other.tag()) hreflang=(other.tag()) href=(visit.in_language(other)) {
-                    (words.other_language)
+                @match switch {
+                    Switch::Link => {
+                        a lang=(other.tag()) hreflang=(other.tag())
+                            href=(visit.in_language(other)) { (words.other_language) }
+                    }
+                    Switch::Form { id, action } => {
+                        button.plain type="submit" lang=(other.tag()) form=(id)
+                            formaction=(format!("{action}?lang={}", other.tag())) formnovalidate
+                            name=(SHOW_AGAIN) value="1" { (words.other_language) }
+                    }
+                    Switch::Never => {}
                 }
                 form method="post" action="/sign-out" {
                     (visit.form_token())

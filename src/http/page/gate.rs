@@ -215,6 +215,7 @@ pub async fn enter(
         language,
         words,
         head,
+        is_form: route.is_form(),
         params,
         form,
     };

@@ -1,6 +1,7 @@
 //! What people wrote, and answering them.
 
 use super::clinic::{Person, Written};
+use super::frame::Switch;
 use super::gate::{Answered, Route, Trouble};
 use super::visit::Visit;
 use crate::engine::Role;
@@ -45,6 +46,7 @@ fn show(visit: Visit) -> Answered {
         let content = html! {
             @if let Some((class, said)) = said { p.notice.(class) role="status" { (said) } }
             div #inbox data-live="15" {
+                (visit.left_out(inbox.unreadable))
                 ul.counts {
                     li { a href="/inbox" aria-current=[(!only_open).then_some("true")] {
                         b { (all) } (words.of_seven_days)
@@ -123,7 +125,7 @@ fn card(visit: &Visit, index: usize, it: &Written) -> Markup {
 fn form(visit: &Visit, person: &Person, id: &str, text: &str) -> Markup {
     let words = visit.words;
     html! {
-        form.stacked method="post" action="/inbox/answer" {
+        form #{ (id) "-form" } .stacked method="post" action="/inbox/answer" {
             (visit.form_token_once())
             input type="hidden" name="patient" value=(person.patient);
             label for={ (id) "-text" } { (words.answer_to) " " (visit.name(person)) }
@@ -139,7 +141,7 @@ fn answer(visit: Visit) -> Answered {
         let words = visit.words;
         let text = visit.field("text").trim().to_owned();
         let patient = visit.field("patient").to_owned();
-        if text.is_empty() || text.len() > TEXT_BYTES_MAX {
+        if visit.only_shows_again() || text.is_empty() || text.len() > TEXT_BYTES_MAX {
             let person = Person {
                 patient,
                 name: None,
@@ -149,7 +151,11 @@ fn answer(visit: Visit) -> Answered {
                 (form(&visit, &person, "again", &text))
             };
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            return Ok(visit.page_with(status, "inbox", words.inbox, &content));
+            let switch = Switch::Form {
+                id: "again-form",
+                action: "/inbox/answer",
+            };
+            return Ok(visit.page_of_form(status, ("inbox", words.inbox), &content, switch));
         }
         // Sent twice, a patient would be told twice.
         if visit.is_again() {

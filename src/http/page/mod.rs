@@ -29,6 +29,7 @@ mod calls;
 pub mod chart;
 pub mod clinic;
 pub mod editor;
+mod finding;
 pub mod frame;
 pub mod gate;
 mod inbox;

@@ -1,16 +1,19 @@
 //! What is in force, what is refused and why, and what the last edits changed.
 
 use super::clinic::{Edited, PlanEdit, PlanInForce, Plans, Rejected};
+use super::finding;
 use super::gate::{Answered, Route};
+use super::patient::differences_at_most;
 use super::visit::Visit;
-use super::words::Words;
 use crate::engine::Role;
 use crate::plan::PatientId;
-use crate::plan::diagnostic::Colour;
 use maud::{Markup, html};
 
 /// The page.
 pub const ROUTES: &[Route] = &[Route::get("/plans", Role::Viewer, "plans", show)];
+
+/// So many lines of what an edit changed are shown; the plan's history has all of them.
+const LINES_MAX: usize = 40;
 
 fn show(visit: Visit) -> Answered {
     Box::pin(async move {
@@ -27,6 +30,7 @@ fn show(visit: Visit) -> Answered {
 fn all(visit: &Visit, plans: &Plans) -> Markup {
     let words = visit.words;
     html! {
+        (visit.left_out(plans.unreadable))
         @if let Some(why) = &plans.refused {
             p.notice.bad { (words.reload_refused) " " (why) }
         }
@@ -45,7 +49,7 @@ fn all(visit: &Visit, plans: &Plans) -> Markup {
         section {
             h2 #rejected { (words.rejected) " · " (plans.rejected.len()) }
             @if plans.rejected.is_empty() { p { (words.none_rejected) } }
-            @for it in &plans.rejected { (rejected(words, it)) }
+            @for it in &plans.rejected { (rejected(visit, it)) }
         }
         section {
             h2 #edits { (words.last_edits) }
@@ -75,13 +79,12 @@ fn all(visit: &Visit, plans: &Plans) -> Markup {
     }
 }
 
-fn rejected(words: &Words, it: &Rejected) -> Markup {
+fn rejected(visit: &Visit, it: &Rejected) -> Markup {
+    let words = visit.words;
     html! {
         article.bad {
             h3 { (it.patient.as_deref().unwrap_or(words.not_a_plan)) }
-            @for finding in &it.findings {
-                pre tabindex="0" { (finding.render(Colour::None)) }
-            }
+            (finding::all(visit.words, visit.language, &it.findings))
             @if it.patient.is_some() { p.small { (words.last_good_stays) } }
         }
     }
@@ -99,6 +102,17 @@ fn edited(visit: &Visit, edit: &PlanEdit) -> Markup {
         article {
             h3 { (visit.person(&edit.person)) }
             p { (visit.time(edit.at)) " · " (what) }
+            @match (edit.what, edit.texts.0.as_str(), edit.texts.1.as_str()) {
+                // What it was is in its history; of what is not kept nothing can be said.
+                (Edited::Ended, ..) | (_, _, "") => {}
+                (Edited::Changed | Edited::Reworded, "", _) => {
+                    p.small { (words.no_text_before) }
+                }
+                (_, old, new) => { (differences_at_most(visit, old, new, LINES_MAX)) }
+            }
+            p.small {
+                a href={ "/patients/" (edit.person.patient) "/plans" } { (words.plan_history) }
+            }
         }
     }
 }

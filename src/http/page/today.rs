@@ -83,6 +83,7 @@ fn day(visit: &Visit, today: &Today, shown: Shown, page: usize) -> Markup {
     let page = page.min(pages - 1);
     let on_page = doses.iter().skip(page * PER_PAGE).take(PER_PAGE);
     html! {
+        (visit.left_out(today.unreadable))
         ul.counts {
             @for choice in Shown::CHOICES {
                 @let count = today.doses.iter().filter(|it| choice.has(it)).count();

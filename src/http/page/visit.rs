@@ -3,6 +3,7 @@
 use super::Pages;
 use super::bounds::{self, Head, Pairs};
 use super::clinic::{Account, Clinic, Person};
+use super::frame::Switch;
 use super::session::{SessionKey, random_word};
 use super::words::Words;
 use super::{frame, gate};
@@ -25,6 +26,8 @@ pub struct Visit {
     /// The labels in it.
     pub words: &'static Words,
     pub(super) head: Head,
+    /// A form was sent; else something is asked for.
+    pub(super) is_form: bool,
     pub(super) params: Pairs,
     pub(super) form: Pairs,
 }
@@ -95,6 +98,15 @@ impl Visit {
         }
     }
 
+    /// That so many rows of the store are left out of what is shown, because they cannot be read;
+    /// nothing where there are none.
+    #[must_use]
+    pub fn left_out(&self, rows: u64) -> Markup {
+        html! {
+            @if rows > 0 { p.notice.bad { strong { (rows) } " " (self.words.left_out) } }
+        }
+    }
+
     /// A page in the frame: its place in the navigation, its title and its content.
     #[must_use]
     pub fn page(&self, place: &str, title: &str, content: &Markup) -> Response {
@@ -110,7 +122,33 @@ impl Visit {
         title: &str,
         content: &Markup,
     ) -> Response {
-        frame::whole(self, status, place, title, content)
+        // What a form came to is not asked for again by its address.
+        let switch = if self.is_form {
+            Switch::Never
+        } else {
+            Switch::Link
+        };
+        frame::whole(self, status, place, title, content, switch)
+    }
+
+    /// The same for a page whose form is written in: another language keeps what is written. Who
+    /// answers at the form's address asks [`Visit::only_shows_again`] before anything is done.
+    #[must_use]
+    pub fn page_of_form(
+        &self,
+        status: StatusCode,
+        (place, title): (&str, &str),
+        content: &Markup,
+        switch: Switch<'_>,
+    ) -> Response {
+        frame::whole(self, status, place, title, content, switch)
+    }
+
+    /// Whether a form was sent by the button for another language: it is shown again as it was
+    /// written, and nothing is done.
+    #[must_use]
+    pub fn only_shows_again(&self) -> bool {
+        !self.field(frame::SHOW_AGAIN).is_empty()
     }
 
     /// After something was done: the page on which that is seen.

@@ -51,6 +51,7 @@ words! {
     too_slow: "The request did not come in time", "请求超时";
     unavailable: "That could not be read or done just now", "暂时无法读取或执行";
     unavailable_why: "The store does not answer. Reminders go on as far as they can; see the System page.", "数据存储暂无响应。提醒会尽可能继续发送，详见“系统”页面。";
+    left_out: "records cannot be read and are left out here: somebody may be missing. Whoever looks after the server runs: dosed fsck", "条记录无法读取，没有列在这里，可能有遗漏。请系统管理员运行：dosed fsck";
     back: "Back", "返回";
     between: ", ", "、";
     colon: ": ", "：";
@@ -152,6 +153,8 @@ words! {
     edit_changed: "changed", "已修改";
     edit_reworded: "text changed, meaning the same", "文字修改，含义不变";
     edit_ended: "ended", "已结束";
+    no_text_before: "The text before it is not kept any more.", "之前的文字已不再保存。";
+    more_lines: "more lines that differ", "行有改动，未显示";
     check_ins: "Check-ins", "随访";
     version: "Version", "版本";
     // A patient.
@@ -216,6 +219,11 @@ words! {
     last_answers: "The last answers", "最近的回答";
     asked_at: "Asked", "提问时间";
     came_late: "late", "迟到";
+    // What is wrong with a plan.
+    findings_are: "Each finding says in which file, line and column it is and what is wrong, shows the line with ^ below the place, and says what would be right.", "每一处写明文件名、行、列和哪里不对，下面是原文，^ 指出位置，最后是正确的写法。没有中文说明的显示英文。";
+    finding_error: "error", "错误";
+    finding_doubt: "warning", "留意";
+    finding_help: "help", "建议";
     // The editor.
     plan_text: "The plan's text", "计划的文字";
     save: "Save", "保存";

@@ -60,7 +60,6 @@
   const text = form.querySelector("textarea");
   let timer = 0;
   let turn = 0;
-  let leaving = false;
 
   const check = async () => {
     const mine = ++turn;
@@ -99,8 +98,24 @@
     clearTimeout(timer);
     timer = setTimeout(check, 600);
   });
-  form.addEventListener("submit", () => { leaving = true; });
+})();
+
+// Whoever leaves a page in which they have written something is asked first. What is sent is not
+// lost.
+(() => {
+  let leaving = false;
+  // What a browser puts back into a form that was sent is nobody's new text.
+  const touched = new Set();
+  const written = () => [...touched].filter(
+    (field) => field.isConnected && field.value !== field.defaultValue);
+  addEventListener("input", ({ target }) => {
+    if (target.matches("form textarea")) touched.add(target);
+  });
+  addEventListener("submit", (event) => {
+    leaving = written().every((field) => field.form === event.target);
+  });
+  addEventListener("pageshow", () => { leaving = false; });
   addEventListener("beforeunload", (event) => {
-    if (!leaving && text.value !== text.defaultValue) event.preventDefault();
+    if (!leaving && written().length > 0) event.preventDefault();
   });
 })();

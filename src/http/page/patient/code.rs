@@ -4,7 +4,10 @@ use super::{answered, patient_of};
 use crate::http::admin::{EnrolRequest, Enrolled};
 use crate::http::page::gate::{Answered, Trouble};
 use crate::http::page::visit::Visit;
+use crate::http::page::words::Words;
+use crate::plan::Language;
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use maud::{Markup, html};
 use qrcode::{Color, QrCode};
 use std::fmt::Write as _;
@@ -30,12 +33,12 @@ pub(super) fn make(visit: Visit) -> Answered {
             Enrolled::Made { url, expires } => match QrCode::new(url.as_bytes()) {
                 Ok(code) => (
                     StatusCode::OK,
-                    html! {
-                        p { (words.code_for) " "
-                            strong { (if caregiver.is_empty() { id.as_str() } else { caregiver }) } }
-                        (drawn(&code, words.code))
-                        p { (words.code_until) " " (visit.time(expires)) }
-                    },
+                    shown(
+                        &visit,
+                        if caregiver.is_empty() { &id } else { caregiver },
+                        &code,
+                        expires,
+                    ),
                 ),
                 Err(error) => return Err(Trouble::Unavailable(error.to_string())),
             },
@@ -55,6 +58,28 @@ pub(super) fn make(visit: Visit) -> Answered {
         };
         Ok(visit.page_with(status, "plans", words.code, &content))
     })
+}
+
+/// The code, in both languages: it is shown once, and to whom it is handed may read the other one.
+fn shown(visit: &Visit, whom: &str, code: &QrCode, expires: Timestamp) -> Markup {
+    let other = match visit.language {
+        Language::En => Language::ZhCn,
+        Language::ZhCn => Language::En,
+    };
+    let said = |language: Language| {
+        let words = Words::of(language);
+        html! {
+            div lang=(language.tag()) {
+                p { (words.code_for) " " strong { (whom) } }
+                p { (words.code_until) " " (visit.time(expires)) }
+            }
+        }
+    };
+    html! {
+        (said(visit.language))
+        (drawn(code, visit.words.code))
+        (said(other))
+    }
 }
 
 /// Dark on light, whatever the colours of the page.

@@ -17,7 +17,7 @@ use super::visit::Visit;
 use crate::engine::Role;
 use crate::plan::PatientId;
 use naming::Naming;
-pub(super) use past::differences;
+pub(super) use past::{differences, differences_at_most};
 
 /// The pages.
 pub const ROUTES: &[Route] = &[

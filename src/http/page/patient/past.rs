@@ -6,6 +6,7 @@ use super::{Naming, answered, journal as sentences, patient_of};
 use crate::engine::Entry;
 use crate::http::page::gate::{Answered, Trouble};
 use crate::http::page::visit::{Visit, time};
+use crate::http::page::words::Words;
 use crate::plan::Zone;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -108,11 +109,27 @@ fn version_of(visit: &Visit, version: &PlanText, before: Option<&PlanText>, zone
 
 /// What differs between two texts.
 pub(in crate::http::page) fn differences(visit: &Visit, old: &str, new: &str) -> Markup {
-    let words = visit.words;
-    let lines = difference(old, new);
+    differences_at_most(visit, old, new, usize::MAX)
+}
+
+/// The same, of which no more than so many lines are shown.
+pub(in crate::http::page) fn differences_at_most(
+    visit: &Visit,
+    old: &str,
+    new: &str,
+    lines_max: usize,
+) -> Markup {
+    differences_in(visit.words, old, new, lines_max)
+}
+
+fn differences_in(words: &Words, old: &str, new: &str, lines_max: usize) -> Markup {
+    let mut lines = difference(old, new);
     if lines.is_empty() {
         return html! { p { (words.same_text) } };
     }
+    let hidden = lines.split_off(lines.len().min(lines_max));
+    let differs = |line: &&Line<'_>| matches!(line, Line::Gone(_) | Line::New(_));
+    let hidden = hidden.iter().filter(differs).count();
     html! {
         pre.difference tabindex="0" aria-label=(words.differences) {
             @for line in lines {
@@ -125,6 +142,37 @@ pub(in crate::http::page) fn differences(visit: &Visit, old: &str, new: &str) ->
                     }
                 }
             }
+            @if hidden > 0 { span.small { "  … " (hidden) " " (words.more_lines) "\n" } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Language;
+
+    #[test]
+    fn of_a_long_difference_only_the_beginning_is_shown_and_the_rest_is_counted() {
+        let long = |letter: &str| format!("{letter}\n").repeat(60);
+        for (language, said) in [
+            (Language::En, "  … 80 more lines that differ"),
+            (Language::ZhCn, "  … 80 行有改动，未显示"),
+        ] {
+            let shown = differences_in(Words::of(language), &long("a"), &long("b"), 40);
+            let shown = shown.into_string();
+            assert_eq!(shown.matches("<del>").count(), 40);
+            assert_eq!(shown.matches("<ins>").count(), 0);
+            assert!(shown.contains(said), "{shown}");
+        }
+        let short = differences_in(Words::of(Language::En), "a\nb\n", "a\nc\n", 3).into_string();
+        assert!(
+            short.contains("<del>- b") && short.contains("<ins>+ c"),
+            "{short}"
+        );
+        assert!(!short.contains("more lines"), "{short}");
+        // What is left out does not differ.
+        let same = differences_in(Words::of(Language::En), "a\nb\n", "c\nb\n", 2).into_string();
+        assert!(!same.contains("more lines"), "{same}");
     }
 }
