@@ -21,6 +21,9 @@ const PAUSE_MAX: SignedDuration = SignedDuration::from_secs(60);
 /// The pause after a refusal that only an operator can lift.
 const OPERATOR_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 
+/// A probe of which nothing was heard for so long has been lost: a try ends within seconds.
+const PROBE_MAX: SignedDuration = SignedDuration::from_mins(2);
+
 /// A look may be a little older than what it looks at; a clock that shows less was set back.
 const SET_BACK_MIN: SignedDuration = SignedDuration::from_secs(5);
 
@@ -54,16 +57,26 @@ struct Closed {
     until: Timestamp,
     pause: SignedDuration,
     reason: ExpiredReason,
-    probing: bool,
+    /// Since when a probe is under way.
+    probing: Option<Timestamp>,
     /// The API has answered a question since.
     answered: bool,
     /// When it closed: a clock that shows less has been set back.
     since: Timestamp,
 }
 
+impl Closed {
+    /// Whether a probe is under way, and not lost.
+    fn is_probed(&self, now: Timestamp) -> bool {
+        let lasted = self.probing.map(|since| now.duration_since(since));
+        lasted.is_some_and(|lasted| (-SET_BACK_MIN..PROBE_MAX).contains(&lasted))
+    }
+}
+
 impl Gate {
     /// What may be sent at `now`. A probe is counted as under way from here on, until an outcome
-    /// comes in or [`Gate::probe_dropped`].
+    /// comes in or [`Gate::probe_dropped`], and for two minutes at most: were one lost, nothing
+    /// would ever be sent again.
     pub fn pass(&mut self, now: Timestamp) -> Passage {
         match &mut self.closed {
             None => Passage::Open,
@@ -74,11 +87,11 @@ impl Gate {
                 Passage::Closed(closed.until)
             }
             // While the probe is under way nothing else goes.
-            Some(closed) if closed.probing => {
+            Some(closed) if closed.is_probed(now) => {
                 Passage::Closed(now.saturating_add(PAUSE_FIRST).unwrap_or(Timestamp::MAX))
             }
             Some(closed) => {
-                closed.probing = true;
+                closed.probing = Some(now);
                 if closed.answered {
                     Passage::Confirm
                 } else {
@@ -91,7 +104,7 @@ impl Gate {
     /// The probe did not take place (nothing to send, or it was withdrawn).
     pub fn probe_dropped(&mut self) {
         if let Some(closed) = &mut self.closed {
-            closed.probing = false;
+            closed.probing = None;
         }
     }
 
@@ -101,7 +114,7 @@ impl Gate {
         match (&mut self.closed, outcome) {
             (Some(closed), Outcome::Accepted) => {
                 closed.answered = true;
-                closed.probing = false;
+                closed.probing = None;
                 closed.until = closed.until.min(now);
             }
             (Some(_), outcome) => self.tried(outcome, now),
@@ -120,8 +133,9 @@ impl Gate {
                 self.failures_in_a_row = 0;
                 self.last <<= 1;
                 // While the API limits us, what was under way when it said so tells nothing.
-                let opens =
-                    |closed: Closed| closed.probing || closed.reason != ExpiredReason::Throttled;
+                let opens = |closed: Closed| {
+                    closed.probing.is_some() || closed.reason != ExpiredReason::Throttled
+                };
                 if self.closed.is_some_and(opens) {
                     self.closed = None;
                     self.last = 0;
@@ -143,7 +157,7 @@ impl Gate {
             }
             Outcome::Throttled(until) => {
                 self.failed();
-                let is_probe = self.closed.is_some_and(|closed| closed.probing);
+                let is_probe = self.closed.is_some_and(|closed| closed.probing.is_some());
                 self.throttle.refused(until, is_probe, now);
                 self.close(
                     ExpiredReason::Throttled,
@@ -203,7 +217,7 @@ impl Gate {
     #[must_use]
     pub fn probes_at(&self) -> Option<Timestamp> {
         self.closed
-            .filter(|closed| !closed.probing)
+            .filter(|closed| closed.probing.is_none())
             .map(|closed| closed.until)
     }
 
@@ -248,21 +262,21 @@ impl Gate {
         now: Timestamp,
     ) {
         let pause = match self.closed {
-            Some(closed) if closed.probing => (closed.pause * 2).clamp(first, most),
+            Some(closed) if closed.probing.is_some() => (closed.pause * 2).clamp(first, most),
             Some(closed) => closed.pause.max(first),
             None => first,
         };
         let end = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
         let end = until.map_or(end, |until| until.max(end));
         let until = match self.closed {
-            Some(closed) if !closed.probing => closed.until.max(end),
+            Some(closed) if closed.probing.is_none() => closed.until.max(end),
             Some(_) | None => end,
         };
         self.closed = Some(Closed {
             until,
             pause,
             reason,
-            probing: false,
+            probing: None,
             answered: false,
             since: now,
         });
@@ -299,6 +313,17 @@ mod tests {
         gate.tried(Outcome::Accepted, at(2));
         assert_eq!(gate.pass(at(2)), Passage::Open);
         assert_eq!(gate.reason(), None);
+    }
+
+    #[test]
+    fn a_probe_of_which_nothing_is_heard_keeps_nothing_back_for_long() {
+        for now in [at(121), at(-3_600)] {
+            let mut gate = Gate::default();
+            gate.tried(Outcome::Throttled(at(0)), at(0));
+            assert_eq!(gate.pass(at(1)), Passage::Probe);
+            assert!(matches!(gate.pass(at(120)), Passage::Closed(_)));
+            assert_eq!(gate.pass(now), Passage::Probe, "{now}");
+        }
     }
 
     #[test]

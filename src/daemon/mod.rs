@@ -49,10 +49,15 @@ pub mod shared;
 pub mod signals;
 pub mod small_file;
 mod supervisor;
+#[cfg(test)]
+mod tests;
 pub mod throttle;
 pub mod timekeeper;
 pub mod vitals;
 pub mod watch;
 pub mod worker;
+
+#[cfg(test)]
+mod tests;
 
 pub use supervisor::{DaemonError, Opener, Options, outlet, run, run_on};

@@ -258,7 +258,7 @@ pub fn horizon(now: Timestamp) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::engine::{Addressee, Body, Class, Message, Recipient, Text};
     use crate::plan::{Language, Zone};
@@ -270,7 +270,13 @@ mod tests {
         Timestamp::from_second(1_772_409_600 + seconds).unwrap()
     }
 
-    fn queued(id: u8, class: Class, not_before: i64, deadline: i64, tries: u16) -> Queued {
+    pub(in crate::daemon) fn queued(
+        id: u8,
+        class: Class,
+        not_before: i64,
+        deadline: i64,
+        tries: u16,
+    ) -> Queued {
         let key = OutboxRef {
             class,
             deadline: at(deadline),

@@ -284,80 +284,12 @@ async fn note_set_ahead(shared: &Shared, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::clock::{Answer, Sleep};
-    use super::super::manners::Manners;
-    use super::super::metrics::Metrics;
     use super::super::plausibility::DoubtKind;
-    use super::super::shared::Outlet;
-    use super::super::vitals::Vitals;
     use super::*;
-    use crate::messaging::{Channel, Console, console};
-    use crate::plan::Zone;
-    use crate::store::{Options, Telemetry};
-    use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+    use crate::daemon::tests::{START, SetClock, shared};
+    use std::sync::atomic::Ordering;
 
-    const START: i64 = 1_772_409_600;
     const DAY: i64 = 86_400;
-
-    /// A clock that shows what it is set to, as the machine's does.
-    #[derive(Default)]
-    struct SetClock {
-        wall: AtomicI64,
-        steady: AtomicI64,
-        synchronised: AtomicBool,
-    }
-
-    impl SetClock {
-        fn set(&self, wall: i64, steady: i64) {
-            self.wall.store(wall, Ordering::SeqCst);
-            self.steady.store(steady, Ordering::SeqCst);
-        }
-    }
-
-    impl Clock for SetClock {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_second(START + self.wall.load(Ordering::SeqCst)).unwrap()
-        }
-
-        fn elapsed(&self) -> Duration {
-            Duration::from_secs(self.steady.load(Ordering::SeqCst) as u64)
-        }
-
-        fn sleep(&self, _: Duration) -> Sleep {
-            Box::pin(tokio::time::sleep(Duration::from_millis(1)))
-        }
-
-        fn run(&self) -> Option<String> {
-            Some("one machine".to_owned())
-        }
-
-        fn is_synchronised(&self) -> Answer {
-            Box::pin(std::future::ready(self.synchronised.load(Ordering::SeqCst)))
-        }
-    }
-
-    fn shared(directory: &tempfile::TempDir, clock: &Arc<SetClock>) -> Arc<Shared> {
-        let options = Options {
-            path: directory.path().join("dosed.redb"),
-            cache_bytes: 1 << 20,
-        };
-        let telemetry = Arc::new(Telemetry::new(|_, _| {}));
-        let store = Store::open(&options, telemetry).unwrap();
-        let channel = Console::to(std::io::sink(), console::Format::Json).unwrap();
-        let channel = Channel::Console(channel);
-        let outlet = Outlet {
-            limits: Arc::new(channel.limits()),
-            channel,
-            zone: Zone::get("Asia/Shanghai").unwrap(),
-            rate: None,
-            hourly_max: None,
-            manners: Arc::new(Manners::default()),
-        };
-        let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
-        let vitals = Arc::new(Vitals::default());
-        let metrics = Arc::new(Metrics::new(0.0));
-        Arc::new(Shared::new(clock, store, vitals, metrics, outlet))
-    }
 
     /// Runs the task until `is_met`, asked a thousand times a second, then stops it.
     async fn run_until(shared: &Arc<Shared>, mut is_met: impl AsyncFnMut() -> bool) {

@@ -4,6 +4,7 @@ use super::clock::Moment;
 use super::recorder::Ended;
 use super::retry::{self, Try};
 use super::shared::{Outlet, Shared};
+use super::timekeeper::Time;
 use crate::engine::{ExpiredReason, Settlement};
 use crate::messaging::{Outcome, Outgoing, Permit, Verdict};
 use crate::store::{Queued, Receipt, TriedOutcome};
@@ -170,35 +171,48 @@ fn permit(shared: &Arc<Shared>, queued: &Queued, resend_within: Option<SignedDur
     })
 }
 
+/// What has become of a message by the time a worker looks at it: `Some` where it is not sent.
+fn looked_at_again(
+    shared: &Shared,
+    queued: &Queued,
+    probe: bool,
+    time: Time,
+) -> Option<TriedOutcome> {
+    let message = &queued.message;
+    let now = time.now;
+    let later = || {
+        // It may be tried at once, or when the gate opens.
+        let at = now.wall.min(message.key.deadline);
+        Some(TriedOutcome::Later(at, queued.attempts))
+    };
+    if time.doubted {
+        return later();
+    }
+    if now.wall >= message.key.deadline {
+        let settlement = retry::at_deadline(&queued.attempts, ExpiredReason::Throttled);
+        return Some(TriedOutcome::Final(settlement));
+    }
+    if now.wall < message.not_before || (!probe && shared.gate().reason().is_some()) {
+        return later();
+    }
+    let resend_within = shared.outlet().channel.resend_within();
+    retry::is_too_late(&queued.attempts, resend_within, now)
+        .then_some(TriedOutcome::Final(Settlement::InDoubt))
+}
+
 async fn send(shared: &Arc<Shared>, job: Job) -> Ended {
     let Job { queued, probe } = job;
-    let message = &queued.message;
     let time = shared.time();
+    if let Some(outcome) = looked_at_again(shared, &queued, probe, time) {
+        if probe {
+            shared.gate().probe_dropped();
+        }
+        return Ended::new(queued, outcome);
+    }
+    let message = &queued.message;
     let began = time.now;
-    if time.doubted {
-        if probe {
-            shared.gate().probe_dropped();
-        }
-        return give_back(shared, queued);
-    }
-    if began.wall >= message.key.deadline {
-        if probe {
-            shared.gate().probe_dropped();
-        }
-        let settlement = retry::at_deadline(&queued.attempts, ExpiredReason::Throttled);
-        return Ended::new(queued, TriedOutcome::Final(settlement));
-    }
-    if began.wall < message.not_before || (!probe && shared.gate().reason().is_some()) {
-        return give_back(shared, queued);
-    }
     let outlet = shared.outlet();
     let resend_within = outlet.channel.resend_within();
-    if retry::is_too_late(&queued.attempts, resend_within, began) {
-        if probe {
-            shared.gate().probe_dropped();
-        }
-        return Ended::new(queued, TriedOutcome::Final(Settlement::InDoubt));
-    }
     let permit = permit(shared, &queued, resend_within);
     let link = shared
         .links
@@ -308,5 +322,40 @@ fn note_tried(shared: &Shared, queued: &Queued, verdict: &Verdict, took: Duratio
             cause = %verdict,
             "a message was not accepted"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gate::Passage;
+    use super::super::queue::tests::queued;
+    use super::*;
+    use crate::daemon::tests::{SetClock, shared};
+    use crate::engine::Class;
+
+    /// A probe that is not sent is no probe: another goes.
+    #[tokio::test]
+    async fn a_probe_that_is_not_sent_lets_another_through() {
+        for (wall, why) in [
+            (-3_600, "the clock was set back"),
+            (600, "its deadline has passed"),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let clock = Arc::new(SetClock::default());
+            let shared = shared(&directory, &clock);
+            let now = shared.now();
+            shared.gate().tried(Outcome::Throttled(now), now);
+            clock.set(1, 1);
+            assert_eq!(shared.gate().pass(shared.now()), Passage::Probe);
+            clock.set(wall, 2);
+            let job = Job {
+                queued: queued(1, Class::Dose, 0, 600, 1),
+                probe: true,
+            };
+            let ended = send(&shared, job).await;
+            let sent = matches!(ended.outcome, TriedOutcome::Final(Settlement::Accepted(_)));
+            assert!(!sent, "{why}");
+            assert_eq!(shared.gate().pass(shared.now()), Passage::Probe, "{why}");
+        }
     }
 }
