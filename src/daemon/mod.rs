@@ -49,8 +49,6 @@ pub mod shared;
 pub mod signals;
 pub mod small_file;
 mod supervisor;
-#[cfg(test)]
-mod tests;
 pub mod throttle;
 pub mod timekeeper;
 pub mod vitals;

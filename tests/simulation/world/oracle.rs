@@ -543,6 +543,18 @@ fn is_served(
     before < served.count
 }
 
+/// An instant that becomes a text only where something is wrong.
+struct Shown(i64);
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(at) => at.fmt(f),
+            Err(_) => self.0.fmt(f),
+        }
+    }
+}
+
 /// Whether it is a question, and not a dose.
 fn is_question(dose: &Dose) -> bool {
     dose.0.starts_with('c')
@@ -624,10 +636,6 @@ impl Book {
         now: i64,
         final_look: bool,
     ) -> Result<(), String> {
-        let show = |at: i64| {
-            jiff::Timestamp::from_millisecond(at)
-                .map_or_else(|_| at.to_string(), |at| at.to_string())
-        };
         let expected = |dose: &Dose| self.must.get(dose).or_else(|| self.may.get(dose));
         // Taken by the API and never on the phone: is that known to the daemon?
         let mut lost: BTreeMap<Dose, bool> = BTreeMap::new();
@@ -638,7 +646,7 @@ impl Book {
             }
         }
         for (dose, closings) in &self.closed {
-            let (id, due) = (&dose.0, show(dose.1));
+            let (id, due) = (&dose.0, Shown(dose.1));
             if expected(dose).is_none() {
                 return Err(format!(
                     "G6: {id} of {due} was closed ({closings:?}) and never fell"
@@ -662,15 +670,19 @@ impl Book {
         for sent in sent {
             for (id, amount, due) in &sent.doses {
                 let dose = (id.clone(), *due);
-                let told = format!("{id} of {} at {}", show(*due), show(sent.wall));
+                let told = || format!("{id} of {} at {}", Shown(*due), Shown(sent.wall));
                 let Some(end) = expected(&dose).copied() else {
-                    return Err(format!("G6: {told}: sent, and it never fell"));
+                    return Err(format!("G6: {}: sent, and it never fell", told()));
                 };
                 if sent.wall < *due {
-                    return Err(format!("G2: {told}: sent before its instant"));
+                    return Err(format!("G2: {}: sent before its instant", told()));
                 }
                 if sent.wall >= end {
-                    return Err(format!("G2: {told}: sent after its window, {}", show(end)));
+                    return Err(format!(
+                        "G2: {}: sent after its window, {}",
+                        told(),
+                        Shown(end)
+                    ));
                 }
                 // What the API may have is sent again as it is.
                 let first = match sent.outcome {
@@ -685,7 +697,8 @@ impl Book {
                 let said = amounts[valid..].iter().any(|(_, it)| it == amount);
                 if !said && facts.set_back.is_empty() {
                     return Err(format!(
-                        "G6: {told}: {amount} was not prescribed then: {amounts:?}"
+                        "G6: {}: {amount} was not prescribed then: {amounts:?}",
+                        told()
                     ));
                 }
                 tried.entry(dose.clone()).or_default().push(sent);
@@ -714,12 +727,12 @@ impl Book {
             if sent.len() > ids.len() || ids.len() > most {
                 let times: Vec<String> = sent
                     .iter()
-                    .map(|it| format!("{} as {}", show(it.wall), it.id))
+                    .map(|it| format!("{} as {}", Shown(it.wall), it.id))
                     .collect();
                 return Err(format!(
                     "G3: {} of {} reached the patient {} times: {times:?}",
                     dose.0,
-                    show(dose.1),
+                    Shown(dose.1),
                     sent.len()
                 ));
             }
@@ -743,10 +756,10 @@ impl Book {
                     return Err(format!(
                         "G4: {} of {} was answered at {} and {} left at {}",
                         dose.0,
-                        show(dose.1),
-                        show(*from),
+                        Shown(dose.1),
+                        Shown(*from),
                         late.id,
-                        show(late.wall)
+                        Shown(late.wall)
                     ));
                 }
             }
@@ -761,7 +774,7 @@ impl Book {
                     return Err(format!(
                         "G3: {} of {} was sent again {} s after a try of unknown outcome",
                         dose.0,
-                        show(dose.1),
+                        Shown(dose.1),
                         (pair[1].steady - first.steady) / 1_000
                     ));
                 }
@@ -769,7 +782,7 @@ impl Book {
         }
         for (dose, closings) in &self.closed {
             let reached = delivered.get(dose).is_some_and(|it| !it.is_empty());
-            let (id, due) = (&dose.0, show(dose.1));
+            let (id, due) = (&dose.0, Shown(dose.1));
             let end = expected(dose).copied().unwrap_or(dose.1);
             let last = closings.last().filter(|it| !it.answered);
             // Of several messages in doubt it is not remembered which they were.
@@ -838,12 +851,12 @@ impl Book {
             }
         }
         for (dose, end) in &self.must {
-            let (id, due) = (&dose.0, show(dose.1));
+            let (id, due) = (&dose.0, Shown(dose.1));
             let closed = self.closed.get(dose).map_or(0, Vec::len);
             if final_look && end + 20 * MINUTE < now && closed == 0 {
                 return Err(format!(
                     "G1: {id} of {due} was lost: its window ended at {} and it is not closed",
-                    show(*end)
+                    Shown(*end)
                 ));
             }
             if dose.1 + 5 * MINUTE < now && facts.is_calm(dose.1 - 5 * MINUTE, dose.1 + 5 * MINUTE)
