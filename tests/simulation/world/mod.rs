@@ -634,7 +634,7 @@ impl World {
             let is_waited_for = outbox > 0 || self.held_since.is_some();
             self.idle = match self.idle {
                 // What is under way in memory comes to its end.
-                idle if is_waited_for || idle < 4 * SECOND => (idle * 2).clamp(250, 20 * SECOND),
+                idle if is_waited_for || idle < 4 * SECOND => (idle * 4).clamp(250, 20 * SECOND),
                 _ => HOUR,
             };
         }
