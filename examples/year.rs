@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release --example year -- DIRECTORY [--patients N] [--days N]`, then
 //! `dosed user add hao --role doctor --config DIRECTORY/config.toml` beside
-//! `dosed run --config DIRECTORY/config.toml`; `docs/doctors-page.md` says how the pages are timed.
+//! `dosed run --config DIRECTORY/config.toml`; `cargo bench --bench pages` times them.
 //!
 //! Plans come into force by the daemon's own transaction. The history is written into the journal as
 //! the daemon would have written it, without living through it.
@@ -11,8 +11,8 @@
 use dosed::daemon::config::{Config, Environment};
 use dosed::daemon::{plan_changes, plan_files};
 use dosed::engine::{
-    About, ClosedDose, DoseState, Entry, ExpiredReason, GivenAnswer, MessageId, Millis, Teller,
-    Unlimited, Value,
+    About, CallReason, ClosedDose, DoseState, Entry, ExpiredReason, GivenAnswer, MessageId, Millis,
+    Teller, Unlimited, Value,
 };
 use dosed::store::{JournalRow, Options, Store, Telemetry};
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
@@ -38,10 +38,19 @@ struct Arguments {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = arguments()?;
-    let directory = &arguments.directory;
-    write_clinic(directory, arguments.patients)?;
+    let (patients, days) = (arguments.patients, arguments.days);
+    println!("{}", make(&arguments.directory, patients, days)?);
+    Ok(())
+}
+
+/// Makes such a clinic in a directory that is not there yet; says what was made.
+///
+/// # Errors
+/// A file cannot be written, or the store fails.
+pub fn make(directory: &Path, patients: usize, days: i32) -> Result<String, Box<dyn Error>> {
+    write_clinic(directory, patients)?;
     let environment = Environment {
-        current_directory: directory.clone(),
+        current_directory: directory.to_path_buf(),
         ..Environment::default()
     };
     let config = Config::load(&directory.join("config.toml"), &environment)?;
@@ -52,15 +61,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let store = Store::open(&options, Arc::new(Telemetry::new(|_, _| {})))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let began = Instant::now();
-    let rows = runtime.block_on(fill(&store, &config, &arguments))?;
-    println!(
-        "{} patients, {} days, {rows} rows of the journal in {:.1} s: {}",
-        arguments.patients,
-        arguments.days,
+    let rows = runtime.block_on(fill(&store, &config, (patients, days)))?;
+    runtime.block_on(store.close());
+    Ok(format!(
+        "{patients} patients, {days} days, {rows} rows of the journal in {:.1} s: {}",
         began.elapsed().as_secs_f64(),
         options.path.display()
-    );
-    Ok(())
+    ))
 }
 
 fn arguments() -> Result<Arguments, Box<dyn Error>> {
@@ -82,16 +89,29 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
     Ok(arguments)
 }
 
+/// Writes the configuration, with the addresses of the listeners.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_config(directory: &Path, private: &str, public: Option<&str>) -> std::io::Result<()> {
+    let public = public.map_or(String::new(), |public| {
+        format!("public = \"{public}\"\npublic_url = \"http://127.0.0.1:8381/\"\n")
+    });
+    let config = format!(
+        "[clinic]\nname = \"郝医生诊所\"\ntimezone = \"Asia/Shanghai\"\n\
+         language = \"zh-CN\"\nplans = \"plans.d\"\n[store]\npath = \"dosed.redb\"\n\
+         [http]\nprivate = \"{private}\"\n{public}[messaging]\nchannel = \"console\"\n\
+         [log]\nlevel = \"warn\"\n"
+    );
+    std::fs::write(directory.join("config.toml"), config)
+}
+
 fn write_clinic(directory: &Path, patients: usize) -> std::io::Result<()> {
     let plans = directory.join("plans.d");
     // A store that is there already is not filled twice.
     std::fs::create_dir_all(directory)?;
     std::fs::create_dir(&plans)?;
-    let config = "[clinic]\nname = \"郝医生诊所\"\ntimezone = \"Asia/Shanghai\"\n\
-                  language = \"zh-CN\"\nplans = \"plans.d\"\n[store]\npath = \"dosed.redb\"\n\
-                  [http]\nprivate = \"127.0.0.1:8380\"\n[messaging]\nchannel = \"console\"\n\
-                  [log]\nlevel = \"warn\"\n";
-    std::fs::write(directory.join("config.toml"), config)?;
+    write_config(directory, "127.0.0.1:8380", None)?;
     for number in 0..patients {
         let plan = format!(
             "# 第{number}号患者\nname = \"王秀兰{number}\"\n\n\
@@ -110,11 +130,15 @@ fn id(number: usize) -> String {
     format!("p{number:04}")
 }
 
-async fn fill(store: &Store, config: &Config, wanted: &Arguments) -> Result<usize, Box<dyn Error>> {
+async fn fill(
+    store: &Store,
+    config: &Config,
+    (patients, days): (usize, i32),
+) -> Result<usize, Box<dyn Error>> {
     let now = Timestamp::now();
     let loaded = plan_files::load(config, &HashMap::new(), now);
     let changes = plan_changes::changes(config, &loaded, &HashMap::new());
-    assert_eq!(changes.len(), wanted.patients, "each plan is right");
+    assert_eq!(changes.len(), patients, "each plan is right");
     let (overdue, fits) = (ExpiredReason::DaemonDown, Arc::new(Unlimited));
     store
         .apply(now, changes, Vec::new(), overdue, fits, 0)
@@ -123,11 +147,13 @@ async fn fill(store: &Store, config: &Config, wanted: &Arguments) -> Result<usiz
         .to_zoned(config.clinic.defaults.zone.time_zone().clone())
         .start_of_day()?;
     let mut written = 0;
-    for day in (1..=wanted.days).rev() {
+    // Today as far as it has come.
+    for day in (0..=days).rev() {
         let midnight = today.checked_sub(day.days())?;
         let mut rows = BTreeMap::new();
-        for number in 0..wanted.patients {
-            let of_day = day_of(&midnight, number, day.unsigned_abs() as usize)?;
+        for number in 0..patients {
+            let mut of_day = day_of(&midnight, number, day.unsigned_abs() as usize)?;
+            of_day.retain(|row| row.at <= now.as_millisecond());
             written += of_day.len();
             rows.insert(id(number), of_day);
         }
@@ -208,6 +234,24 @@ fn day_of(midnight: &Zoned, patient: usize, day: usize) -> Result<Vec<JournalRow
         }
     };
     rows.push(row(asked + SignedDuration::from_mins(20), vec![entry]));
+    // Each month somebody writes something, and now and then somebody has to be rung.
+    if (patient + day).is_multiple_of(30) {
+        let red_flag = patient.is_multiple_of(7);
+        let wrote = Entry::Wrote {
+            text: if red_flag {
+                "今天有点胸痛"
+            } else {
+                "药快吃完了，什么时候来拿？"
+            }
+            .to_owned(),
+            red_flag,
+            by: Teller::Patient,
+        };
+        let wanted = CallReason::ALL[patient % CallReason::ALL.len()];
+        let wanted = Entry::CallWanted { reason: wanted };
+        let entries = [Some(wrote), (day < 60).then_some(wanted)];
+        rows.push(row(asked, entries.into_iter().flatten().collect()));
+    }
     Ok(rows)
 }
 

@@ -108,7 +108,7 @@ impl Reader {
     /// # Errors
     /// The read failed.
     pub fn accounts(&self) -> Result<BTreeMap<String, Account>, StoreError> {
-        all(&self.snapshot()?)
+        all(&*self.snapshot()?)
     }
 }
 

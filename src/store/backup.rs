@@ -193,7 +193,7 @@ impl Reader {
         now: Timestamp,
         go_on: GoOn<'_>,
     ) -> Result<BTreeMap<String, u64>, BackupError> {
-        let all = rows_of(&self.snapshot()?)?.values().sum();
+        let all = rows_of(&*self.snapshot()?)?.values().sum();
         let mut pace = Pace {
             done: 0,
             all,

@@ -15,6 +15,7 @@ use crate::plan::ResolvedPlan;
 use jiff::{SignedDuration, Timestamp};
 use redb::{ReadTransaction, ReadableTable};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Patients whose journal is read together.
@@ -297,7 +298,7 @@ fn instant(ms: i64) -> Timestamp {
 /// A snapshot that is taken anew when it has become old.
 pub(super) struct Fresh<'r> {
     reader: &'r Reader,
-    snapshot: ReadTransaction,
+    snapshot: Arc<ReadTransaction>,
     taken: Instant,
 }
 
@@ -352,6 +353,11 @@ impl super::Store {
                 };
                 for row in rows {
                     let day = journal_day(instant(row.at));
+                    for entry in &row.entries {
+                        if let Entry::CallWanted { reason } = entry {
+                            scope.effects.calls.push((number, *reason));
+                        }
+                    }
                     let key = (day, number, record.journal_next);
                     journal.insert(key, encode(&row)?.as_slice())?;
                     record.journal_next += 1;

@@ -12,6 +12,7 @@ use crate::engine::{
 use jiff::Timestamp;
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable, TableHandle};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Snapshots of a store, for reports.
@@ -26,6 +27,8 @@ enum Of {
     File(redb::ReadOnlyDatabase),
     /// The write side in this process.
     Store(Store),
+    /// One that was taken, for all that is read.
+    Moment(Arc<ReadTransaction>),
 }
 
 /// One dose, as `dosed history` shows it.
@@ -129,10 +132,24 @@ impl Reader {
         self.unreadable.load(Ordering::Relaxed)
     }
 
-    pub(super) fn snapshot(&self) -> Result<ReadTransaction, StoreError> {
+    /// Reads all from one snapshot that is taken now: what is read is of one moment, and the write
+    /// side is asked once. For a page's worth; while one is held, the file of a daemon that writes
+    /// grows.
+    ///
+    /// # Errors
+    /// The read failed.
+    pub fn of_this_moment(&self) -> Result<Self, StoreError> {
+        Ok(Self {
+            of: Of::Moment(self.snapshot()?),
+            unreadable: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) fn snapshot(&self) -> Result<Arc<ReadTransaction>, StoreError> {
         match &self.of {
-            Of::File(database) => Ok(database.begin_read()?),
-            Of::Store(store) => store.snapshot(),
+            Of::File(database) => Ok(Arc::new(database.begin_read()?)),
+            Of::Store(store) => store.snapshot().map(Arc::new),
+            Of::Moment(snapshot) => Ok(Arc::clone(snapshot)),
         }
     }
 

@@ -477,3 +477,62 @@ async fn a_plan_of_somebody_new_begins_here() {
     assert!(audit.contains("plan_save"), "{audit}");
     assert!(!audit.contains("氨氯地平"), "{audit}");
 }
+
+/// Starts a daemon that cannot write into the plan directory. Root may write anywhere but into what is
+/// mounted read-only.
+async fn start_read_only(world: &World) -> crate::support::Daemon {
+    let plans = world.path("plans.d");
+    if !rustix::process::geteuid().is_root() {
+        world.set_mode("plans.d", 0o555);
+        return world.start().await;
+    }
+    let mount = "mount --bind -o ro \"$1\" \"$1\" && shift && exec \"$@\"";
+    let plans = plans.to_str().expect("a path of text");
+    let wrapper = ["unshare", "--mount", "sh", "-c", mount, "sh", plans];
+    crate::support::Daemon::start_under(world, &wrapper).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_plan_directory_is_read_only_nothing_is_saved_and_nothing_is_lost() {
+    let (world, daemon) = with_plan(&[("hao", "doctor")]).await;
+    assert_eq!(daemon.stop().await.code(), Some(0));
+    let daemon = start_read_only(&world).await;
+    let browser = Browser::sign_in(&daemon, "hao").await;
+    let loaded = browser.get("/patients/wang/plan/edit?lang=en").await;
+    assert_eq!(loaded.status, 200, "{loaded:?}");
+    let why = "Nothing can be saved: the daemon may not write into the plan directory.";
+    // It is said before anybody has written anything, and the button cannot be pressed.
+    assert!(loaded.body.contains(why), "{}", loaded.body);
+    assert!(loaded.body.contains("<button type=\"submit\" disabled>"));
+    let mine = PLAN.replace("1片", "2片");
+    let refused = save(&browser, "wang", &loaded, &mine).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert!(refused.body.contains(why), "{}", refused.body);
+    assert!(refused.body.contains("role=\"alert\""), "{}", refused.body);
+    // What was written is shown again, to be copied.
+    assert!(
+        refused.body.contains("take = &quot;2片&quot;"),
+        "{}",
+        refused.body
+    );
+    let fields = [
+        ("csrf", hidden(&loaded, "csrf")),
+        ("loaded", ""),
+        ("text", PLAN),
+    ];
+    let fields = form(&fields);
+    let new = browser.post("/patients/li/plan?lang=en", OURS, &fields);
+    assert_eq!(new.await.status, 409);
+    assert_eq!(world.read("plans.d/wang.toml"), PLAN);
+    let left: Vec<_> = std::fs::read_dir(world.path("plans.d"))
+        .expect("it is there")
+        .map(|it| it.expect("it can be listed").file_name())
+        .collect();
+    assert_eq!(left, ["wang.toml"], "no draft lies there");
+    // Whom it concerns is reminded as before.
+    let page = browser.get("/patients/wang?lang=en").await;
+    assert!(page.body.contains("1片"), "{}", page.body);
+    assert_ne!(daemon.health().await["status"], "fail");
+    assert_eq!(daemon.stop().await.code(), Some(0));
+    world.set_mode("plans.d", 0o755);
+}

@@ -53,6 +53,7 @@ impl Patients for Practice {
 
     fn journal(&self, id: String, before: Option<String>) -> Asked<'_, Option<JournalView>> {
         Box::pin(self.read(move |reader| {
+            let reader = &reader.of_this_moment()?;
             let Some(chart) = chart(reader, &id)? else {
                 return Ok(None);
             };
@@ -66,6 +67,7 @@ impl Patients for Practice {
     fn plan_texts(&self, id: String, before: Option<u32>) -> Asked<'_, Option<PlanTexts>> {
         let clinic = self.shared.outlet().zone.clone();
         Box::pin(self.read(move |reader| {
+            let reader = &reader.of_this_moment()?;
             let Some(chart) = chart(reader, &id)? else {
                 return Ok(None);
             };
@@ -143,6 +145,7 @@ fn chart(reader: &Reader, id: &str) -> Result<Option<Chart>, StoreError> {
 }
 
 fn patient(reader: &Reader, id: &str, look: &Look) -> Result<Option<PatientView>, StoreError> {
+    let reader = &reader.of_this_moment()?;
     let now = look.now;
     let Some(zone) = chart(reader, id)? else {
         return Ok(None);

@@ -42,7 +42,16 @@ impl Daemon {
 
     /// The same, with changes to its command.
     pub async fn start_with(world: &World, change: impl FnOnce(&mut Command)) -> Self {
-        let mut daemon = Self::spawn(world, change);
+        Self::spawn(world, &[], change).until_ready().await
+    }
+
+    /// The same, run by another command, which becomes it.
+    pub async fn start_under(world: &World, wrapper: &[&str]) -> Self {
+        Self::spawn(world, wrapper, |_| {}).until_ready().await
+    }
+
+    async fn until_ready(self) -> Self {
+        let mut daemon = self;
         let ended = daemon.ended();
         tokio::select! {
             ready = daemon.notify.wait_for("READY=1", 1) => assert!(ready, "the daemon is not ready"),
@@ -61,15 +70,15 @@ impl Daemon {
 
     /// Starts one that must end by itself, and waits for that.
     pub async fn start_in_vain(world: &World) -> Ended {
-        Self::spawn(world, |_| {}).wait().await
+        Self::spawn(world, &[], |_| {}).wait().await
     }
 
     /// Starts one and does not wait.
     pub fn begin(world: &World) -> Self {
-        Self::spawn(world, |_| {})
+        Self::spawn(world, &[], |_| {})
     }
 
-    fn spawn(world: &World, change: impl FnOnce(&mut Command)) -> Self {
+    fn spawn(world: &World, wrapper: &[&str], change: impl FnOnce(&mut Command)) -> Self {
         let run = world.next_run();
         let notify = NotifySocket::bind(&world.path(&format!("notify-{run}")));
         let (log, out) = (
@@ -77,7 +86,7 @@ impl Daemon {
             world.path(&format!("out-{run}")),
         );
         let ready_file = world.path(&format!("ready-{run}.json"));
-        let mut command = world.command(&["run"]);
+        let mut command = world.command_under(wrapper, &["run"]);
         command
             .arg("--ready-file")
             .arg(&ready_file)

@@ -182,8 +182,21 @@ secret_file = "wechat-secret"
     /// The binary with a subcommand and this world's configuration, and nothing of our environment
     /// that could reach into it. `DOSED_BINARY` names another build of it.
     pub fn command(&self, arguments: &[&str]) -> Command {
+        self.command_under(&[], arguments)
+    }
+
+    /// The same, run by another command.
+    pub fn command_under(&self, wrapper: &[&str], arguments: &[&str]) -> Command {
         let built = env!("CARGO_BIN_EXE_dosed").into();
-        let mut command = Command::new(std::env::var_os("DOSED_BINARY").unwrap_or(built));
+        let binary = std::env::var_os("DOSED_BINARY").unwrap_or(built);
+        let mut command = match wrapper {
+            [] => Command::new(binary),
+            [program, more @ ..] => {
+                let mut command = Command::new(program);
+                command.args(more).arg(binary);
+                command
+            }
+        };
         command
             .args(arguments)
             .arg("--config")
