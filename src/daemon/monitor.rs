@@ -3,12 +3,15 @@
 use super::config::Config;
 use super::deadman::{Deadman, Word};
 use super::job::{self, Job};
+use super::plausibility::ClockDoubt;
 use super::shared::Shared;
 use super::vitals::{Signs, TURN_AGE_MAX};
 use crate::engine::ExpiredReason;
 use crate::http::Source;
+use crate::http::health::remark::{self, Remark};
 use crate::http::health::{Check, Health, Status};
 use crate::messaging::{Channel, Ping};
+use crate::plan::Language;
 use crate::store::{JobRun, StoreError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -170,51 +173,53 @@ impl Monitor {
     /// One line for people, without a patient.
     #[must_use]
     pub fn summary(&self) -> String {
+        remark::line(&self.remarks(), Language::En)
+    }
+
+    /// How things are, for people, without a patient.
+    fn remarks(&self) -> Vec<Remark> {
         let signs = self.shared.vitals.signs();
         let now = self.shared.now();
         let waits_for = self.shared.gate().waits_for(now);
-        let mut parts = Vec::new();
+        let mut remarks = Vec::new();
         if signs.plans.rejected > 0 {
-            parts.push(format!(
-                "{} rejected",
-                count(signs.plans.rejected as u64, "plan")
-            ));
+            remarks.push(Remark::PlansRefused {
+                number: signs.plans.rejected,
+                plans: count(signs.plans.rejected as u64, "plan"),
+            });
         }
+        let ledger = self.shared.store.telemetry().ledger();
         if signs.clock_held.is_some() {
-            parts.push("sending is held: the clock is not to be believed".to_owned());
-        } else if self
-            .shared
-            .store
-            .telemetry()
-            .ledger()
-            .held_since()
-            .is_some()
-        {
-            parts.push("sending is held: too many messages within an hour".to_owned());
+            remarks.push(Remark::HeldByClock {});
+        } else if ledger.held_since().is_some() {
+            remarks.push(Remark::HeldByHour {});
         } else if let Some(reason) = waits_for {
-            parts.push(match reason {
-                ExpiredReason::Throttled => "the API limits us".to_owned(),
-                _ => "the API does not take messages".to_owned(),
+            remarks.push(match reason {
+                ExpiredReason::Throttled => Remark::Limited {},
+                _ => Remark::Closed {},
             });
         }
         let today = signs.today;
-        parts.push(format!(
-            "{} due today, {} reminded, {} expired",
-            count(today.due, "dose"),
-            today.reminded,
-            today.expired
-        ));
+        remarks.push(Remark::Doses {
+            doses: count(today.due, "dose"),
+            due: today.due,
+            reminded: today.reminded,
+            expired: today.expired,
+        });
         if today.in_doubt > 0 {
-            parts.push(format!("{} in doubt", count(today.in_doubt, "message")));
+            remarks.push(Remark::InDoubt {
+                number: today.in_doubt,
+                messages: count(today.in_doubt, "message"),
+            });
         }
-        let next = signs.next_wake.map_or("none".to_owned(), |at| {
+        remarks.push(signs.next_wake.map_or(Remark::NoWake {}, |at| {
             let zone = self.zone.lock().unwrap_or_else(PoisonError::into_inner);
             // A wake comes a little before its instant.
             let due = at.saturating_add(crate::engine::LOOK_AHEAD).unwrap_or(at);
-            zone.to_datetime(due).strftime("%Y-%m-%d %H:%M").to_string()
-        });
-        parts.push(format!("next wake {next}"));
-        parts.join("; ")
+            let at = zone.to_datetime(due).strftime("%Y-%m-%d %H:%M").to_string();
+            Remark::NextWake { at }
+        }));
+        remarks
     }
 
     /// What `systemctl status` shows.
@@ -231,15 +236,13 @@ impl Monitor {
             Check::new("store:writable")
                 .with("observedValue", writable)
                 .with("lastCommit", instant(telemetry.last_commit()))
-                .when(!writable, Status::Fail, || {
-                    "the store cannot be written; see the log, and the disk it lies on".to_owned()
-                }),
+                .when(!writable, Status::Fail, || Remark::NotWritable {}),
             Check::new("store:free_space")
                 .with("observedValue", free)
                 .with("observedUnit", "By")
                 .with("warnBelow", FREE_SPACE_WARN_BYTES)
                 .when(free < FREE_SPACE_WARN_BYTES, Status::Warn, || {
-                    "the store's disk is nearly full".to_owned()
+                    Remark::DiskNearlyFull {}
                 }),
         ]
     }
@@ -264,14 +267,10 @@ impl Monitor {
                 .with("lastSuccess", instant(last_success))
                 .with("consecutiveFailures", failures)
                 .when(closed.is_some(), Status::Warn, || match closed {
-                    Some(ExpiredReason::Throttled) => {
-                        "the API limits us; messages leave when it takes them".to_owned()
-                    }
-                    _ => "the API does not take messages; it is probed; see the log".to_owned(),
+                    Some(ExpiredReason::Throttled) => Remark::LimitedNow {},
+                    _ => Remark::ClosedNow {},
                 })
-                .when(failures > 0, Status::Warn, || {
-                    "the last tries have failed".to_owned()
-                }),
+                .when(failures > 0, Status::Warn, || Remark::TriesFailed {}),
         ];
         let hourly_max = self.shared.hourly_max();
         let ledger = self.shared.store.telemetry().ledger();
@@ -283,9 +282,7 @@ impl Monitor {
                 .with("failAbove", hourly_max)
                 .with("heldSince", instant(held_since))
                 .when(held_since.is_some(), Status::Fail, || {
-                    "too many messages within an hour: all but critical ones are held until they \
-                     are fewer; if so many are meant, run: dosed resume --config FILE"
-                        .to_owned()
+                    Remark::TooManyMessages {}
                 }),
         );
         if let Channel::WeChat(wechat) = &self.shared.outlet().channel {
@@ -295,9 +292,7 @@ impl Monitor {
                 Check::new("messaging:token")
                     .with("observedValue", left)
                     .with("observedUnit", "s until expiry")
-                    .when(token.trouble.is_some(), Status::Warn, || {
-                        "no access token is given; see the log for the return code".to_owned()
-                    }),
+                    .when(token.trouble.is_some(), Status::Warn, || Remark::NoToken {}),
             );
             let used = ledger.quota_share(now);
             let reserved = ledger.is_reserved(now);
@@ -307,15 +302,17 @@ impl Monitor {
                     .with("observedUnit", "share used today")
                     .with("warnAbove", QUOTA_WARN)
                     .with("reserved", reserved)
-                    .when(used.is_some_and(|used| used > QUOTA_WARN), Status::Warn, || {
-                        if reserved {
-                            "the API's quota of messages a day is nearly used up: only critical \
-                             messages and doses leave"
-                                .to_owned()
-                        } else {
-                            "the API's quota of messages a day is nearly used up".to_owned()
-                        }
-                    }),
+                    .when(
+                        used.is_some_and(|used| used > QUOTA_WARN),
+                        Status::Warn,
+                        || {
+                            if reserved {
+                                Remark::QuotaReserved {}
+                            } else {
+                                Remark::QuotaLow {}
+                            }
+                        },
+                    ),
             );
         }
         checks
@@ -329,26 +326,25 @@ impl Monitor {
             .with("heldRemovals", plans.held_removals)
             .with("lastReload", instant(plans.last_reload))
             .when(plans.last_reload.is_none(), Status::Fail, || {
-                "the plans have not been brought into force; see the log".to_owned()
+                Remark::NoPlansYet {}
             })
             .when(plans.refused.is_some(), Status::Warn, || {
-                plans.refused.clone().unwrap_or_default()
+                Remark::ReloadRefused {
+                    why: plans.refused.clone().unwrap_or_default(),
+                }
             })
             .when(plans.directory_missing, Status::Warn, || {
-                "the plan directory is not there; all plans stay in force".to_owned()
+                Remark::NoPlanDirectory {}
             })
             .when(plans.held_removals > 0, Status::Warn, || {
-                format!(
-                    "{} vanished at once and stay in force; if that is meant, run: dosed reload \
-                     --accept-removals",
-                    count(plans.held_removals as u64, "plan")
-                )
+                Remark::PlansVanished {
+                    number: plans.held_removals,
+                    plans: count(plans.held_removals as u64, "plan"),
+                }
             })
-            .when(plans.rejected > 0, Status::Warn, || {
-                format!(
-                    "{} rejected; run: dosed check --config FILE",
-                    count(plans.rejected as u64, "plan")
-                )
+            .when(plans.rejected > 0, Status::Warn, || Remark::PlansToCheck {
+                number: plans.rejected,
+                plans: count(plans.rejected as u64, "plan"),
             })
     }
 }
@@ -395,11 +391,11 @@ impl Source for Monitor {
                 .with("observedUnit", "s")
                 .with("count", signs.clock_steps)
                 .when(signs.clock_held.is_some(), Status::Fail, || {
-                    let reason = signs.clock_held.map_or("", |doubt| doubt.reason());
-                    format!(
-                        "{reason}: sending is held until it is plausible or synchronised again; if \
-                         it is right, run: dosed clock accept --config FILE"
-                    )
+                    let doubt = signs.clock_held.as_ref();
+                    Remark::ClockInDoubt {
+                        english: doubt.map_or("", ClockDoubt::reason),
+                        chinese: doubt.map_or("", ClockDoubt::reason_in_chinese),
+                    }
                 }),
             Self::plan_checks(&signs),
         ];
@@ -409,15 +405,14 @@ impl Source for Monitor {
             Check::new("doses:expired")
                 .with("observedValue", signs.today.expired)
                 .when(signs.today.expired > 0, Status::Warn, || {
-                    "doses of today were not reminded of in time; see dosed history".to_owned()
+                    Remark::DosesExpired {}
                 }),
         );
         checks.push(
             Check::new("messages:in_doubt")
                 .with("observedValue", signs.today.in_doubt)
                 .when(signs.today.in_doubt > 0, Status::Warn, || {
-                    "of some messages it is unknown whether they arrived; see dosed history"
-                        .to_owned()
+                    Remark::MessagesInDoubt {}
                 }),
         );
         let digest_at = self.shared.outlet().manners.digest_at;
@@ -432,33 +427,29 @@ impl Source for Monitor {
             Check::new("patients:unreachable")
                 .with("observedValue", signs.unreachable)
                 .when(signs.unreachable > 0, Status::Warn, || {
-                    "the channel cannot reach some patients; see dosed history".to_owned()
+                    Remark::PatientsUnreachable {}
                 }),
         );
         let refusing = self.shared.store.telemetry().staff_refusing();
         checks.push(
             Check::new("staff:unreachable")
                 .with("observedValue", refusing)
-                .when(refusing > 0, Status::Warn, || {
-                    "somebody of the staff refuses messages; until they write, only alarms are \
-                     tried"
-                        .to_owned()
-                }),
+                .when(refusing > 0, Status::Warn, || Remark::StaffRefuse {}),
         );
         let unreadable = self.shared.store.telemetry().unreadable();
         checks.push(
             Check::new("patients:records")
                 .with("unreadable", unreadable)
-                .when(unreadable > 0, Status::Fail, || {
-                    "records of patients cannot be read; see the log".to_owned()
-                }),
+                .when(
+                    unreadable > 0,
+                    Status::Fail,
+                    || Remark::RecordsUnreadable {},
+                ),
         );
         checks.extend(self.deadman.told().map(|told| {
             Check::new("deadman:told")
                 .with("lastSuccess", instant(told.last_success))
-                .when(told.failing, Status::Warn, || {
-                    "the dead man's switch cannot be told; see the log and [deadman] url".to_owned()
-                })
+                .when(told.failing, Status::Warn, || Remark::DeadmanFails {})
         }));
         Health {
             service_id: "dosed@clinic".to_owned(),
@@ -470,7 +461,7 @@ impl Source for Monitor {
                 .elapsed()
                 .saturating_sub(self.started)
                 .as_secs(),
-            summary: self.summary(),
+            summary: self.remarks(),
             checks,
         }
     }
@@ -488,16 +479,13 @@ fn job_check(job: Job, rhythm: job::Rhythm, run: &JobRun, now: Timestamp) -> Che
         .with("lastSuccess", instant(run.last_success()))
         .with("maxAge_seconds", rhythm.age_max().as_secs())
         .when(late, Status::Warn, || {
-            let since = if run.last_success().is_some() {
-                "a job of housekeeping is overdue"
+            if run.last_success().is_some() {
+                Remark::JobOverdue {}
             } else {
-                "a job of housekeeping has never succeeded"
-            };
-            format!("{since}; run: dosed jobs")
+                Remark::JobNeverDone {}
+            }
         })
-        .when(run.failed() && !late, Status::Warn, || {
-            "a job of housekeeping has failed; run: dosed jobs".to_owned()
-        })
+        .when(run.failed() && !late, Status::Warn, || Remark::JobFailed {})
 }
 
 /// Tells systemd; where there is none, nobody.

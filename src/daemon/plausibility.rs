@@ -62,6 +62,16 @@ impl ClockDoubt {
             }
         }
     }
+
+    /// The same in Chinese.
+    #[must_use]
+    pub fn reason_in_chinese(&self) -> &'static str {
+        match self.kind {
+            DoubtKind::Behind => "系统时钟比曾经见过的时间早一天以上",
+            DoubtKind::SteppedAhead => "系统时钟向前跳了七天以上",
+            DoubtKind::AheadAtStart => "系统时钟比启动前最后一次见到的时间晚三十天以上",
+        }
+    }
 }
 
 /// One look at both clocks.

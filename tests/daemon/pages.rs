@@ -533,6 +533,30 @@ async fn a_dose_is_on_the_page_of_today_and_a_plan_that_is_refused_on_that_of_pl
         "name = \"王秀兰\"\n[[medication]]\nnmae = \"<二甲双胍>\"\n",
     );
     daemon.reload().await;
+    // What is wrong, and what to do about it, in the reader's language.
+    for (language, said, other) in [
+        (
+            "zh-CN",
+            "1 份计划被拒绝；请运行：dosed check",
+            "rejected; run",
+        ),
+        (
+            "zh-CN",
+            "1 份计划被拒绝；今天已到时间 1 次用药",
+            "due today",
+        ),
+        ("en", "1 plan rejected; run: dosed check", "份计划"),
+    ] {
+        let path = format!("/system?lang={language}");
+        let system = browser.get(&path).await.body;
+        assert!(system.contains(said), "{said}: {system}");
+        assert!(!system.contains(other), "{other}: {system}");
+    }
+    let health = daemon.get("/health").await.body;
+    assert!(
+        health.contains("1 plan rejected; run: dosed check"),
+        "{health}"
+    );
     let plans = browser.get("/plans?lang=en").await.body;
     assert!(plans.contains("wang.toml:3:1"), "{plans}");
     assert!(

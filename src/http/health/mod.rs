@@ -1,5 +1,9 @@
 //! Health in the shape of draft-inadarei-api-health-check.
 
+pub mod remark;
+
+use crate::plan::Language;
+use remark::Remark;
 use serde_json::{Map, Value, json};
 
 /// The status of a check and of the whole: the worst wins.
@@ -33,7 +37,7 @@ pub struct Check {
     /// How it stands.
     pub status: Status,
     /// What is wrong and what to do, when something is.
-    pub output: Option<String>,
+    pub output: Option<Remark>,
     fields: Map<String, Value>,
 }
 
@@ -77,7 +81,7 @@ impl Check {
         mut self,
         condition: bool,
         status: Status,
-        output: impl FnOnce() -> String,
+        output: impl FnOnce() -> Remark,
     ) -> Self {
         if condition && self.status < status {
             self.status = status;
@@ -102,8 +106,8 @@ pub struct Health {
     pub time: String,
     /// Seconds since the start.
     pub uptime_seconds: u64,
-    /// One line for people, without a patient.
-    pub summary: String,
+    /// How things are, for people, without a patient.
+    pub summary: Vec<Remark>,
     /// The checks.
     pub checks: Vec<Check>,
 }
@@ -127,7 +131,8 @@ impl Health {
             let mut fields = check.fields.clone();
             fields.insert("status".to_owned(), check.status.name().into());
             if let Some(output) = &check.output {
-                fields.insert("output".to_owned(), output.clone().into());
+                let words = output.words(Language::En);
+                fields.insert("output".to_owned(), words.into());
             }
             fields.insert("time".to_owned(), self.time.clone().into());
             checks.insert(
@@ -142,7 +147,7 @@ impl Health {
             "serviceId": self.service_id,
             "time": self.time,
             "uptime_seconds": self.uptime_seconds,
-            "summary": self.summary,
+            "summary": remark::line(&self.summary, Language::En),
             "checks": checks,
         })
     }
@@ -158,12 +163,14 @@ mod tests {
             service_id: "dosed@clinic".to_owned(),
             time: "2026-11-23T06:30:00Z".to_owned(),
             uptime_seconds: 1,
-            summary: String::new(),
+            summary: Vec::new(),
             checks: vec![
                 Check::new("scheduler:lag").measured(0.0, "s", Some(5.0), Some(60.0)),
                 Check::new("outbox:oldest").measured(61.0, "s", Some(60.0), Some(600.0)),
-                Check::new("plans:active")
-                    .when(true, Status::Warn, || "1 plan rejected".to_owned()),
+                Check::new("plans:active").when(true, Status::Warn, || Remark::PlansRefused {
+                    number: 1,
+                    plans: "1 plan".to_owned(),
+                }),
             ],
         };
         assert_eq!(health.status(), Status::Warn);

@@ -5,7 +5,8 @@ use super::gate::{Answered, Route};
 use super::visit::Visit;
 use super::words::Words;
 use crate::engine::Role;
-use crate::http::health::{Health, Status};
+use crate::http::health::{Health, Status, remark};
+use crate::plan::Language;
 use maud::{Markup, html};
 
 /// The page.
@@ -22,7 +23,7 @@ fn show(visit: Visit) -> Answered {
         let lines = visit.clinic().jobs().await.unwrap_or_default();
         let content = html! {
             div #health data-live="15" {
-                (checks(words, &health))
+                (checks(words, visit.language, &health))
                 (jobs(&visit, &lines))
             }
             @if visit.account.role >= Role::Doctor {
@@ -123,7 +124,7 @@ fn audit(visit: Visit) -> Answered {
     })
 }
 
-fn checks(words: &Words, health: &Health) -> Markup {
+fn checks(words: &Words, language: Language, health: &Health) -> Markup {
     let (class, sentence) = match health.status() {
         Status::Pass => ("good", words.all_well),
         Status::Warn => ("look", words.look),
@@ -132,7 +133,7 @@ fn checks(words: &Words, health: &Health) -> Markup {
     let mut checks: Vec<_> = health.checks.iter().collect();
     checks.sort_by_key(|check| std::cmp::Reverse(check.status));
     html! {
-        p.verdict.(class) { strong { (sentence) } " " span lang="en" { (health.summary) } }
+        p.verdict.(class) { strong { (sentence) } " " (remark::line(&health.summary, language)) }
         p { (words.release) " " (env!("CARGO_PKG_VERSION")) " · " (words.up_since) " "
             (duration(words, health.uptime_seconds)) }
         div.scrolls tabindex="0" role="region" aria-label=(words.checks) {
@@ -150,7 +151,9 @@ fn checks(words: &Words, health: &Health) -> Markup {
                                 (words.health_check(check.name)) " " code.id { (check.name) }
                             }
                             td { (state(words, check.status)) }
-                            td lang="en" { (check.output.as_deref().unwrap_or_default()) }
+                            td {
+                                @if let Some(output) = &check.output { (output.words(language)) }
+                            }
                         }
                     }
                 }
