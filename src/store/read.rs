@@ -1,5 +1,6 @@
 //! Reading: history and names, from a snapshot, beside the daemon or without it.
 
+use super::check_ins::{CheckInLine, CheckIns};
 use super::records::{
     CALLS, CallRecord, JOURNAL, JournalRow, META, PATIENT_IDS, PATIENT_SLUGS, PATIENTS, PLANS,
     PatientRecord, PlanRecord, STRANGERS, StrangerRecord, decode, journal_day,
@@ -173,39 +174,43 @@ impl Reader {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<DoseLine>, StoreError> {
-        self.doses_written_from(0, patient, (from, until), now)
+        let read = self.written_from(0, patient, (from, until), now);
+        read.map(|(doses, _)| doses)
     }
 
-    /// The doses of all patients due in the half-open range, as [`Reader::doses`] has them, from
-    /// the days of the journal since the hour before that range only: for what was due lately.
+    /// The doses of all patients due in the half-open range, as [`Reader::doses`] has them, and
+    /// the check-ins, from the days of the journal since the hour before that range only: for what
+    /// was due lately.
     ///
     /// # Errors
     /// The read failed. Rows that cannot be read are left out and counted.
-    pub fn recent_doses(
+    pub fn recent(
         &self,
         from: Timestamp,
         until: Timestamp,
         now: Timestamp,
-    ) -> Result<Vec<DoseLine>, StoreError> {
+    ) -> Result<(Vec<DoseLine>, Vec<CheckInLine>), StoreError> {
         // A dose is closed no earlier than a few seconds ahead of its instant; the hour is for a
         // clock that was set back a little.
         let since = from.saturating_sub(jiff::SignedDuration::from_hours(1));
         let day = journal_day(since.unwrap_or(Timestamp::MIN));
-        self.doses_written_from(day, None, (from, until), now)
+        self.written_from(day, None, (from, until), now)
     }
 
-    fn doses_written_from(
+    fn written_from(
         &self,
         day: u32,
         patient: Option<&str>,
         (from, until): (Timestamp, Timestamp),
         now: Timestamp,
-    ) -> Result<Vec<DoseLine>, StoreError> {
+    ) -> Result<(Vec<DoseLine>, Vec<CheckInLine>), StoreError> {
         let snapshot = self.snapshot()?;
         let names = Names::read(&snapshot, patient)?;
+        let mut check_ins = CheckIns::new(from, until);
         let mut doses: HashMap<(u32, String, Timestamp), (u32, DoseLine)> = HashMap::new();
         let within = |due: Timestamp| from <= due && due < until;
-        self.each_entry(&snapshot, day, &names, |number, seq, name, _, entry| {
+        self.each_entry(&snapshot, day, &names, |number, seq, name, at, entry| {
+            check_ins.note((number, name), (seq, at), &entry);
             // A message that is settled after its dose was closed: what came of it is the dose's.
             if let Some((message, accepted, about)) = outcome_of(&entry) {
                 for it in about.iter().filter(|it| within(it.due.0)) {
@@ -235,6 +240,7 @@ impl Reader {
             let Some(record) = self.readable(record) else {
                 continue;
             };
+            check_ins.waits((number.value(), name), &record.state.prompts, now);
             for dose in record.state.doses {
                 // Stepped ahead of its instant it is only planned.
                 if within(dose.due) && dose.due <= now {
@@ -260,7 +266,7 @@ impl Reader {
         lines.sort_unstable_by(|a, b| {
             (a.due, &a.patient, &a.medication).cmp(&(b.due, &b.patient, &b.medication))
         });
-        Ok(lines)
+        Ok((lines, check_ins.into_lines()))
     }
 
     /// The raw entries written in the half-open range, in the order of writing by patient and

@@ -114,6 +114,22 @@ await tests(async () => {
   await clinic.read("o-demo-wang-xiulan", "现在疼吗");
   await clinic.write("o-demo-wang-xiulan", "4");
 
+  for (const [size, language] of [["phone", "zh-CN"], ["laptop", "en-GB"]]) {
+    await test(`questions stand beside the doses of today, ${language}, ${size}`, async () => {
+      const page = await open(size, language);
+      await signIn(page, "chen");
+      const rows = page.locator("section", { has: page.locator("#questions") }).locator("tbody tr");
+      const first = await rows.first().textContent();
+      assert.match(first, /王秀兰[^]*今天早上的血压是多少？[^]*170\/95/);
+      assert.match(first, of(language, [/to be looked at/, /需要关注/]));
+      assert.match(await page.textContent("#next"), of(language, [/Doses \d+/, /用药 \d+/]));
+      await judge(page, `today with questions, ${language} ${size}`);
+      await picture(page, `today-questions-${language}-${size}`);
+      assert.deepEqual(page.errors, []);
+      await page.context().close();
+    });
+  }
+
   for (const [scheme, language] of [["light", "en-GB"], ["dark", "zh-CN"]]) {
     for (const size of Object.keys(SIZES)) {
       await test(`a patient's pages, ${language}, ${size}, ${scheme}`, async () => {

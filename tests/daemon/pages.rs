@@ -581,6 +581,47 @@ async fn a_dose_is_on_the_page_of_today_and_a_plan_that_is_refused_on_that_of_pl
     assert_eq!(daemon.stop().await.code(), Some(0));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_is_on_the_page_of_today_and_the_next_ones_beside_the_doses() {
+    let world = World::new().await;
+    world.write_plan(
+        "wang",
+        "name = \"王秀兰\"\nwechat = \"o-wang\"\n\n[[medication]]\nname = \"二甲双胍\"\n\
+         take = \"1片\"\nat = \"12:00\"\n\n[[check_in]]\nask = \"今天血压多少？\"\n\
+         answer = \"blood pressure\"\nat = \"08:00, 12:00\"\n",
+    );
+    world.sandbox.follow("o-wang");
+    let daemon = world.start().await;
+    assert_eq!(
+        user(&world, &["add", "chen", "--role", "viewer"], PASSWORD).await,
+        0
+    );
+    let browser = Browser::sign_in(&daemon, "chen").await;
+    let page = eventually("a question that was asked", async || {
+        let page = browser.get("/today?lang=zh-CN").await.body;
+        let asked = page.contains("id=\"questions\"") && !page.contains("尚未提问");
+        asked.then_some(page)
+    })
+    .await;
+    let (_, questions) = page.split_once("id=\"questions\"").expect("it is there");
+    for words in [
+        "已到时间的随访问题 · 1",
+        "等待回复 <strong>1</strong>",
+        "已回复 <strong>0</strong>",
+        "王秀兰",
+        "今天血压多少？",
+        "接下来六小时 · 用药 1 · 随访问题 1",
+    ] {
+        assert!(questions.contains(words), "{words} in {questions}");
+    }
+    let (_, next) = questions.split_once("id=\"next\"").expect("it is there");
+    assert_eq!(next.matches("12:00</time>").count(), 1, "one row: {next}");
+    // A page that is not there is the last one.
+    let page = browser.get("/today?lang=en&questions=99").await.body;
+    assert!(page.contains("Questions due so far · 1"), "{page}");
+    assert_eq!(daemon.stop().await.code(), Some(0));
+}
+
 /// Breaks rows of a store that nobody holds: two calls (one for a reason that no release knows),
 /// words of a stranger, and a row of the journal of a day that is over.
 fn spoil(world: &World) {

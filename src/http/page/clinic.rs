@@ -1,7 +1,7 @@
 //! What the pages may ask of the daemon: a handle, and views that hold no type of the store.
 
 use super::gate::Trouble;
-use crate::engine::{CallReason, DoseState, ExpiredReason, Role};
+use crate::engine::{CallReason, DoseState, ExpiredReason, Role, Value};
 use crate::http::admin::{CallEnded, EndCallRequest, Said};
 use crate::http::health::Health;
 use crate::http::page::patient::view::Patients;
@@ -77,10 +77,14 @@ pub struct Person {
 pub struct Today {
     /// The doses due so far, those that somebody should look at first.
     pub doses: Vec<Dose>,
+    /// The questions due so far, those that somebody should look at first.
+    pub check_ins: Vec<Question>,
     /// What is due within the next hours, by instant.
     pub next: Vec<Slot>,
     /// How many doses there are in `next`.
     pub doses_next: usize,
+    /// How many questions there are in `next`.
+    pub check_ins_next: usize,
     /// Rows of the store that cannot be read, and are left out.
     pub unreadable: u64,
 }
@@ -108,6 +112,44 @@ pub struct Dose {
     pub answered: Option<Timestamp>,
 }
 
+/// A question that was due.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Whose.
+    pub person: Person,
+    /// What is asked; the check-in's id where the plan does not have it any more.
+    pub ask: String,
+    /// When.
+    pub due: Timestamp,
+    /// What became of it.
+    pub state: QuestionState,
+    /// Why it was not asked in time.
+    pub reason: Option<ExpiredReason>,
+    /// When the channel took it, as far as it waits or was not answered.
+    pub asked: Option<Timestamp>,
+    /// It was sent and no answer of the channel was read.
+    pub in_doubt: bool,
+    /// The answer, and when it was noted.
+    pub answer: Option<(Value, Timestamp)>,
+    /// A person must look at the answer.
+    pub alert: bool,
+}
+
+/// What became of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuestionState {
+    /// It waits for an answer.
+    Open,
+    /// It was answered.
+    Answered,
+    /// It was asked, and nobody answered within its time.
+    Missed,
+    /// It was not asked in time.
+    Expired,
+    /// An edit took it back.
+    Cancelled,
+}
+
 /// What is due at one instant.
 #[derive(Clone, Debug)]
 pub struct Slot {
@@ -115,7 +157,9 @@ pub struct Slot {
     pub due: Timestamp,
     /// How many doses.
     pub doses: usize,
-    /// Some of those who take them.
+    /// How many questions.
+    pub check_ins: usize,
+    /// Some of those whose they are.
     pub people: Vec<Person>,
     /// There are others.
     pub more: bool,

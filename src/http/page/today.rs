@@ -1,7 +1,8 @@
 //! What is due today, and what became of it.
 
-use super::clinic::{Dose, Slot, Today};
+use super::clinic::{Dose, Question, QuestionState, Slot, Today};
 use super::gate::{Answered, Route};
+use super::patient::journal::value_words;
 use super::visit::Visit;
 use super::words::Words;
 use crate::engine::{DoseState, ExpiredReason, Role};
@@ -68,15 +69,19 @@ fn show(visit: Visit) -> Answered {
         let asked = visit.query("show").unwrap_or_default();
         let mut choices = Shown::CHOICES.into_iter();
         let shown = choices.find(|it| it.name() == asked).unwrap_or(Shown::All);
-        let page = visit.query("page").and_then(|page| page.parse().ok());
+        let number = |name| visit.query(name).and_then(|page| page.parse().ok());
+        let pages = (
+            number("page").unwrap_or(0),
+            number("questions").unwrap_or(0),
+        );
         let content = html! {
-            div #today data-live="15" { (day(&visit, &today, shown, page.unwrap_or(0))) }
+            div #today data-live="15" { (day(&visit, &today, shown, pages)) }
         };
         Ok(visit.page("today", visit.words.today, &content))
     })
 }
 
-fn day(visit: &Visit, today: &Today, shown: Shown, page: usize) -> Markup {
+fn day(visit: &Visit, today: &Today, shown: Shown, (page, asked_page): (usize, usize)) -> Markup {
     let words = visit.words;
     let doses: Vec<&Dose> = today.doses.iter().filter(|it| shown.has(it)).collect();
     let pages = doses.len().div_ceil(PER_PAGE).max(1);
@@ -116,8 +121,14 @@ fn day(visit: &Visit, today: &Today, shown: Shown, page: usize) -> Markup {
                 (turn(words, shown, page, pages))
             }
         }
+        (questions(visit, today, asked_page))
         section {
-            h2 #next { (words.next_hours) " · " (today.doses_next) }
+            h2 #next {
+                (words.next_hours) " · " (words.doses) " " (today.doses_next)
+                @if today.check_ins_next > 0 {
+                    " · " (words.questions) " " (today.check_ins_next)
+                }
+            }
             @if today.next.is_empty() {
                 p { (words.none) }
             } @else {
@@ -126,10 +137,104 @@ fn day(visit: &Visit, today: &Today, shown: Shown, page: usize) -> Markup {
                         thead { tr {
                             th scope="col" { (words.due_at) }
                             th.number scope="col" { (words.doses) }
+                            th.number scope="col" { (words.questions) }
                             th scope="col" { (words.patients) }
                         } }
                         tbody { @for slot in &today.next { (slot_row(visit, slot)) } }
                     }
+                }
+            }
+        }
+    }
+}
+
+/// The states of questions, those that somebody should look at first, with their labels.
+const STATES: [(QuestionState, fn(&Words) -> &'static str); 5] = [
+    (QuestionState::Answered, |words| words.answered),
+    (QuestionState::Open, |words| words.dose_open),
+    (QuestionState::Missed, |words| words.no_answer_came),
+    (QuestionState::Expired, |words| words.not_asked),
+    (QuestionState::Cancelled, |words| words.dose_cancelled),
+];
+
+/// The questions due so far; nothing where nobody is asked any today.
+fn questions(visit: &Visit, today: &Today, page: usize) -> Markup {
+    let words = visit.words;
+    let all = &today.check_ins;
+    if all.is_empty() {
+        return html! {};
+    }
+    let pages = all.len().div_ceil(PER_PAGE);
+    let page = page.min(pages - 1);
+    let count = |state| all.iter().filter(|it| it.state == state).count();
+    let turned = |page: usize| format!("/today?questions={page}#questions");
+    html! {
+        section {
+            h2 #questions { (words.questions_due) " · " (all.len()) }
+            p {
+                @for (index, (state, label)) in STATES.iter().enumerate() {
+                    @if index > 0 { " · " }
+                    (label(words)) " " strong { (count(*state)) }
+                }
+            }
+            div.scrolls tabindex="0" role="region" aria-labelledby="questions" {
+                table.cards {
+                    thead { tr {
+                        th scope="col" { (words.due_at) }
+                        th scope="col" { (words.patient) }
+                        th scope="col" { (words.question) }
+                        th scope="col" { (words.state) }
+                        th scope="col" { (words.answer_given) }
+                    } }
+                    tbody {
+                        @for question in all.iter().skip(page * PER_PAGE).take(PER_PAGE) {
+                            (question_row(visit, question))
+                        }
+                    }
+                }
+            }
+            @if pages > 1 {
+                nav.turn aria-label=(words.questions_due) {
+                    @if page > 0 { a rel="prev" href=(turned(page - 1)) { (words.earlier_page) } }
+                    span { (page + 1) " / " (pages) }
+                    @if page + 1 < pages {
+                        a rel="next" href=(turned(page + 1)) { (words.later_page) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn question_row(visit: &Visit, question: &Question) -> Markup {
+    let words = visit.words;
+    let class = match question.state {
+        QuestionState::Answered if question.alert => "bad",
+        QuestionState::Expired | QuestionState::Missed => "bad",
+        QuestionState::Open if question.in_doubt => "look",
+        QuestionState::Answered => "good",
+        _ => "",
+    };
+    let label = STATES.iter().find(|(state, _)| *state == question.state);
+    let label = label.map_or("", |(_, label)| label(words));
+    let waits = question.state == QuestionState::Open;
+    html! {
+        tr {
+            td data-label=(words.due_at) { (visit.time(question.due)) }
+            th scope="row" { (visit.person(&question.person)) }
+            td data-label=(words.question) { (question.ask) }
+            td data-label=(words.state) {
+                span.mark.(class) { (label) }
+                @if question.alert { " " (words.look_at_answer) }
+                @if let Some(reason) = question.reason { " " (words.expired_reason(reason)) }
+                @if question.in_doubt { " " (words.in_doubt) }
+                @if waits && question.asked.is_none() && !question.in_doubt {
+                    " " (words.not_asked_yet)
+                }
+            }
+            td data-label=(words.answer_given) {
+                @if let Some((value, at)) = &question.answer {
+                    (value_words(visit.language, value)) " · " (visit.time(*at))
                 }
             }
         }
@@ -192,6 +297,7 @@ fn slot_row(visit: &Visit, slot: &Slot) -> Markup {
         tr {
             th scope="row" { (visit.time(slot.due)) }
             td.number data-label=(visit.words.doses) { (slot.doses) }
+            td.number data-label=(visit.words.questions) { (slot.check_ins) }
             td data-label=(visit.words.patients) {
                 @for (index, person) in slot.people.iter().enumerate() {
                     @if index > 0 { (visit.words.between) }

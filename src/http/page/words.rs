@@ -77,6 +77,14 @@ words! {
     in_doubt: "(nobody knows whether the reminder arrived)", "（无法确认提醒是否送达）";
     next_hours: "The next six hours", "接下来六小时";
     expired_because: "Not reminded of in time:", "未能按时提醒：";
+    questions: "Questions", "随访问题";
+    questions_due: "Questions due so far", "已到时间的随访问题";
+    question: "Question", "问题";
+    answer_given: "Answer", "回答";
+    not_asked: "not asked", "未提问";
+    not_asked_yet: "not asked yet", "尚未提问";
+    no_answer_came: "no answer", "未回答";
+    look_at_answer: "to be looked at", "需要关注";
     dose_open: "open", "等待回复";
     dose_taken: "taken", "已服用";
     dose_skipped: "left out", "已跳过";

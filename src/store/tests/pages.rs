@@ -152,7 +152,7 @@ async fn recent_doses_are_those_that_the_whole_journal_tells_of() {
     for day in 0..6 {
         let (from, until) = (hour(24 * day), hour(24 * (day + 1)));
         let now = hour(24 * 6);
-        let recent = reader.recent_doses(from, until, now).unwrap();
+        let (recent, _) = reader.recent(from, until, now).unwrap();
         assert_eq!(
             recent,
             reader.doses(None, from, until, now).unwrap(),
