@@ -148,8 +148,11 @@ fn day(visit: &Visit, today: &Today, shown: Shown, (page, asked_page): (usize, u
     }
 }
 
-/// The states of questions, those that somebody should look at first, with their labels.
-const STATES: [(QuestionState, fn(&Words) -> &'static str); 5] = [
+/// What a state of questions is called.
+type Label = fn(&Words) -> &'static str;
+
+/// The states of questions, in the order in which they are counted, with their labels.
+const STATES: [(QuestionState, Label); 5] = [
     (QuestionState::Answered, |words| words.answered),
     (QuestionState::Open, |words| words.dose_open),
     (QuestionState::Missed, |words| words.no_answer_came),
