@@ -119,6 +119,7 @@ fn context(key: &IdKey) -> Context<'_> {
         fits: &Unlimited,
         ids: key,
         claimed: &[],
+        ages_by: Some(Timestamp::MAX),
     }
 }
 

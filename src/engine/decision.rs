@@ -29,6 +29,9 @@ pub struct Context<'a> {
     /// Those of the state's unsettled messages that were claimed for sending: they cannot be
     /// withdrawn any more.
     pub claimed: &'a [MessageId],
+    /// The latest clock by which ages may be told: after the wall clock was set ahead what is
+    /// remembered is not as old as it seems. `None`: nothing grows old.
+    pub ages_by: Option<Timestamp>,
 }
 
 /// A member of staff who is told of patients.

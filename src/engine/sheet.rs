@@ -311,6 +311,7 @@ fn ahead(known: &Known<'_>, now: Timestamp) -> Vec<DoseName> {
         fits: &Unlimited,
         ids: known.ids,
         claimed: &[],
+        ages_by: None,
     };
     let course = Course {
         state: state.clone(),

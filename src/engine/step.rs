@@ -624,11 +624,14 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Forgets what no answer can mean any more.
+    /// Forgets what no answer can mean any more, and no report.
     fn forget_old(&mut self) {
-        let horizon = self.now.saturating_sub(RECENT).unwrap_or(Timestamp::MIN);
-        self.state.recent.retain(|it| it.dose.due > horizon);
-        self.state.recent_check_ins.retain(|it| it.due.0 > horizon);
+        if let Some(by) = self.context.ages_by {
+            let by = by.min(self.now);
+            let horizon = by.saturating_sub(RECENT).unwrap_or(Timestamp::MIN);
+            self.state.recent.retain(|it| it.dose.due > horizon);
+            self.state.recent_check_ins.retain(|it| it.due.0 > horizon);
+        }
         let excess = self.state.recent.len().saturating_sub(RECENT_MAX);
         self.state.recent.drain(..excess);
     }

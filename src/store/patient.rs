@@ -316,6 +316,7 @@ impl<'v> Visit<'v> {
             fits: self.fits,
             ids: self.ids,
             claimed: &claimed,
+            ages_by: self.memory.ages_by,
         };
         let keeps = self.memory.fault == Some(DeliberateFault::KeepAnswered)
             && matches!(input, Input::Answered { .. });

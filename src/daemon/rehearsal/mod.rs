@@ -214,6 +214,7 @@ impl Rehearsal {
             fits: &self.limits,
             ids,
             claimed: kept.map_or(&[], |kept| &kept.claimed),
+            ages_by: None,
         }
     }
 

@@ -40,8 +40,9 @@ struct Book {
     notes: BTreeMap<String, usize>,
     /// The blood pressures that were written down, and how often.
     pressures: BTreeMap<(u32, u32), usize>,
-    /// Why answers are wrong, as far as one row says it.
-    misheard: Option<String>,
+    /// Doses that one answer closed, of other instants and, as far as the journal says, of no
+    /// message of both: it does not name what has not been settled yet.
+    one_answer: Vec<(Dose, Dose)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -599,17 +600,29 @@ impl Book {
         };
         let shares = before.messages.iter().any(|id| dose.messages.contains(id));
         if !shares && before.due != dose.due {
-            self.misheard = Some(format!(
-                "G5: one answer closed {} of {} and a dose of another message",
-                dose.medication, dose.due.0
-            ));
+            let key = |it: &ClosedDose| (it.medication.clone(), it.due.0.as_millisecond());
+            self.one_answer.push((key(&before), key(dose)));
         }
     }
 
     /// What was said was written down once, and what the platform was told of is there.
     fn check_answers(&self, facts: &Facts, name: &str) -> Result<(), String> {
-        if let Some(misheard) = &self.misheard {
-            return Err(misheard.clone());
+        let sent = facts.sent.get(name).map(Vec::as_slice).unwrap_or_default();
+        for (one, other) in &self.one_answer {
+            let names = |sent: &Sent, dose: &Dose| {
+                let mut doses = sent.doses.iter();
+                doses.any(|(id, _, due)| (id, due) == (&dose.0, &dose.1))
+            };
+            let of_one_message = |it: &&Sent| names(it, one) && names(it, other);
+            if !sent.iter().any(|it| of_one_message(&it)) {
+                return Err(format!(
+                    "G5: one answer closed {} of {} and {} of {}, of no message of both",
+                    one.0,
+                    Shown(one.1),
+                    other.0,
+                    Shown(other.1)
+                ));
+            }
         }
         for (note, count) in &self.notes {
             if *count > 1 && facts.notes.contains_key(note) {
@@ -780,6 +793,13 @@ impl Book {
                 }
             }
         }
+        // A recipient of whom the API said that they get too much rests, four hours at most.
+        let rests = |due: i64| {
+            let mut before = sent.iter().rev().filter(|it| it.wall <= due);
+            before.next().is_some_and(|it| {
+                matches!(it.outcome, Outcome::RetryAt(_)) && due - it.wall <= 4 * HOUR
+            })
+        };
         for (dose, closings) in &self.closed {
             let reached = delivered.get(dose).is_some_and(|it| !it.is_empty());
             let (id, due) = (&dose.0, Shown(dose.1));
@@ -839,7 +859,9 @@ impl Book {
                             Some(ExpiredReason::Clock) => &[Trouble::Clock, Trouble::DownIntoDoubt],
                             _ => continue,
                         };
-                        if !facts.had(kinds, dose.1 - MINUTE, end + 15 * MINUTE) {
+                        let rested =
+                            closing.reason == Some(ExpiredReason::Throttled) && rests(dose.1);
+                        if !rested && !facts.had(kinds, dose.1 - MINUTE, end + 15 * MINUTE) {
                             return Err(format!(
                                 "G1: {id} of {due} expired as {:?} without a cause",
                                 closing.reason
@@ -859,8 +881,8 @@ impl Book {
                     Shown(*end)
                 ));
             }
-            if dose.1 + 5 * MINUTE < now && facts.is_calm(dose.1 - 5 * MINUTE, dose.1 + 5 * MINUTE)
-            {
+            let is_calm = || facts.is_calm(dose.1 - 5 * MINUTE, dose.1 + 5 * MINUTE);
+            if dose.1 + 5 * MINUTE < now && is_calm() && !rests(dose.1) {
                 let enrolled = self.enrolled.contains(dose);
                 let first = delivered.get(dose).and_then(|it| it.first());
                 match first {

@@ -248,6 +248,22 @@ fn a_dose_of_which_one_message_is_in_doubt_and_the_accepted_one_was_lost_is_not_
 }
 
 #[test]
+fn a_clock_that_was_set_ahead_by_days_makes_no_dose_too_old_for_a_report() {
+    let mut shell = shell(&med("a", "08:00"), "02 07:00");
+    shell.run(at("02 08:00"));
+    let key = shell.only().key;
+    shell.settle(key, Settlement::Accepted(at("02 08:00")), at("02 08:00"));
+    shell.ages_by = Some(at("02 08:05"));
+    shell.catch_up(at("08 08:05"));
+    assert!(shell.closed().contains(&"a 02 08:00 missed".to_owned()));
+    deliver(&mut shell, key.id, Delivery::Failed, at("08 08:06"));
+    assert_eq!(
+        shell.closed().last().map(String::as_str),
+        Some("a 02 08:00 expired(api_down)")
+    );
+}
+
+#[test]
 fn a_reminder_that_the_platform_lost_is_said_again_where_no_nudge_covers_it() {
     let now = at("02 08:00:02");
     for (nudge, again) in [("", false), ("nudge = []", true)] {

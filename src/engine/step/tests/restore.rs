@@ -62,6 +62,7 @@ fn what_waits_or_is_under_way_is_taken_back_with_it() {
         fits: &Unlimited,
         ids: &key,
         claimed: &claimed,
+        ages_by: None,
     };
     let decision = step(
         &context,

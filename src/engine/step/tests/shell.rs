@@ -79,6 +79,8 @@ pub struct Shell {
     pub caregivers: Vec<String>,
     pub staff: Vec<StaffMember>,
     pub now: Timestamp,
+    /// By which clock ages are told, where it is not the present one.
+    pub ages_by: Option<Timestamp>,
     /// Doses that one message can hold.
     pub room: usize,
     issued: BTreeSet<MessageId>,
@@ -101,6 +103,7 @@ impl Shell {
             caregivers: Vec::new(),
             staff: Vec::new(),
             now,
+            ages_by: Some(Timestamp::MAX),
             room: usize::MAX,
             issued: BTreeSet::new(),
             left: BTreeSet::new(),
@@ -128,6 +131,7 @@ impl Shell {
             fits: &fits,
             ids: &key,
             claimed: &self.claimed,
+            ages_by: self.ages_by,
         };
         let decision = step(&context, plan, self.state.clone(), input, now);
         let again = step(&context, plan, self.state.clone(), input, now);

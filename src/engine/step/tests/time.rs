@@ -129,6 +129,7 @@ fn no_instant_is_too_early_or_too_late_for_any_input() {
         fits: &Unlimited,
         ids: &key,
         claimed: &[],
+        ages_by: Some(Timestamp::MAX),
     };
     let overdue = ExpiredReason::Clock;
     for first in instants {
