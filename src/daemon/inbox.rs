@@ -1,5 +1,6 @@
 //! What contacts send: taken in groups, committed before anybody is told that it was taken.
 
+use super::clock::Clock;
 use super::dispatcher::Notice;
 use super::shared::Shared;
 use crate::engine::{Delivery, Reply};
@@ -89,6 +90,21 @@ impl wechat::Inbox for Inbox {
     }
 }
 
+/// Waits for the next, and for a moment for those that come with it: they share a commit. Empty when
+/// no more can come.
+pub(super) async fn gather<T>(arrivals: &mut mpsc::Receiver<T>, clock: &dyn Clock) -> Vec<T> {
+    let mut batch = Vec::new();
+    if arrivals.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        clock.sleep(LINGER).await;
+        while batch.len() < BATCH_MAX
+            && let Ok(one) = arrivals.try_recv()
+        {
+            batch.push(one);
+        }
+    }
+    batch
+}
+
 impl Sorter {
     /// Takes what comes until the door is gone, which is when the public listener has ended: who was
     /// let in is answered. `bell` wakes the scheduler: an answer may bring a wake forward.
@@ -98,23 +114,14 @@ impl Sorter {
         bell: Arc<Notify>,
         stop: CancellationToken,
     ) {
-        let mut batch = Vec::new();
         loop {
-            if self.arrivals.recv_many(&mut batch, BATCH_MAX).await == 0 {
+            let batch = gather(&mut self.arrivals, self.shared.clock.as_ref()).await;
+            if batch.is_empty() {
                 // Where no callback is served the door is gone from the start, and nothing is wrong.
                 stop.cancelled().await;
                 return;
             }
-            self.shared.clock.sleep(LINGER).await;
-            while batch.len() < BATCH_MAX
-                && let Ok(one) = self.arrivals.try_recv()
-            {
-                batch.push(one);
-            }
-            if !self
-                .commit(std::mem::take(&mut batch), &dispatcher, &bell)
-                .await
-            {
+            if !self.commit(batch, &dispatcher, &bell).await {
                 return;
             }
         }

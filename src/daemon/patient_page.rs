@@ -2,6 +2,7 @@
 //! is committed, in groups, before anybody is told that it was noted.
 
 use super::dispatcher::Notice;
+use super::inbox::gather;
 use super::shared::Shared;
 use crate::engine::{
     Form, FormFault, Link, LinkFault, Links, Millis, Press, PressFault, Reply, Subject,
@@ -12,18 +13,11 @@ use crate::http::patient_page::{
 use crate::store::{PressOutcome, PressedForm, StoreError};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// So many requests wait for the store at once; others are told to come again.
 const WAITING_MAX: usize = 256;
-
-/// What is pressed within this shares a commit.
-const LINGER: Duration = Duration::from_millis(2);
-
-/// At most so much shares one.
-const BATCH_MAX: usize = 256;
 
 /// What stands behind the page.
 pub struct Pages {
@@ -86,23 +80,14 @@ impl Clerk {
         bell: Arc<Notify>,
         stop: CancellationToken,
     ) {
-        let mut batch = Vec::new();
         loop {
-            if self.presses.recv_many(&mut batch, BATCH_MAX).await == 0 {
+            let batch = gather(&mut self.presses, self.shared.clock.as_ref()).await;
+            if batch.is_empty() {
                 // Where no page is served it is gone from the start, and nothing is wrong.
                 stop.cancelled().await;
                 return;
             }
-            self.shared.clock.sleep(LINGER).await;
-            while batch.len() < BATCH_MAX
-                && let Ok(one) = self.presses.try_recv()
-            {
-                batch.push(one);
-            }
-            if !self
-                .commit(std::mem::take(&mut batch), &dispatcher, &bell)
-                .await
-            {
+            if !self.commit(batch, &dispatcher, &bell).await {
                 return;
             }
         }
