@@ -36,6 +36,10 @@ const CLAIM_AHEAD: SignedDuration = SignedDuration::from_millis(60);
 /// long as the commit of a claim may take before they run dry.
 const AHEAD_PART: usize = 20;
 
+/// Room for so many messages under way is kept when none is; what a burst needed beyond is given
+/// back.
+const OUT_KEPT: usize = 8_192;
+
 /// The first groups, before a rate was seen: what any API worth the name takes in a second.
 const GROUP_FIRST: usize = 256;
 
@@ -294,8 +298,10 @@ impl Dispatcher {
         let now = self.shared.moment();
         match notice {
             Notice::Queued(queued) => {
-                if queued.iter().any(|queued| queued.not_before > now.wall) {
-                    self.warm_up();
+                let ahead = queued.iter().filter(|it| it.not_before > now.wall);
+                let ahead = ahead.count();
+                if ahead > 0 {
+                    self.warm_up(ahead);
                 }
                 self.take_in(queued, now);
             }
@@ -308,6 +314,9 @@ impl Dispatcher {
             Notice::Settled(ids) => {
                 for id in ids {
                     self.out.remove(&id);
+                }
+                if self.out.is_empty() && self.out.capacity() > OUT_KEPT {
+                    self.out = HashSet::new();
                 }
             }
             Notice::LookAgain => self.queue.forget_completeness(),
@@ -331,7 +340,7 @@ impl Dispatcher {
     }
 
     /// Makes the channel ready for messages that leave in a moment, behind their back.
-    fn warm_up(&mut self) {
+    fn warm_up(&mut self, messages: usize) {
         let elapsed = self.shared.clock.elapsed();
         if self
             .warmed
@@ -341,7 +350,7 @@ impl Dispatcher {
         }
         self.warmed = Some(elapsed);
         let outlet = self.shared.outlet();
-        tokio::spawn(async move { outlet.channel.warm_up().await });
+        tokio::spawn(async move { outlet.channel.warm_up(messages).await });
     }
 
     /// One look at the queue: what has passed its deadline is settled, what may leave is claimed

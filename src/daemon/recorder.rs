@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 /// At most so many outcomes in one commit.
 const BATCH_MAX: usize = 2_000;
 
-/// At most so many outcomes gather while messages wait to be sent.
+/// At most so many outcomes gather while messages wait to be sent: of each is kept what is to be
+/// written of it, and the message itself only where it is tried again.
 const GATHERED_MAX: usize = 40_000;
 
 /// How long outcomes gather before they are committed.
@@ -26,23 +27,30 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// A try that has ended, or a message whose time is over.
 pub struct Ended {
-    /// The message.
-    pub queued: Queued,
-    /// What is to be done about it.
-    pub outcome: TriedOutcome,
-    /// What else the channel said.
-    pub receipt: Receipt,
+    /// What is to be written of it.
+    pub(super) tried: Tried,
+    /// The message; kept where it is to be tried again, and only there.
+    again: Option<Queued>,
 }
 
 impl Ended {
     /// One of which the channel said nothing else.
     #[must_use]
     pub fn new(queued: Queued, outcome: TriedOutcome) -> Self {
-        Self {
-            queued,
+        Self::with_receipt(queued, outcome, Receipt::default())
+    }
+
+    /// One with what else the channel said.
+    #[must_use]
+    pub fn with_receipt(queued: Queued, outcome: TriedOutcome, receipt: Receipt) -> Self {
+        let tried = Tried {
+            key: queued.message.key,
+            patient: queued.patient,
             outcome,
-            receipt: Receipt::default(),
-        }
+            receipt,
+        };
+        let again = matches!(outcome, TriedOutcome::Later(..)).then_some(queued);
+        Self { tried, again }
     }
 }
 
@@ -83,15 +91,7 @@ async fn settle(
     batch: &mut Vec<Ended>,
     dispatcher: &mpsc::UnboundedSender<Notice>,
 ) -> bool {
-    let tried: Vec<Tried> = batch
-        .iter()
-        .map(|ended| Tried {
-            key: ended.queued.message.key,
-            patient: ended.queued.patient,
-            outcome: ended.outcome,
-            receipt: ended.receipt,
-        })
-        .collect();
+    let tried: Vec<Tried> = batch.iter().map(|ended| ended.tried).collect();
     let settled = loop {
         let now = shared.now();
         let limits = Arc::clone(&shared.outlet().limits);
@@ -112,26 +112,23 @@ async fn settle(
     shared.metrics.closed(&settled.tally);
     let mut done = Vec::new();
     let mut put_off = Vec::new();
-    for Ended {
-        mut queued,
-        outcome,
-        ..
-    } in batch.drain(..)
-    {
-        let id = queued.message.key.id;
-        let ended = settled.ended.iter().find(|(ended, _)| *ended == id);
-        let outcome = ended.map_or(outcome, |(_, settlement)| TriedOutcome::Final(*settlement));
-        match outcome {
-            TriedOutcome::Final(settlement) => {
-                shared.metrics.settled(queued.message.key.class, settlement);
-                done.push(queued.message.key.id);
+    for Ended { tried, again } in batch.drain(..) {
+        let Tried { key, outcome, .. } = tried;
+        let ended = settled.ended.iter().find(|(ended, _)| *ended == key.id);
+        let settlement = match (ended, outcome) {
+            (Some((_, settlement)), _) => *settlement,
+            (None, TriedOutcome::Final(settlement)) => settlement,
+            (None, TriedOutcome::Later(at, attempts)) => {
+                put_off.extend(again.map(|queued| Queued {
+                    attempts,
+                    not_before: at,
+                    ..queued
+                }));
+                continue;
             }
-            TriedOutcome::Later(at, attempts) => {
-                queued.attempts = attempts;
-                queued.not_before = at;
-                put_off.push(queued);
-            }
-        }
+        };
+        shared.metrics.settled(key.class, settlement);
+        done.push(key.id);
     }
     // The dispatcher ends before the recorder; what it does not hear any more is in the store.
     let _ = dispatcher.send(Notice::Settled(done));

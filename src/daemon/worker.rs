@@ -253,11 +253,7 @@ async fn send(shared: &Arc<Shared>, job: Job) -> Ended {
             .filter(|_| verdict.outcome == Outcome::Accepted),
         ..Receipt::default()
     };
-    Ended {
-        queued,
-        outcome,
-        receipt,
-    }
+    Ended::with_receipt(queued, outcome, receipt)
 }
 
 /// The same in free words. What the API says of those closes no gate: its quota and its permission
@@ -281,15 +277,12 @@ async fn send_in_words(
     shared.gate().tried(told, now.wall);
     let took = now.steady.saturating_sub(began.steady);
     note_tried(shared, queued, &verdict, took, now);
-    Ended {
-        queued: queued.clone(),
-        outcome,
-        receipt: Receipt {
-            number: None,
-            in_words: verdict.outcome == Outcome::Accepted,
-            closed,
-        },
-    }
+    let receipt = Receipt {
+        number: None,
+        in_words: verdict.outcome == Outcome::Accepted,
+        closed,
+    };
+    Ended::with_receipt(queued.clone(), outcome, receipt)
 }
 
 fn tried_of(queued: &Queued, began: Moment, resend_within: Option<SignedDuration>) -> Try {
@@ -353,7 +346,10 @@ mod tests {
                 probe: true,
             };
             let ended = send(&shared, job).await;
-            let sent = matches!(ended.outcome, TriedOutcome::Final(Settlement::Accepted(_)));
+            let sent = matches!(
+                ended.tried.outcome,
+                TriedOutcome::Final(Settlement::Accepted(_))
+            );
             assert!(!sent, "{why}");
             assert_eq!(shared.gate().pass(shared.now()), Passage::Probe, "{why}");
         }

@@ -73,13 +73,13 @@ impl Channel {
         }
     }
 
-    /// Makes ready what a first send would have to wait for (the access token), so that the
-    /// 08:00 reminders need not. Worth calling a few seconds ahead of messages after a quiet time;
-    /// cheap when there is nothing to do.
-    pub async fn warm_up(&self) {
+    /// Makes ready what the first sends would have to wait for (the access token, connections for
+    /// so many messages), so that the 08:00 reminders need not. Worth calling a few seconds ahead
+    /// of messages after a quiet time; what was made and is not used is closed after seconds.
+    pub async fn warm_up(&self, messages: usize) {
         match self {
             Channel::Console(_) | Channel::Carrier(_) => {}
-            Channel::WeChat(wechat) => wechat.warm_up().await,
+            Channel::WeChat(wechat) => wechat.warm_up(messages).await,
         }
     }
 

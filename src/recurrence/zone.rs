@@ -5,6 +5,7 @@ use super::Day;
 use jiff::{Timestamp, civil, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use std::{
+    borrow::Cow,
     collections::HashMap,
     fmt,
     sync::{Arc, PoisonError, RwLock},
@@ -398,9 +399,13 @@ impl Serialize for Zone {
     }
 }
 
+/// A zone as it is written. Its name is only looked up: it is borrowed where it stands in one piece.
+#[derive(Deserialize)]
+struct Written<'a>(#[serde(borrow)] Cow<'a, str>, Vec<Trip>);
+
 impl<'de> Deserialize<'de> for Zone {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (name, trips) = <(String, Vec<Trip>)>::deserialize(deserializer)?;
+        let Written(name, trips) = Written::deserialize(deserializer)?;
         let home = Zone::get(&name).map_err(serde::de::Error::custom)?;
         if trips.is_empty() {
             return Ok(home);

@@ -389,6 +389,9 @@ fn start(mut writer: Writer) -> std::io::Result<Side> {
     Ok(Side::Thread(handle))
 }
 
+/// Room for so many claims is kept when all are settled; what a burst needed beyond is given back.
+const CLAIMED_KEPT: usize = 8_192;
+
 /// What the write side keeps in memory beside the file; read from it on each opening.
 #[derive(Default)]
 pub(super) struct Memory {
@@ -680,6 +683,9 @@ impl Memory {
             {
                 *open = open.saturating_sub(1);
             }
+        }
+        if self.claimed.is_empty() && self.claimed.capacity() > CLAIMED_KEPT {
+            self.claimed = HashMap::new();
         }
         for group in effects.ended_groups {
             self.groups.remove(&group);

@@ -1,13 +1,14 @@
 //! One request, one bounded answer, or the fault that came between.
 
 use super::answer::{Answer, BODY_BYTES_MAX, Fault};
+use super::connector::Connector;
 use super::{Settings, SettingsError};
 use crate::messaging::Permit;
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::header::{CONTENT_TYPE, DATE, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -32,7 +33,10 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// processor's time of a request.
 #[derive(Clone)]
 pub(super) struct Http {
-    client: Client<Limiting, Guarded>,
+    client: Client<Connector, Guarded>,
+    connector: Connector,
+    /// Requests at the same time.
+    concurrency: usize,
     /// Of one request, connecting included.
     timeout: Duration,
 }
@@ -57,21 +61,33 @@ impl Http {
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        let limiting = Limiting {
-            connector,
-            limit: settings.timeout / 2,
-        };
+        let connector = Connector::new(connector, settings.timeout / 2);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(settings.concurrency.max(1))
             // A connection that the other end is about to close is the commonest cause of an
             // unknown outcome: servers keep idle ones for a minute or more, so this closes first.
             .pool_idle_timeout(Duration::from_secs(30))
-            .build(limiting);
+            .build(connector.clone());
         Ok(Self {
             client,
+            connector,
+            concurrency: settings.concurrency.max(1),
             timeout: settings.timeout,
         })
+    }
+
+    /// Makes connections for so many requests that come within seconds, no more of them than are
+    /// made at the same time.
+    pub(super) async fn connect_ahead(&self, address: &Uri, requests: usize) {
+        let count = requests.min(self.concurrency);
+        self.connector.connect_ahead(address, count).await;
+    }
+
+    /// Whether a connection that was made ahead is there and open, for tests.
+    #[cfg(test)]
+    pub(super) fn has_open_ahead(&self) -> bool {
+        self.connector.has_open()
     }
 
     /// Posts a JSON body and reads the answer.
@@ -157,7 +173,7 @@ impl Http {
 
 /// How servers are believed. Where nothing is encrypted no platform's roots are loaded: a machine
 /// without them works.
-fn tls(
+pub(super) fn tls(
     encrypted: bool,
     own_roots: Vec<CertificateDer<'static>>,
 ) -> Result<ClientConfig, SettingsError> {
@@ -177,39 +193,6 @@ fn tls(
     let builder = builder.dangerous();
     let builder = builder.with_custom_certificate_verifier(Arc::new(verifier));
     Ok(builder.with_no_client_auth())
-}
-
-/// Connects, TLS included, within a limit.
-#[derive(Clone)]
-struct Limiting {
-    connector: HttpsConnector<HttpConnector>,
-    limit: Duration,
-}
-
-type Connecting<C> = Pin<
-    Box<
-        dyn Future<
-                Output = Result<
-                    <C as tower_service::Service<Uri>>::Response,
-                    Box<dyn std::error::Error + Send + Sync>,
-                >,
-            > + Send,
-    >,
->;
-
-impl tower_service::Service<Uri> for Limiting {
-    type Response = <HttpsConnector<HttpConnector> as tower_service::Service<Uri>>::Response;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
-    type Future = Connecting<HttpsConnector<HttpConnector>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.connector.poll_ready(context)
-    }
-
-    fn call(&mut self, address: Uri) -> Self::Future {
-        let connecting = timeout(self.limit, self.connector.call(address));
-        Box::pin(async move { connecting.await? })
-    }
 }
 
 /// How far a request has come: not to the connection yet,

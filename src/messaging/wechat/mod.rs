@@ -5,6 +5,7 @@ mod answer;
 mod call;
 pub mod callback;
 mod code;
+mod connector;
 pub mod crypto;
 mod custom;
 pub mod errcode;
@@ -149,10 +150,12 @@ impl WeChat {
         self.tokens.status()
     }
 
-    /// Fetches a token if there is none.
-    pub async fn warm_up(&self) {
+    /// Fetches a token if there is none, and connects for so many messages.
+    pub async fn warm_up(&self, messages: usize) {
         // What stands in the way is shown by the token's status, and by the first send.
-        let _ = self.tokens.current().await;
+        if let Ok(token) = self.tokens.current().await {
+            self.http.connect_ahead(&token.send, messages).await;
+        }
     }
 
     /// How much of the day's quota of template messages is used, as the API says

@@ -3,6 +3,7 @@
 use super::server::{Reply, Server, json, token};
 use super::*;
 use crate::engine::ExpiredReason;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 /// A server that gives a token and then this.
@@ -235,7 +236,7 @@ async fn the_api_going_away_after_the_token_is_surely_not_taken() {
         gone.send(()).expect("the test waits");
     });
     let wechat = channel(&settings(base));
-    wechat.warm_up().await;
+    wechat.warm_up(0).await;
     has_gone.await.expect("the server has gone");
     let verdict = send(&wechat, 7).await;
     assert_eq!(
@@ -267,6 +268,79 @@ async fn a_kept_connection_found_closed_never_doubles_a_send() {
             other => panic!("message {id}: {other:?}"),
         }
     }
+}
+
+/// Waits until the server has seen so many connections.
+async fn connected(server: &Server, count: usize) {
+    while server.connections() < count {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.connections(), count);
+}
+
+#[tokio::test]
+async fn connections_made_ahead_are_those_that_messages_leave_on() {
+    let server = serving(json(r#"{"errcode":0,"errmsg":"ok","msgid":1}"#)).await;
+    let mut settings = settings(server.base());
+    settings.concurrency = 5;
+    let wechat = channel(&settings);
+    wechat.warm_up(3).await;
+    // One brought the token.
+    connected(&server, 4).await;
+    wechat.warm_up(3).await;
+    connected(&server, 4).await;
+    assert_eq!(server.sends().len(), 0);
+    wechat.warm_up(1_000).await;
+    // Never more ahead than messages are sent at the same time.
+    connected(&server, 6).await;
+    let sends = (0..5).map(|id| {
+        let wechat = wechat.clone();
+        tokio::spawn(async move { send(&wechat, id).await.outcome })
+    });
+    for sent in sends.collect::<Vec<_>>() {
+        assert_eq!(sent.await.unwrap(), Outcome::Accepted);
+    }
+    assert_eq!(server.connections(), 6, "none was made for a message");
+    assert_eq!(server.sends().len(), 5);
+}
+
+#[tokio::test]
+async fn connections_made_ahead_and_closed_meanwhile_are_not_used() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        // The token, then a connection that is closed before its first request.
+        serve_once(&listener, br#"{"access_token":"T1","expires_in":7200}"#).await;
+        drop(listener.accept().await.unwrap());
+        serve_once(&listener, br#"{"errcode":0,"errmsg":"ok","msgid":1}"#).await;
+    });
+    let wechat = channel(&settings(format!("http://{address}")));
+    wechat.warm_up(1).await;
+    while wechat.http.has_open_ahead() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(send(&wechat, 1).await.outcome, Outcome::Accepted);
+    server.await.unwrap();
+}
+
+/// Answers one request on a connection of its own, and closes that.
+async fn serve_once(listener: &TcpListener, body: &[u8]) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut seen = Vec::new();
+    while !seen.windows(4).any(|end| end == b"\r\n\r\n") {
+        let mut buffer = [0; 4096];
+        let read = stream.read(&mut buffer).await.unwrap();
+        assert!(read > 0, "a whole request comes");
+        seen.extend_from_slice(&buffer[..read]);
+    }
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream
+        .write_all(&[head.as_bytes(), body].concat())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

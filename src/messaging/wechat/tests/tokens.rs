@@ -253,13 +253,13 @@ async fn the_status_counts_down_and_holds_no_secret() {
             trouble: None
         }
     );
-    wechat.warm_up().await;
+    wechat.warm_up(0).await;
     let status = wechat.token_status();
     let left = status.expires_in.expect("a token").as_secs();
     assert!((7100..=7200).contains(&left), "{left}");
     assert!(!format!("{status:?}").contains("very-secret"));
     assert_eq!(server.sends().len(), 0, "warming up sends nothing");
-    wechat.warm_up().await;
+    wechat.warm_up(0).await;
     assert_eq!(server.tokens().len(), 1);
 }
 
