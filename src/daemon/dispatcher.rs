@@ -10,12 +10,12 @@ use super::recorder::Ended;
 use super::retry;
 use super::shared::Shared;
 use super::worker::Handoff;
-use crate::engine::{Class, ExpiredReason, MessageId, Settlement};
+use crate::engine::{Class, ExpiredReason, LOOK_AHEAD, MessageId, MessageIds, Settlement};
 use crate::messaging::Outcome;
 use crate::messaging::wechat::errcode;
 use crate::store::{Attempts, Ledger, Queued, TriedOutcome};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -34,7 +34,7 @@ const CLAIM_AHEAD: SignedDuration = SignedDuration::from_millis(60);
 
 /// Claimed ahead of the workers is what they send in this part of a second, beyond half a group: as
 /// long as the commit of a claim may take before they run dry.
-const AHEAD_PART: usize = 20;
+const AHEAD_PART: usize = 8;
 
 /// Room for so many messages under way is kept when none is; what a burst needed beyond is given
 /// back.
@@ -84,7 +84,7 @@ pub struct Dispatcher {
     /// Claimed a moment before their instant, in the order of their instants.
     early: VecDeque<Queued>,
     /// Claimed or otherwise in the hands of workers and recorder.
-    out: HashSet<MessageId>,
+    out: MessageIds,
     pace: Pace,
     /// What the brake and the day's quota allow since the last turn.
     allowance: Allowance,
@@ -120,7 +120,7 @@ impl Dispatcher {
             queue: Queue::new(CAPACITY),
             claimed: VecDeque::new(),
             early: VecDeque::new(),
-            out: HashSet::new(),
+            out: MessageIds::default(),
             allowance: Allowance {
                 least: Class::Critical,
                 count: 0,
@@ -267,17 +267,17 @@ impl Dispatcher {
         if std::mem::replace(&mut self.reopens, reopens) != reopens {
             self.queue.forget_completeness();
         }
-        let Some(room) = self.queue.room() else {
+        let Some((room, from)) = self.queue.room() else {
             return true;
         };
         let mut known = self.queue.known();
         known.extend(&self.out);
         self.queue.assume_complete();
         let until = horizon(self.shared.now());
-        match self.shared.store.waiting(room, known, until).await {
+        match self.shared.store.waiting(room, known, from, until).await {
             Ok(waiting) => {
-                if waiting.more {
-                    self.queue.forget_completeness();
+                if let Some(more) = waiting.more {
+                    self.queue.note_unread(more);
                 }
                 if let Some(next) = waiting.next {
                     self.queue.note_far(next);
@@ -298,8 +298,9 @@ impl Dispatcher {
         let now = self.shared.moment();
         match notice {
             Notice::Queued(queued) => {
-                let ahead = queued.iter().filter(|it| it.not_before > now.wall);
-                let ahead = ahead.count();
+                let horizon = now.wall.saturating_add(LOOK_AHEAD).unwrap_or(now.wall);
+                let soon = |it: &&Queued| it.not_before > now.wall && it.not_before <= horizon;
+                let ahead = queued.iter().filter(soon).count();
                 if ahead > 0 {
                     self.warm_up(ahead);
                 }
@@ -316,7 +317,7 @@ impl Dispatcher {
                     self.out.remove(&id);
                 }
                 if self.out.is_empty() && self.out.capacity() > OUT_KEPT {
-                    self.out = HashSet::new();
+                    self.out = MessageIds::default();
                 }
             }
             Notice::LookAgain => self.queue.forget_completeness(),
@@ -639,7 +640,7 @@ impl Dispatcher {
         let seen = self.pace.seen_per_second().unwrap_or(0);
         // What was seen may be of before a limit.
         let present = self.rate().map_or(seen, |rate| seen.min(rate as usize));
-        (present / AHEAD_PART).clamp(group / 2, 2 * GROUP_MAX)
+        (present / AHEAD_PART).clamp(group / 2, 4 * GROUP_MAX)
     }
 
     /// Gives back what was claimed and not handed out: it was surely not sent.

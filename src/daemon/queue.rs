@@ -1,10 +1,10 @@
 //! The part of the outbox that is in memory: a window on the durable queue, bounded, in the
 //! order of urgency. A pure value; the dispatcher holds it.
 
-use crate::engine::{Class, MessageId, OutboxRef};
-use crate::store::Queued;
+use crate::engine::{Class, MessageId, MessageIds, OutboxRef};
+use crate::store::{OutboxPlace, Queued};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 /// A message that cannot leave within this span stays in the store until its time is near.
 pub const HORIZON: SignedDuration = SignedDuration::from_secs(120);
@@ -19,8 +19,10 @@ pub struct Queue {
     capacity: usize,
     ready: BTreeMap<Place, Queued>,
     waiting: BTreeMap<(Timestamp, u32, MessageId), Queued>,
-    known: HashSet<MessageId>,
-    incomplete: bool,
+    known: MessageIds,
+    /// Before this place nothing is in the store that is not in memory, out of hand or far; nor
+    /// anywhere, where it is `None`.
+    unread_from: Option<OutboxPlace>,
     /// When the first message leaves that stays in the store because its time is far.
     far: Option<Timestamp>,
 }
@@ -47,8 +49,8 @@ impl Queue {
             capacity: capacity.max(1),
             ready: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            known: HashSet::new(),
-            incomplete: true,
+            known: MessageIds::default(),
+            unread_from: Some(OutboxPlace::FIRST),
             far: None,
         }
     }
@@ -77,8 +79,8 @@ impl Queue {
             let least = least.or_else(|| self.ready.pop_last().map(|(_, queued)| queued));
             if let Some(least) = least {
                 self.known.remove(&least.message.key.id);
+                self.note_unread(OutboxPlace::of(&least));
             }
-            self.incomplete = true;
         }
     }
 
@@ -86,7 +88,7 @@ impl Queue {
     pub fn ripen(&mut self, now: Timestamp) {
         if self.far.is_some_and(|far| far.duration_since(now) <= NEAR) {
             self.far = None;
-            self.incomplete = true;
+            self.forget_completeness();
         }
         while let Some(entry) = self.waiting.first_entry()
             && entry.key().0 <= now
@@ -211,22 +213,28 @@ impl Queue {
 
     /// The ids in memory, for a reading of the rest from the store.
     #[must_use]
-    pub fn known(&self) -> HashSet<MessageId> {
+    pub fn known(&self) -> MessageIds {
         self.known.clone()
     }
 
-    /// How many more messages should be read from the store; `None` while there is enough in
-    /// memory, or nothing in the store that is not.
+    /// How many more messages should be read from the store, and from which place; `None` while
+    /// there is enough in memory, or nothing in the store that is not.
     #[must_use]
-    pub fn room(&self) -> Option<usize> {
-        (self.incomplete && self.known.len() <= self.capacity / 2)
-            .then(|| self.capacity - self.known.len())
+    pub fn room(&self) -> Option<(usize, OutboxPlace)> {
+        let from = self.unread_from?;
+        let has_room = self.known.len() <= self.capacity / 2;
+        has_room.then(|| (self.capacity - self.known.len(), from))
     }
 
     /// A reading from the store has begun: what it does not bring is not there, unless
-    /// [`Queue::forget_completeness`] says so again.
+    /// [`Queue::note_unread`] or [`Queue::forget_completeness`] says so again.
     pub fn assume_complete(&mut self) {
-        self.incomplete = false;
+        self.unread_from = None;
+    }
+
+    /// From this place on the store may hold messages that are not in memory.
+    pub fn note_unread(&mut self, from: OutboxPlace) {
+        self.unread_from = Some(self.unread_from.map_or(from, |unread| unread.min(from)));
     }
 
     /// A message that can leave at `leaves` stays in the store until that is near.
@@ -234,9 +242,9 @@ impl Queue {
         self.far = Some(self.far.map_or(leaves, |far| far.min(leaves)));
     }
 
-    /// The store may hold messages that are not in memory.
+    /// The store may hold messages anywhere that are not in memory.
     pub fn forget_completeness(&mut self) {
-        self.incomplete = true;
+        self.note_unread(OutboxPlace::FIRST);
     }
 
     /// Where a message is, for tests of the invariant.
@@ -264,6 +272,7 @@ pub(super) mod tests {
     use crate::plan::{Language, Zone};
     use crate::store::Attempts;
     use proptest::prelude::*;
+    use std::collections::HashSet;
     use std::sync::Arc;
 
     fn at(seconds: i64) -> Timestamp {
@@ -358,7 +367,12 @@ pub(super) mod tests {
         queue.push(queued(3, Class::Critical, 0, 10, 0), at(0));
         assert_eq!(queue.room(), None, "still full");
         assert_eq!(ids(&queue.take(9, Class::Notice)), [3, 2]);
-        assert_eq!(queue.room(), Some(2), "the notice is in the store");
+        let notice = OutboxPlace::of(&queued(1, Class::Notice, 0, 10, 0));
+        assert_eq!(
+            queue.room(),
+            Some((2, notice)),
+            "the notice is in the store"
+        );
     }
 
     #[test]
@@ -372,7 +386,7 @@ pub(super) mod tests {
         queue.ripen(at(29_939));
         assert_eq!(queue.room(), None);
         queue.ripen(at(29_940));
-        assert_eq!(queue.room(), Some(4));
+        assert_eq!(queue.room(), Some((4, OutboxPlace::FIRST)));
     }
 
     #[test]

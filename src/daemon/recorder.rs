@@ -13,14 +13,15 @@ const BATCH_MAX: usize = 2_000;
 
 /// At most so many outcomes gather while messages wait to be sent: of each is kept what is to be
 /// written of it, and the message itself only where it is tried again.
-const GATHERED_MAX: usize = 40_000;
+const GATHERED_MAX: usize = 100_000;
 
 /// How long outcomes gather before they are committed.
 const LINGER: Duration = Duration::from_millis(4);
 
-/// So many times the linger is repeated while messages wait to be sent: sending comes first. A
-/// crash then puts no more into doubt than what was sent in about a second.
-const LINGERS_MAX: u32 = 200;
+/// So many times the linger is repeated while messages wait to be sent to an API that is fast:
+/// sending comes first. A crash then makes what was sent in some three seconds be sent again,
+/// under its ids.
+const LINGERS_MAX: u32 = 750;
 
 /// After a failure the store is left alone for this.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -75,12 +76,12 @@ pub async fn run(
                 break;
             }
         }
-        while !batch.is_empty() {
-            let rest = batch.split_off(batch.len().min(BATCH_MAX));
-            if !settle(&shared, &mut batch, &dispatcher).await {
+        let mut gathered = std::mem::take(&mut batch).into_iter();
+        while gathered.len() > 0 {
+            let group: Vec<Ended> = gathered.by_ref().take(BATCH_MAX).collect();
+            if !settle(&shared, group, &dispatcher).await {
                 return;
             }
-            batch = rest;
         }
     }
 }
@@ -88,7 +89,7 @@ pub async fn run(
 /// Commits a batch, however long that takes. False when the store is closed.
 async fn settle(
     shared: &Shared,
-    batch: &mut Vec<Ended>,
+    batch: Vec<Ended>,
     dispatcher: &mpsc::UnboundedSender<Notice>,
 ) -> bool {
     let tried: Vec<Tried> = batch.iter().map(|ended| ended.tried).collect();
@@ -112,7 +113,7 @@ async fn settle(
     shared.metrics.closed(&settled.tally);
     let mut done = Vec::new();
     let mut put_off = Vec::new();
-    for Ended { tried, again } in batch.drain(..) {
+    for Ended { tried, again } in batch {
         let Tried { key, outcome, .. } = tried;
         let ended = settled.ended.iter().find(|(ended, _)| *ended == key.id);
         let settlement = match (ended, outcome) {

@@ -6,12 +6,40 @@ use hmac::{Hmac, Mac};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// The name of a message, inside and to the API (`client_msg_id`): 16 bytes of a keyed hash over
 /// what the message is about; 32 hexadecimal digits in text. The same decision made again has
 /// the same id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MessageId(pub [u8; 16]);
+
+/// Ids of messages.
+pub type MessageIds = HashSet<MessageId, BuildHasherDefault<IdHasher>>;
+
+/// Something about each of some messages.
+pub type ByMessageId<T> = HashMap<MessageId, T, BuildHasherDefault<IdHasher>>;
+
+/// The hash of a [`MessageId`], which is one already: its first bytes. Nobody outside can choose
+/// them, since the key of the hash is the store's secret.
+#[derive(Clone, Copy, Default)]
+pub struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 ^= u64::from_le_bytes(*first);
+        }
+    }
+
+    // The length, which is the same for all.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl std::fmt::Display for MessageId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -9,12 +9,12 @@ use super::records::{
 use super::settle::{Receipt, Tried, TriedOutcome};
 use super::writer::{Claim, Scope, key_head};
 use super::{DeliberateFault, Store, StoreError};
-use crate::engine::{Body, Class, Message, MessageId, Settlement, Unlimited, Window};
+use crate::engine::{Body, Class, Message, MessageId, MessageIds, Settlement, Unlimited, Window};
 use crate::store::Address;
 use jiff::Timestamp;
 use redb::ReadableTable;
+use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// What of a wanted group was claimed.
@@ -23,12 +23,49 @@ pub struct Claimed {
     pub messages: Vec<Queued>,
 }
 
+/// A place in the outbox, which is in the order of urgency: class, deadline, patient, id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OutboxPlace {
+    class: u8,
+    /// Milliseconds since 1970.
+    deadline: i64,
+    patient: u32,
+    id: MessageId,
+}
+
+impl OutboxPlace {
+    /// Before all messages.
+    pub const FIRST: Self = Self {
+        class: 0,
+        deadline: i64::MIN,
+        patient: 0,
+        id: MessageId([0; 16]),
+    };
+
+    /// Where a message lies.
+    #[must_use]
+    pub fn of(queued: &Queued) -> Self {
+        Self::from_key(outbox_key(queued.patient, &queued.message.key))
+    }
+
+    fn from_key((class, deadline, patient, id): (u8, i64, u32, &[u8; 16])) -> Self {
+        let id = MessageId(*id);
+        Self {
+            class,
+            deadline,
+            patient,
+            id,
+        }
+    }
+}
+
 /// What was read of the outbox.
 pub struct Waiting {
     /// The messages, the most urgent first.
     pub found: Vec<Queued>,
-    /// There may be more that could leave as soon.
-    pub more: bool,
+    /// Where the reading ended because of its limit: from here on there may be more that could
+    /// leave as soon.
+    pub more: Option<OutboxPlace>,
     /// When the first of those could leave that were left out because their time is far.
     pub next: Option<Timestamp>,
 }
@@ -148,14 +185,15 @@ impl Store {
     }
 
     /// Reads at most `limit` waiting messages that may leave before `until`, the most urgent
-    /// first, leaving out those in `known`.
+    /// first, beginning at `from` and leaving out those in `known`.
     ///
     /// # Errors
     /// The read failed.
     pub async fn waiting(
         &self,
         limit: usize,
-        known: HashSet<MessageId>,
+        known: MessageIds,
+        from: OutboxPlace,
         until: Timestamp,
     ) -> Result<Waiting, StoreError> {
         let (waiting, unreadable) = self
@@ -164,11 +202,12 @@ impl Store {
                 let contacts = snapshot.open_table(CONTACTS)?;
                 let mut waiting = Waiting {
                     found: Vec::new(),
-                    more: false,
+                    more: None,
                     next: None,
                 };
                 let mut unreadable = Vec::new();
-                for row in outbox.range::<(u8, i64, u32, &[u8; 16])>(..)? {
+                let first = (from.class, from.deadline, from.patient, &from.id.0);
+                for row in outbox.range(first..)? {
                     let (key, value) = row?;
                     let id = MessageId(*key.value().3);
                     let forgotten = memory.fault == Some(DeliberateFault::ForgetOutbox)
@@ -177,7 +216,7 @@ impl Store {
                         continue;
                     }
                     if waiting.found.len() == limit {
-                        waiting.more = true;
+                        waiting.more = Some(OutboxPlace::from_key(key.value()));
                         break;
                     }
                     let Ok(record) = decode::<OutboxRecord>(&OUTBOX, value.value()) else {

@@ -57,7 +57,7 @@ pub use backup::{Backup, BackupError, GoOn};
 pub use calls::{CallEnd, SeenTo};
 pub use charts::{Chart, Charts, JournalPageRow, JournalPages};
 pub use check_ins::{CheckInAnswer, CheckInLine};
-pub use claim::{Claimed, Waiting};
+pub use claim::{Claimed, OutboxPlace, Waiting};
 pub use days::{DayEntry, Person, PlanLine};
 pub use deliberate::DeliberateFault;
 pub use digest::DigestTold;

@@ -368,9 +368,26 @@ pub struct ClockMark {
     pub wall: i64,
 }
 
+/// Room for a record while it is written: a patient with three medications has a thousand bytes.
+const ROOM: usize = 4_096;
+
 /// Serialises a record behind its version.
 pub(super) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
-    postcard::to_extend(record, vec![RECORD]).map_err(|_| StoreError::Encode)
+    // A row that grows while it is written is moved several times: nearly all have room on the
+    // stack, and the row is allocated once, as long as it is.
+    let mut room = [0; ROOM];
+    let (version, rest) = room.split_at_mut(1);
+    version[0] = RECORD;
+    match postcard::to_slice(record, rest) {
+        Ok(written) => {
+            let length = 1 + written.len();
+            Ok(room[..length].to_vec())
+        }
+        Err(postcard::Error::SerializeBufferFull) => {
+            postcard::to_extend(record, vec![RECORD]).map_err(|_| StoreError::Encode)
+        }
+        Err(_) => Err(StoreError::Encode),
+    }
 }
 
 /// Reads a record of this release's version, or says which table holds another.

@@ -9,10 +9,10 @@ use super::records::{
     encode, outbox_key,
 };
 use super::{DeliberateFault, Ledger, OpenError, Options, StoreError, calls, ledger};
-use crate::engine::{IdKey, MessageId, StrangerAlarms};
+use crate::engine::{ByMessageId, IdKey, MessageId, StrangerAlarms};
 use jiff::Timestamp;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, WriteTransaction};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -396,11 +396,11 @@ const CLAIMED_KEPT: usize = 8_192;
 #[derive(Default)]
 pub(super) struct Memory {
     /// Messages claimed for sending and not settled: their group and what was tried before.
-    pub claimed: HashMap<MessageId, Claim>,
+    pub claimed: ByMessageId<Claim>,
     /// How many messages of each group are not settled yet.
     pub groups: BTreeMap<u64, usize>,
     /// Messages whose next try waits: until when, and what was tried.
-    pub later: HashMap<MessageId, (i64, Attempts)>,
+    pub later: ByMessageId<(i64, Attempts)>,
     /// Number of the next group.
     pub next_group: u64,
     /// A fault put in on purpose; none in a store that lies in a file.
@@ -685,7 +685,7 @@ impl Memory {
             }
         }
         if self.claimed.is_empty() && self.claimed.capacity() > CLAIMED_KEPT {
-            self.claimed = HashMap::new();
+            self.claimed = ByMessageId::default();
         }
         for group in effects.ended_groups {
             self.groups.remove(&group);

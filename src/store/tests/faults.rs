@@ -2,7 +2,7 @@
 
 use super::disk::Disk;
 use super::*;
-use crate::engine::{Body, DoseState};
+use crate::engine::{Body, DoseState, MessageIds};
 use std::collections::BTreeMap;
 
 const PATIENTS: [&str; 3] = ["a", "b", "c"];
@@ -119,11 +119,11 @@ impl World {
             .ask(|store| async move { store.left_claimed().await })
             .await;
         self.send(left, now).await;
-        let known = HashSet::new();
+        let known = MessageIds::default();
         let found = self
             .ask(|store| {
                 let known = known.clone();
-                async move { store.waiting(100, known, now).await }
+                async move { store.waiting(100, known, OutboxPlace::FIRST, now).await }
             })
             .await
             .found;

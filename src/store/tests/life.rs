@@ -221,14 +221,18 @@ async fn what_is_far_is_left_to_the_store_and_its_time_is_told() {
     let (store, queued) = with_messages(&directory, 3).await;
     let later = TriedOutcome::Later(hour(9), Attempts::default());
     settle(&store, hour(8), &queued[0], later).await;
-    let near = store.waiting(10, HashSet::new(), hour(8)).await.unwrap();
+    let near = may_leave(&store, 10, hour(8)).await;
     assert_eq!(
         (near.found.len(), near.more, near.next),
-        (2, false, Some(hour(9)))
+        (2, None, Some(hour(9)))
     );
-    let one = store.waiting(1, HashSet::new(), hour(9)).await.unwrap();
-    assert_eq!((one.found.len(), one.more), (1, true));
-    let rest = store.waiting(10, ids(&one.found), hour(9)).await.unwrap();
+    let one = may_leave(&store, 1, hour(9)).await;
+    let from = one.more.expect("there are more");
+    assert_eq!(one.found.len(), 1);
+    let rest = store
+        .waiting(10, ids(&one.found), from, hour(9))
+        .await
+        .unwrap();
     assert_eq!(rest.found.len(), 2);
 }
 

@@ -22,7 +22,7 @@ mod strangers;
 mod talk;
 
 use super::*;
-use crate::engine::{ExpiredReason, MessageId, Settlement, Unlimited};
+use crate::engine::{ExpiredReason, MessageId, MessageIds, Settlement, Unlimited};
 use crate::plan::{Day, Defaults, Language, ResolvedPlan, Zone, diagnostic::Source, read};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
@@ -130,10 +130,15 @@ fn accepted(now: Timestamp) -> TriedOutcome {
 }
 
 async fn waiting(store: &Store) -> Vec<Queued> {
-    let all = store.waiting(1_000, HashSet::new(), Timestamp::MAX);
-    all.await.unwrap().found
+    may_leave(store, 1_000, Timestamp::MAX).await.found
 }
 
-fn ids(queued: &[Queued]) -> HashSet<MessageId> {
+/// The first of those that may leave before `until`.
+async fn may_leave(store: &Store, limit: usize, until: Timestamp) -> Waiting {
+    let (none, first) = (MessageIds::default(), OutboxPlace::FIRST);
+    store.waiting(limit, none, first, until).await.unwrap()
+}
+
+fn ids(queued: &[Queued]) -> MessageIds {
     queued.iter().map(|it| it.message.key.id).collect()
 }

@@ -46,7 +46,7 @@ async fn a_message_that_never_gets_through_sends_no_other_again() {
     for minutes in 0..240 {
         let now = hour(8) + SignedDuration::from_mins(minutes);
         fire(&store, now).await;
-        let ready = store.waiting(100, HashSet::new(), now).await.unwrap().found;
+        let ready = may_leave(&store, 100, now).await.found;
         let ready = ready
             .into_iter()
             .filter(|it| it.not_before <= now)
