@@ -33,7 +33,7 @@ const CACHE: usize = 16 << 20;
 const GROUP: usize = 1_000;
 
 pub fn measure(size: Size) -> Vec<Row> {
-    let patients = size.of(2_000, 200);
+    let patients = size.of(10_000, 200);
     let runtime = runtime();
     let young = Life::new(&runtime, patients);
     let old = Life::new(&runtime, patients);
