@@ -430,7 +430,103 @@ pub(super) mod tests {
         assert_eq!(queue.ready(), 1);
     }
 
+    /// A small window on a store, used as the dispatcher uses it.
+    struct Desk {
+        queue: Queue,
+        store: BTreeMap<OutboxPlace, Queued>,
+        out: Vec<Queued>,
+    }
+
+    impl Desk {
+        fn push(&mut self, queued: Queued, now: Timestamp) {
+            self.store.insert(OutboxPlace::of(&queued), queued.clone());
+            self.queue.push(queued, now);
+        }
+
+        fn refill(&mut self, now: Timestamp) {
+            let Some((room, from)) = self.queue.room() else {
+                return;
+            };
+            let mut known = self.queue.known();
+            known.extend(self.out.iter().map(|it| it.message.key.id));
+            self.queue.assume_complete();
+            let mut found = Vec::new();
+            for (place, queued) in self.store.range(from..) {
+                if known.contains(&queued.message.key.id) {
+                    continue;
+                }
+                if found.len() == room {
+                    self.queue.note_unread(*place);
+                    break;
+                }
+                if queued.not_before > horizon(now) {
+                    self.queue.note_far(queued.not_before);
+                } else {
+                    found.push(queued.clone());
+                }
+            }
+            for queued in found {
+                self.queue.push(queued, now);
+            }
+        }
+
+        fn take(&mut self, count: usize, now: Timestamp) {
+            self.queue.ripen(now);
+            self.refill(now);
+            for taken in self.queue.take(count, Class::Notice) {
+                let id = taken.message.key.id;
+                assert!(self.out.iter().all(|it| it.message.key.id != id), "twice");
+                self.out.push(taken);
+            }
+        }
+
+        /// The oldest that is out is done, or is to be tried again later.
+        fn settle(&mut self, again_at: Option<i64>, now: Timestamp) {
+            if self.out.is_empty() {
+                return;
+            }
+            let mut queued = self.out.remove(0);
+            self.store.remove(&OutboxPlace::of(&queued));
+            if let Some(seconds) = again_at {
+                queued.not_before = at(seconds);
+                self.push(queued, now);
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_does_not_fit_into_memory_is_read_again_and_nothing_is_left_behind(
+            steps in prop::collection::vec(
+                (0_u8..5, 0_usize..5, 0_i64..300, 0_i64..400, 1_i64..20), 1..120)
+        ) {
+            let store = BTreeMap::new();
+            let mut desk = Desk { queue: Queue::new(4), store, out: Vec::new() };
+            let mut now = 0;
+            for (id, (action, class, wait, deadline, span)) in (0_u8..).zip(steps) {
+                now += span;
+                match action {
+                    0..=2 => {
+                        let class = Class::ALL[class];
+                        let message = queued(id, class, now + wait, 10_000 + deadline, 0);
+                        desk.push(message, at(now));
+                    }
+                    3 => desk.take(3, at(now)),
+                    _ => desk.settle((wait % 3 == 0).then_some(now + wait), at(now)),
+                }
+                prop_assert!(desk.queue.is_consistent());
+            }
+            // Then all is taken and done, within the hours before the first deadline.
+            for _ in 0..150 {
+                now += 30;
+                desk.take(2, at(now));
+                while !desk.out.is_empty() {
+                    desk.settle(None, at(now));
+                }
+            }
+            prop_assert!(desk.store.is_empty(), "left behind: {}", desk.store.len());
+        }
+
         #[test]
         fn nothing_is_lost_doubled_or_handed_out_early(
             steps in prop::collection::vec((0_u8..40, 0_i64..20, 1_i64..30, 0_u8..4), 1..80)

@@ -61,7 +61,7 @@ async fn says(store: &Store, now: Timestamp, patient: &str, key: u8, text: &str)
 /// Fires, claims and accepts what is due at `now`; the addresses written to.
 async fn send(store: &Store, now: Timestamp) -> Vec<String> {
     fire(store, now).await;
-    let found = may_leave(&store, 100, now).await.found;
+    let found = may_leave(store, 100, now).await.found;
     let claimed = store.claim(now, found).await.unwrap().messages;
     for queued in &claimed {
         settle(store, now, queued, accepted(now)).await;
