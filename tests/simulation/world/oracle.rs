@@ -752,10 +752,15 @@ impl Book {
         }
         for (dose, tries) in &tried {
             for (from, until) in self.quiet.get(dose).into_iter().flatten() {
+                // Sent again under the id of a try of which the daemon never heard: it came to
+                // nothing that it could read, or the daemon ended before it was written down.
                 let unknown_before = |it: &Sent| {
                     let same = tries.iter().filter(|other| other.id == it.id);
-                    same.into_iter()
-                        .any(|other| other.steady < it.steady && other.outcome == Outcome::Unknown)
+                    same.into_iter().any(|other| {
+                        other.steady < it.steady
+                            && (other.outcome == Outcome::Unknown
+                                || facts.had(&[Trouble::Down], other.wall, it.wall))
+                    })
                 };
                 // What was claimed before may still be on its way.
                 let late = tries.iter().find(|it| {
