@@ -42,22 +42,31 @@ const LETTERS_MIN: usize = 4;
 
 impl Names {
     pub(super) fn of(reply: &Reply<'_>) -> Self {
-        let mut keys = Vec::new();
-        let mut add = |text: &str, target: &dyn Fn(usize) -> Target| {
-            for (part, name) in parts(text).iter().enumerate() {
-                keys.extend(keys_of(name).into_iter().map(|key| (key, target(part))));
+        let (mut keys, mut medicines) = (Vec::new(), Vec::new());
+        let mut add = |text: &str,
+                       medicines: &mut Vec<(Target, String)>,
+                       target: &dyn Fn(usize) -> Target| {
+            for (part, name) in parts(text).into_iter().enumerate() {
+                let target = target(part);
+                keys.extend(keys_of(&name).into_iter().map(|key| (key, target)));
+                medicines.push((target, name));
             }
         };
         for (index, item) in reply.open.iter().enumerate() {
             if item.kind == ItemKind::Dose {
-                add(&item.name, &|part| Target::Open(index, part));
+                add(&item.name, &mut medicines, &|part| {
+                    Target::Open(index, part)
+                });
             }
         }
         for (index, dose) in reply.recent.iter().enumerate() {
-            add(&dose.name, &|part| Target::Recent(index, part));
+            add(&dose.name, &mut medicines, &|part| {
+                Target::Recent(index, part)
+            });
         }
         for (index, item) in reply.as_needed.iter().enumerate() {
-            add(&item.name, &|_| Target::AsNeeded(index));
+            medicines.push((Target::AsNeeded(index), item.name.clone()));
+            add(&item.name, &mut medicines, &|_| Target::AsNeeded(index));
         }
         for (index, item) in reply.open.iter().enumerate() {
             let patient = item.patient.as_deref().unwrap_or_default();
@@ -72,16 +81,6 @@ impl Names {
                 }
             }
         }
-        let medicines = |target: &Target| match *target {
-            Target::Open(index, part) => Some(parts(&reply.open[index].name)[part].clone()),
-            Target::Recent(index, part) => Some(parts(&reply.recent[index].name)[part].clone()),
-            Target::AsNeeded(index) => Some(reply.as_needed[index].name.clone()),
-            Target::Patient(_) => None,
-        };
-        let medicines = keys
-            .iter()
-            .filter_map(|(_, target)| Some((*target, medicines(target)?)))
-            .collect();
         let patients = reply.open.iter().map(|item| item.patient.clone()).collect();
         Self {
             keys,
