@@ -131,6 +131,9 @@ impl Turn<'_> {
         ) else {
             return;
         };
+        // A clock that was set back may find what was overdue together ahead of it again, one
+        // instant after the other: none of them is told before its own.
+        let last_due = doses().map(|dose| dose.due).max().unwrap_or(due);
         let class = if doses().any(|dose| dose.critical) {
             Class::Critical
         } else if repeat.is_some() {
@@ -156,7 +159,7 @@ impl Turn<'_> {
                     deadline,
                     id,
                 },
-                not_before: repeat.unwrap_or(due),
+                not_before: repeat.unwrap_or(due).max(last_due),
                 due: repeat.unwrap_or(due),
                 to: Recipient::Patient,
                 language: plan.language,

@@ -829,6 +829,9 @@ impl World {
             self.facts
                 .trouble(kind, since - 2 * MINUTE, before + 15 * MINUTE);
         }
+        for since in self.away.values_mut() {
+            *since = (*since).min(after);
+        }
         if after < before {
             self.facts.set_back.push((after, before));
         } else if self.process.is_some() || !self.booted {

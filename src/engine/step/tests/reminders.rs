@@ -43,6 +43,8 @@ fn what_is_overdue_becomes_one_message_until_the_first_window_ends() {
     assert_eq!(said(&messages), ["A,B,C", "D"], "what is ahead waits apart");
     let late = &messages[0];
     assert_eq!(late.due, at("02 08:00"));
+    // If the clock is set back meanwhile, C is not told before its instant.
+    assert_eq!(late.not_before, at("02 10:00"));
     assert_eq!(late.key.deadline, at("02 12:00"));
 }
 
