@@ -8,10 +8,10 @@ use crate::engine::Role;
 use crate::http::admin::{AccountChanged, AccountRequest, AccountWish};
 use crate::plan::Language;
 use crate::store::{Account, AccountChange, Deed, PasswordHash, Store, StoreError};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
@@ -85,24 +85,27 @@ pub fn hash(password: &str) -> Result<PasswordHash, AccountError> {
         salt,
         hash: [0; 32],
     };
-    kept.hash = derive(&kept, password).ok_or(AccountError::Machine)?;
+    kept.hash = derive(&kept, password, &mut Vec::new()).ok_or(AccountError::Machine)?;
     Ok(kept)
 }
 
 /// Whether this is the password.
-fn is_right(kept: &PasswordHash, password: &str) -> bool {
-    let derived = derive(kept, password);
+fn is_right(kept: &PasswordHash, password: &str, room: &mut Vec<Block>) -> bool {
+    let derived = derive(kept, password, room);
     derived.is_some_and(|hash| hash.ct_eq(&kept.hash).into())
 }
 
-fn derive(kept: &PasswordHash, password: &str) -> Option<[u8; 32]> {
+/// The hash, worked out in a room that nothing is left in.
+fn derive(kept: &PasswordHash, password: &str, room: &mut Vec<Block>) -> Option<[u8; 32]> {
     let params = Params::new(kept.memory, kept.passes, kept.lanes, Some(32)).ok()?;
+    room.resize(params.block_count(), Block::default());
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let mut hash = [0; 32];
     let bytes = password.as_bytes();
-    argon2
-        .hash_password_into(bytes, &kept.salt, &mut hash)
-        .ok()?;
+    let derived =
+        argon2.hash_password_into_with_memory(bytes, &kept.salt, &mut hash, room.as_mut_slice());
+    room.fill(Block::default());
+    derived.ok()?;
     Some(hash)
 }
 
@@ -202,6 +205,9 @@ pub struct Accounts {
     known: RwLock<Arc<Known>>,
     /// One password at a time is looked at: memory and the processor belong to the reminders.
     place: Arc<Semaphore>,
+    /// The memory for it, kept: freed by one thread and taken anew by the next, each would hold on
+    /// to its own.
+    room: Arc<Mutex<Vec<Block>>>,
     waiting: Arc<Semaphore>,
     /// What a name that nobody has is compared with.
     nobody: PasswordHash,
@@ -219,6 +225,7 @@ impl Accounts {
         let accounts = Self {
             known: RwLock::new(Arc::new(known)),
             place: Arc::new(Semaphore::new(1)),
+            room: Arc::default(),
             waiting: Arc::new(Semaphore::new(WAITING_MAX)),
             nobody: PasswordHash {
                 memory: MEMORY,
@@ -262,8 +269,10 @@ impl Accounts {
         let kept = self.known().get(name).map(|it| it.password.clone());
         let is_known = kept.is_some();
         let kept = kept.unwrap_or_else(|| self.nobody.clone());
+        let room = Arc::clone(&self.room);
         let looked = tokio::task::spawn_blocking(move || {
-            let right = is_right(&kept, &password);
+            let mut room = room.lock().unwrap_or_else(PoisonError::into_inner);
+            let right = is_right(&kept, &password, &mut room);
             drop(place);
             right
         });
@@ -299,9 +308,9 @@ mod tests {
     #[test]
     fn a_password_is_known_again_and_another_is_not() {
         let kept = hash("correct horse battery").unwrap();
-        assert!(is_right(&kept, "correct horse battery"));
-        assert!(!is_right(&kept, "correct horse batterz"));
-        assert!(!is_right(&kept, ""));
+        assert!(is_right(&kept, "correct horse battery", &mut Vec::new()));
+        assert!(!is_right(&kept, "correct horse batterz", &mut Vec::new()));
+        assert!(!is_right(&kept, "", &mut Vec::new()));
         let again = hash("correct horse battery").unwrap();
         assert_ne!(kept.salt, again.salt);
         assert_ne!(kept.hash, again.hash);
@@ -324,7 +333,11 @@ mod tests {
             salt: *b"0123456789abcdef",
             hash: [0; 32],
         };
-        kept.hash = derive(&kept, "correct horse battery").unwrap();
+        let mut room = Vec::new();
+        // The second time in a room that was used.
+        let first = derive(&kept, "another horse battery", &mut room);
+        kept.hash = derive(&kept, "correct horse battery", &mut room).unwrap();
+        assert_ne!(first, Some(kept.hash));
         let hex: Vec<String> = kept.hash.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(
             hex.concat(),
