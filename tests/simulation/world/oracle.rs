@@ -759,7 +759,8 @@ impl Book {
                     same.into_iter().any(|other| {
                         other.steady < it.steady
                             && (other.outcome == Outcome::Unknown
-                                || facts.had(&[Trouble::Down], other.wall, it.wall))
+                                || other.outcome == Outcome::Accepted
+                                    && facts.had(&[Trouble::Down], other.wall, it.wall))
                     })
                 };
                 // What was claimed before may still be on its way.
