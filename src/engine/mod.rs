@@ -39,5 +39,5 @@ pub use reply::*;
 pub use role::Role;
 pub use sheet::*;
 pub use state::*;
-pub use step::{LOOK_AHEAD, OCCURRENCES_PER_STEP, is_still_wanted, step};
+pub use step::{LOOK_AHEAD, OCCURRENCES_PER_STEP, is_awaited, is_still_wanted, step};
 pub use stranger::*;

@@ -25,7 +25,7 @@ mod restore;
 mod settle;
 mod stock;
 
-pub use amount::is_still_wanted;
+pub use amount::{is_awaited, is_still_wanted};
 pub(super) use as_needed::allowed_from;
 
 /// How far ahead of the clock a patient is stepped: what is due within this span is put into the

@@ -4,12 +4,14 @@ use super::contacts::known_conversation;
 use super::patient::Queued;
 use super::records::{
     ATTEMPTS, Attempts, AttemptsRecord, CONTACTS, LaterRecord, OUTBOX, OUTBOX_LATER, OutboxRecord,
-    decode, encode, outbox_key,
+    PATIENTS, PatientRecord, decode, encode, outbox_key,
 };
 use super::settle::{Receipt, Tried, TriedOutcome};
 use super::writer::{Claim, Scope, key_head};
 use super::{DeliberateFault, Store, StoreError};
-use crate::engine::{Body, Class, Message, MessageId, MessageIds, Settlement, Unlimited, Window};
+use crate::engine::{
+    self, Body, Class, Message, MessageId, MessageIds, Settlement, Unlimited, Window,
+};
 use crate::store::Address;
 use jiff::Timestamp;
 use redb::ReadableTable;
@@ -19,8 +21,12 @@ use std::sync::Arc;
 
 /// What of a wanted group was claimed.
 pub struct Claimed {
-    /// Those that may be sent now, as the store has them. The others were withdrawn.
+    /// Those that may be sent now, as the store has them. Those that are in neither list were
+    /// withdrawn.
     pub messages: Vec<Queued>,
+    /// Those that may have arrived already, and about which nobody is to be told any more. They
+    /// are not claimed.
+    pub unwanted: Vec<Queued>,
 }
 
 /// A place in the outbox, which is in the order of urgency: class, deadline, patient, id.
@@ -73,7 +79,8 @@ pub struct Waiting {
 impl Store {
     /// Claims a group of messages: one row. What was withdrawn meanwhile is not claimed, and what
     /// was written anew is claimed as it stands now: an edit may have changed the text behind the
-    /// same id.
+    /// same id. What could not be withdrawn, because it may have arrived already, is not claimed
+    /// again once all that it names is answered or over.
     ///
     /// # Errors
     /// The transaction failed: nothing of the group may be sent. If the commit happened all the
@@ -104,6 +111,7 @@ impl Store {
             let group = scope.memory.next_group;
             let mut rows = Vec::with_capacity(wanted.len());
             let mut messages = Vec::with_capacity(wanted.len());
+            let mut unwanted = Vec::new();
             let mut known = Vec::new();
             let mut windows = Windows::default();
             for mut queued in wanted {
@@ -126,15 +134,22 @@ impl Store {
                     // Left by a claim whose commit was thought to have failed: nothing was sent.
                     scope.effects.released.push(key.id);
                 }
-                if let Some((not_before, attempts)) = scope.memory.later.get(&key.id) {
-                    later.remove((*not_before, &key.id.0))?;
-                    scope.effects.not_later.push(key.id);
+                let waits = scope.memory.later.get(&key.id);
+                if let Some((_, attempts)) = waits {
                     let steady = queued.attempts.steady;
                     queued.attempts = Attempts {
                         // By which clock its age is measured is the dispatcher's knowledge.
                         steady: attempts.steady.or(steady),
                         ..*attempts
                     };
+                }
+                if queued.attempts.first_unknown.is_some() && !is_awaited(scope, &queued)? {
+                    unwanted.push(queued);
+                    continue;
+                }
+                if let Some((not_before, _)) = waits {
+                    later.remove((*not_before, &key.id.0))?;
+                    scope.effects.not_later.push(key.id);
                 }
                 queued.attempts.words = match queued.message.body {
                     // Under the key of its first try it can only be sent as it was.
@@ -179,7 +194,7 @@ impl Store {
                 };
                 groups.insert(group, encode(&record)?.as_slice())?;
             }
-            Ok(Claimed { messages })
+            Ok(Claimed { messages, unwanted })
         })
         .await
     }
@@ -328,6 +343,20 @@ impl Store {
         self.telemetry().note_unreadable(unreadable);
         Ok(found)
     }
+}
+
+/// Whether somebody still waits for what a message names. Where the state cannot be read nobody
+/// knows better.
+fn is_awaited(scope: &Scope<'_>, queued: &Queued) -> Result<bool, StoreError> {
+    let patients = scope.transaction.open_table(PATIENTS)?;
+    let Some(row) = patients.get(queued.patient)? else {
+        return Ok(true);
+    };
+    Ok(
+        decode::<PatientRecord>(&PATIENTS, row.value()).map_or(true, |it| {
+            engine::is_awaited(&it.state, &queued.message.body)
+        }),
+    )
 }
 
 /// What contacts allow in free words, less what this group takes of it.

@@ -116,6 +116,27 @@ fn slot_of_the_date(
     of_the_date.nth(rank).map(|slot| slot.amount.into_owned())
 }
 
+/// Whether anybody still waits for what a message names: for one of its doses, for the answer to
+/// its question. True for a message of any other kind.
+#[must_use]
+pub fn is_awaited(state: &PatientState, body: &Body) -> bool {
+    match body {
+        Body::Dose(lines) => lines.iter().any(|line| {
+            let mut open = state.doses.iter();
+            open.any(|dose| dose.is(&line.medication, line.due))
+        }),
+        Body::CheckIn(question) => {
+            let mut open = state.prompts.iter();
+            open.any(|it| {
+                it.kind == PromptKind::CheckIn
+                    && it.id == question.check_in
+                    && it.due == question.due
+            })
+        }
+        _ => true,
+    }
+}
+
 /// Whether a reminder that was tried and surely not taken may be tried again as it is: each dose
 /// that it names still waits, and in the amount that the plan has now; a question still waits for
 /// its answer, and an appointment is still that of the plan.
@@ -124,13 +145,7 @@ pub fn is_still_wanted(plan: &ResolvedPlan, state: &PatientState, body: &Body) -
     let mut open = state.prompts.iter();
     let lines = match body {
         Body::Dose(lines) => lines,
-        Body::CheckIn(question) => {
-            return open.any(|it| {
-                it.kind == PromptKind::CheckIn
-                    && it.id == question.check_in
-                    && it.due == question.due
-            });
-        }
+        Body::CheckIn(_) => return is_awaited(state, body),
         Body::Appointment(line) => {
             let mut known = plan.appointments.iter();
             let waits = |it: &OpenPrompt| {

@@ -126,6 +126,50 @@ async fn a_repeated_push_changes_nothing_and_is_answered_as_before() {
     assert_eq!(closed, ["8 taken by the patient"]);
 }
 
+/// Sends what is due at 8 with an outcome that nobody knows, and waits for the next try.
+async fn send_into_doubt(store: &Store) -> Vec<Queued> {
+    fire(store, hour(8)).await;
+    let found = may_leave(store, 100, hour(8)).await.found;
+    let claimed = store.claim(hour(8), found).await.unwrap().messages;
+    let attempts = Attempts {
+        count: 1,
+        first_unknown: Some(hour(8).as_millisecond()),
+        ..Attempts::default()
+    };
+    for queued in &claimed {
+        let again = TriedOutcome::Later(at(8 * 3600 + 60), attempts);
+        settle(store, hour(8), queued, again).await;
+    }
+    may_leave(store, 100, at(8 * 3600 + 60)).await.found
+}
+
+#[tokio::test]
+async fn what_may_have_arrived_is_not_sent_again_once_all_that_it_names_is_answered() {
+    let two = "name = \"Wang\"\n[[medication]]\nname = \"Metformin\"\ntake = \"1\"\nat = \"08:00\"\n\
+               [[medication]]\nname = \"Aspirin\"\ntake = \"1\"\nat = \"08:00\"\n";
+    for (said, awaited) in [("taken", false), ("took aspirin", true), ("later", true)] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = answering(&directory).await;
+        apply(&store, hour(7), vec![change("a", two)]).await;
+        let waiting = send_into_doubt(&store).await;
+        assert_eq!(waiting.len(), 1);
+        says(&store, at(8 * 3600 + 30), "a", 1, said).await;
+        let now = at(8 * 3600 + 60);
+        let claimed = store.claim(now, waiting).await.unwrap();
+        assert_eq!(claimed.messages.len(), usize::from(awaited), "{said}");
+        assert_eq!(claimed.unwanted.len(), usize::from(!awaited), "{said}");
+        // It is not lost: whoever asked for it says what became of it.
+        assert_eq!(store.telemetry().outbox_depth().iter().sum::<u64>(), 1);
+        for queued in claimed.unwanted {
+            let doubt = TriedOutcome::Final(Settlement::InDoubt);
+            settle(&store, now, &queued, doubt).await;
+            assert_eq!(store.telemetry().outbox_depth().iter().sum::<u64>(), 0);
+            let state = closings(&directory, store.clone(), "a").await;
+            assert_eq!(state, ["8 taken by the patient"; 2]);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_push_is_known_for_two_days_and_then_forgotten() {
     use super::super::records::{INBOUND_SEEN, INBOUND_TIMES};

@@ -107,8 +107,8 @@ struct World {
     people: Dice,
     answers: Dice,
     questions: Dice,
-    /// So many blood pressures have been said.
-    measured: u32,
+    /// So many blood pressures has each patient said.
+    measured: Vec<u32>,
     platform: Platform,
     /// Messages that were lost and of which that will be reported, by their number.
     lost: BTreeMap<i64, MessageId>,
@@ -203,7 +203,7 @@ impl World {
             people,
             answers: Dice::new(seed, "answers"),
             questions: Dice::new(seed, "questions"),
-            measured: 0,
+            measured: vec![0; scenario.patients],
             platform: Platform::default(),
             lost: BTreeMap::new(),
             away: BTreeMap::new(),
@@ -511,10 +511,10 @@ impl World {
         let now = self.site.clock.steady();
         if asked {
             for after in people::answers(&mut self.questions) {
-                // No two are the same.
-                self.measured += 1;
-                let words =
-                    Words::Pressure(100 + self.measured % 100, 50 + self.measured / 100 % 40);
+                // No two of a patient are the same.
+                let measured = &mut self.measured[patient];
+                *measured += 1;
+                let words = Words::Pressure(100 + *measured % 100, 50 + *measured / 100 % 40);
                 self.schedule(now + after, Event::Says(patient, words));
             }
             return;

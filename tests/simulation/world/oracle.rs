@@ -593,6 +593,16 @@ impl Book {
         }
     }
 
+    /// A dose of this message was not answered when it left.
+    fn is_for_another(&self, sent: &Sent) -> bool {
+        let left = sent.wall - sent.waited;
+        sent.doses.iter().any(|(id, _, due)| {
+            let quiet = self.quiet.get(&(id.clone(), *due));
+            let mut quiet = quiet.into_iter().flatten();
+            !quiet.any(|(from, until)| left > from + 15_000 && sent.wall < *until)
+        })
+    }
+
     /// One answer closes doses of one message, or of one instant.
     fn hear(&mut self, together: &mut Option<ClosedDose>, dose: &ClosedDose) {
         let Some(before) = together.replace(dose.clone()) else {
@@ -753,7 +763,8 @@ impl Book {
         for (dose, tries) in &tried {
             for (from, until) in self.quiet.get(dose).into_iter().flatten() {
                 // Sent again under the id of a try of which the daemon never heard: it came to
-                // nothing that it could read, or the daemon ended before it was written down.
+                // nothing that it could read, or the daemon ended before it was written down. That
+                // may be for another dose of the message, which is still open.
                 let unknown_before = |it: &Sent| {
                     let same = tries.iter().filter(|other| other.id == it.id);
                     same.into_iter().any(|other| {
@@ -768,7 +779,7 @@ impl Book {
                     let left = it.wall - it.waited;
                     left > from + 15_000
                         && it.wall < *until
-                        && !unknown_before(it)
+                        && !(unknown_before(it) && self.is_for_another(it))
                         && !facts.had(&[Trouble::Clock], *from, it.wall)
                 });
                 if let Some(late) = late {
@@ -887,12 +898,15 @@ impl Book {
                     Shown(*end)
                 ));
             }
+            // Taken, as the patient says, before the reminder could leave.
+            let quiet = self.quiet.get(dose).into_iter().flatten();
+            let answered_first = quiet.into_iter().any(|(from, _)| *from < dose.1 + 30_000);
             let is_calm = || facts.is_calm(dose.1 - 5 * MINUTE, dose.1 + 5 * MINUTE);
             if dose.1 + 5 * MINUTE < now && is_calm() && !rests(dose.1) {
                 let enrolled = self.enrolled.contains(dose);
                 let first = delivered.get(dose).and_then(|it| it.first());
                 match first {
-                    None if enrolled => {
+                    None if enrolled && !answered_first => {
                         return Err(format!(
                             "G1: {id} of {due} was not sent though all was well"
                         ));

@@ -1,6 +1,6 @@
 //! Amounts that change while a dose is open: what is said again, and in which words.
 
-use super::super::is_still_wanted;
+use super::super::{is_awaited, is_still_wanted};
 use super::shell::*;
 use crate::engine::*;
 use crate::plan::ResolvedPlan;
@@ -208,6 +208,9 @@ fn a_reminder_under_way_is_not_tried_again_once_its_dose_was_answered_changed_or
     let report = DoseReport::Taken { at: None };
     shell.answer("A", at("02 08:00"), report, at("02 08:01"));
     assert!(!wanted(&shell, &message));
+    assert!(is_awaited(&shell.state, &message.body), "B is open");
+    shell.answer("B", at("02 08:00"), report, at("02 08:01"));
+    assert!(!is_awaited(&shell.state, &message.body));
     let (mut shell, message) = claimed();
     shell.apply(&plan(&med("B", "08:00")), at("02 08:01"));
     assert!(!wanted(&shell, &message));
