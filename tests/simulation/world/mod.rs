@@ -132,6 +132,10 @@ struct World {
     /// When the daemon was asked to end.
     stops_since: Option<i64>,
     down_since: Option<i64>,
+    /// When the last process ended that had lived for a minute, by the wall clock of then.
+    idle_since: Option<i64>,
+    /// When the last process started, by the steady clock.
+    started_at: i64,
     /// Since when the API has not been as it should.
     foul_since: Option<i64>,
     /// Since when the daemon has not believed the clock, by that clock.
@@ -219,6 +223,8 @@ impl World {
             booted: false,
             set_ahead: Vec::new(),
             down_since: None,
+            idle_since: None,
+            started_at: 0,
             foul_since: None,
             held_since: None,
             ailing: BTreeMap::new(),
@@ -673,9 +679,11 @@ impl World {
                     let (since, until) = (since - 2 * MINUTE, now + 2 * MINUTE);
                     self.facts.trouble(Trouble::Down, since, until);
                     if held {
+                        let since = self.idle_since.map_or(since, |idle| since.min(idle));
                         self.facts.trouble(Trouble::DownIntoDoubt, since, until);
                     }
                 }
+                self.started_at = self.site.clock.steady();
             }
             Err(error) => {
                 self.note(&format!("the daemon does not start: {error}"));
@@ -691,7 +699,12 @@ impl World {
         self.stops_since = None;
         self.site.disk.kill();
         self.site.api.kill();
-        self.down_since.get_or_insert(self.site.clock.wall());
+        let wall = self.site.clock.wall();
+        self.down_since.get_or_insert(wall);
+        // One that dies as soon as it has started has done nothing.
+        if self.site.clock.steady() - self.started_at >= MINUTE {
+            self.idle_since = Some(wall);
+        }
         let away = *self
             .chance
             .pick(&[SECOND, 5 * SECOND, 5 * SECOND, 2 * MINUTE, 20 * MINUTE]);
