@@ -549,9 +549,8 @@ impl Dispatcher {
                 let ids = claimed.messages.iter().map(|queued| queued.message.key.id);
                 self.out.extend(ids);
                 self.claimed.extend(claimed.messages);
-                for queued in claimed.unwanted {
-                    // Whether it arrived nobody knows, nor does anybody wait for it.
-                    self.end(queued, TriedOutcome::Final(Settlement::InDoubt));
+                for (queued, settlement) in claimed.unwanted {
+                    self.end(queued, TriedOutcome::Final(settlement));
                 }
                 true
             }

@@ -14,8 +14,11 @@ const NEAR: SignedDuration = SignedDuration::from_secs(60);
 
 /// Messages known to the dispatcher and not handed out.
 ///
-/// Invariant: each message is in `ready` or in `waiting`, and `known` names them all.
+/// Invariants: each message is in `ready` or in `waiting`, and `known` names them all. No message of
+/// the store that is not in memory, out of hand or far is more urgent than those that are ready,
+/// once [`Queue::room`] has nothing to be read: what is held never keeps out what may leave.
 pub struct Queue {
+    /// So many may be ready, and so many may wait.
     capacity: usize,
     ready: BTreeMap<Place, Queued>,
     waiting: BTreeMap<(Timestamp, u32, MessageId), Queued>,
@@ -25,6 +28,9 @@ pub struct Queue {
     unread_from: Option<OutboxPlace>,
     /// When the first message leaves that stays in the store because its time is far.
     far: Option<Timestamp>,
+    /// When the first of those leaves for which there was no room among those that wait, and before
+    /// which place none of them lies.
+    left_out: Option<(Timestamp, OutboxPlace)>,
 }
 
 /// Where a message lies among those that are ready: class, deadline, patient, id, as in the store,
@@ -52,11 +58,13 @@ impl Queue {
             known: MessageIds::default(),
             unread_from: Some(OutboxPlace::FIRST),
             far: None,
+            left_out: None,
         }
     }
 
-    /// Takes a message in. Where there is no room the least urgent one is left to the store, and
-    /// so is one whose time is far.
+    /// Takes a message in. Where there is no room the least urgent one of those that are ready is
+    /// left to the store, or the last of those that wait; so is one whose time is far, and one that
+    /// lies where the store is to be read all the same.
     pub fn push(&mut self, queued: Queued, now: Timestamp) {
         let id = queued.message.key.id;
         if self.known.contains(&id) {
@@ -68,19 +76,38 @@ impl Queue {
             self.note_far(leaves);
             return;
         }
+        if (self.unread_from).is_some_and(|from| from <= OutboxPlace::of(&queued)) {
+            return;
+        }
         self.known.insert(id);
         if leaves <= now {
             self.ready.insert(place(&queued), queued);
+            self.leave_ready(self.capacity);
         } else {
             self.waiting.insert((leaves, queued.patient, id), queued);
+            self.leave_waiting();
         }
-        if self.known.len() > self.capacity {
-            let least = self.waiting.pop_last().map(|(_, queued)| queued);
-            let least = least.or_else(|| self.ready.pop_last().map(|(_, queued)| queued));
-            if let Some(least) = least {
-                self.known.remove(&least.message.key.id);
-                self.note_unread(OutboxPlace::of(&least));
-            }
+    }
+
+    /// Leaves the least urgent of those that are ready to the store, beyond so many.
+    fn leave_ready(&mut self, most: usize) {
+        while self.ready.len() > most
+            && let Some((_, least)) = self.ready.pop_last()
+        {
+            self.known.remove(&least.message.key.id);
+            self.note_unread(OutboxPlace::of(&least));
+        }
+    }
+
+    /// Leaves the last of those that wait to the store, where there is no room.
+    fn leave_waiting(&mut self) {
+        while self.waiting.len() > self.capacity
+            && let Some(((leaves, ..), last)) = self.waiting.pop_last()
+        {
+            self.known.remove(&last.message.key.id);
+            let place = OutboxPlace::of(&last);
+            let known = self.left_out.unwrap_or((leaves, place));
+            self.left_out = Some((known.0.min(leaves), known.1.min(place)));
         }
     }
 
@@ -95,6 +122,13 @@ impl Queue {
         {
             let queued = entry.remove();
             self.ready.insert(place(&queued), queued);
+        }
+        self.leave_ready(self.capacity);
+        if let Some((leaves, place)) = self.left_out
+            && leaves <= now
+        {
+            self.left_out = None;
+            self.note_unread(place);
         }
     }
 
@@ -218,12 +252,17 @@ impl Queue {
     }
 
     /// How many more messages should be read from the store, and from which place; `None` while
-    /// there is enough in memory, or nothing in the store that is not.
-    #[must_use]
-    pub fn room(&self) -> Option<(usize, OutboxPlace)> {
+    /// there is enough in memory, or nothing in the store that is not. Where what was not read may
+    /// be more urgent than what is ready, room is made.
+    pub fn room(&mut self) -> Option<(usize, OutboxPlace)> {
         let from = self.unread_from?;
-        let has_room = self.known.len() <= self.capacity / 2;
-        has_room.then(|| (self.capacity - self.known.len(), from))
+        let enough = self.capacity / 2;
+        let last = self.ready.last_key_value();
+        if last.is_some_and(|(_, least)| from < OutboxPlace::of(least)) {
+            self.leave_ready(enough);
+        }
+        let has_room = self.ready.len() <= enough;
+        has_room.then(|| (self.capacity - self.ready.len(), from))
     }
 
     /// A reading from the store has begun: what it does not bring is not there, unless
@@ -321,6 +360,13 @@ pub(super) mod tests {
         }
     }
 
+    /// A window on a store that has been read and is empty.
+    fn read(capacity: usize) -> Queue {
+        let mut queue = Queue::new(capacity);
+        queue.assume_complete();
+        queue
+    }
+
     fn ids(taken: &[Queued]) -> Vec<u8> {
         taken
             .iter()
@@ -330,7 +376,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_most_urgent_leaves_first_by_class_then_deadline() {
-        let mut queue = Queue::new(10);
+        let mut queue = read(10);
         queue.push(queued(1, Class::Notice, 0, 10, 0), at(0));
         queue.push(queued(2, Class::Dose, 0, 30, 0), at(0));
         queue.push(queued(3, Class::Dose, 0, 20, 0), at(0));
@@ -344,7 +390,7 @@ pub(super) mod tests {
 
     #[test]
     fn what_leaves_in_a_moment_can_be_taken_early_unless_it_was_tried() {
-        let mut queue = Queue::new(9);
+        let mut queue = read(9);
         queue.push(queued(1, Class::Dose, 5, 90, 0), at(0));
         queue.push(queued(2, Class::Dose, 6, 90, 1), at(0));
         queue.push(queued(3, Class::Notice, 6, 90, 0), at(0));
@@ -360,8 +406,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_full_queue_keeps_the_urgent_and_leaves_the_rest_to_the_store() {
-        let mut queue = Queue::new(2);
-        queue.assume_complete();
+        let mut queue = read(2);
         queue.push(queued(1, Class::Notice, 0, 10, 0), at(0));
         queue.push(queued(2, Class::Dose, 0, 10, 0), at(0));
         queue.push(queued(3, Class::Critical, 0, 10, 0), at(0));
@@ -376,9 +421,43 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_far_stays_in_the_store_and_is_read_again_when_it_is_near() {
-        let mut queue = Queue::new(4);
+    fn what_is_held_never_keeps_out_what_may_leave() {
+        let mut queue = read(4);
+        for id in 10..30 {
+            queue.push(queued(id, Class::Notice, 0, 900, 0), at(0));
+        }
+        assert_eq!((queue.ready(), queue.room()), (4, None));
+        // Decided a moment ahead.
+        queue.push(queued(1, Class::Critical, 3, 600, 0), at(0));
+        queue.ripen(at(3));
+        assert_eq!(ids(&queue.take(9, Class::Critical)), [1]);
+        // Something may be in the store that nobody has told of.
+        queue.forget_completeness();
+        assert_eq!(queue.room(), Some((2, OutboxPlace::FIRST)), "room is made");
         queue.assume_complete();
+        queue.push(queued(2, Class::Critical, 0, 600, 0), at(3));
+        queue.note_unread(OutboxPlace::of(&queued(12, Class::Notice, 0, 900, 0)));
+        assert_eq!(ids(&queue.take(9, Class::Critical)), [2]);
+    }
+
+    #[test]
+    fn what_waits_does_not_keep_out_what_is_ready() {
+        let mut queue = read(2);
+        for id in 10..15 {
+            let seconds = i64::from(id);
+            queue.push(queued(id, Class::Critical, seconds, 900, 0), at(0));
+        }
+        queue.push(queued(1, Class::Notice, 0, 900, 0), at(0));
+        assert_eq!(ids(&queue.take(9, Class::Notice)), [1]);
+        assert_eq!(queue.room(), None, "nothing of what is left out is due");
+        queue.ripen(at(12));
+        let first = OutboxPlace::of(&queued(12, Class::Critical, 12, 900, 0));
+        assert_eq!(queue.unread_from, Some(first));
+    }
+
+    #[test]
+    fn what_is_far_stays_in_the_store_and_is_read_again_when_it_is_near() {
+        let mut queue = read(4);
         for id in 0..100 {
             queue.push(queued(id, Class::CheckIn, 30_000, 40_000, 0), at(0));
         }
@@ -391,7 +470,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_message_that_waits_beyond_its_deadline_is_settled_at_its_deadline() {
-        let mut queue = Queue::new(4);
+        let mut queue = read(4);
         queue.push(queued(1, Class::Dose, 90, 20, 0), at(0));
         assert_eq!(queue.next_ripe(), Some(at(20)));
         queue.ripen(at(20));
@@ -400,7 +479,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_probe_is_only_what_was_tried_already() {
-        let mut queue = Queue::new(9);
+        let mut queue = read(9);
         queue.push(queued(1, Class::Critical, 0, 10, 0), at(0));
         queue.push(queued(2, Class::Notice, 0, 10, 1), at(0));
         queue.push(queued(3, Class::Dose, 0, 10, 1), at(0));
@@ -417,7 +496,7 @@ pub(super) mod tests {
 
     #[test]
     fn classes_that_are_held_stay_where_they_are() {
-        let mut queue = Queue::new(9);
+        let mut queue = read(9);
         queue.push(queued(1, Class::Critical, 0, 10, 0), at(0));
         queue.push(queued(2, Class::Dose, 0, 10, 0), at(0));
         queue.push(queued(3, Class::Nudge, 0, 10, 0), at(0));
@@ -470,14 +549,22 @@ pub(super) mod tests {
             }
         }
 
-        fn take(&mut self, count: usize, now: Timestamp) {
+        /// What is taken is the most urgent of all that may leave, wherever it lies.
+        fn take(&mut self, count: usize, least: Class, now: Timestamp) {
             self.queue.ripen(now);
-            self.refill(now);
-            for taken in self.queue.take(count, Class::Notice) {
-                let id = taken.message.key.id;
-                assert!(self.out.iter().all(|it| it.message.key.id != id), "twice");
-                self.out.push(taken);
+            while self.queue.room().is_some() {
+                self.refill(now);
             }
+            let is_out = |id| self.out.iter().any(|it| it.message.key.id == id);
+            let wanted = self.store.values().filter(|it| {
+                it.not_before <= now && it.message.key.class <= least && !is_out(it.message.key.id)
+            });
+            let wanted: Vec<u8> = wanted.map(|it| it.message.key.id.0[0]).collect();
+            let taken = self.queue.take(count, least);
+            let found = ids(&taken);
+            assert!(wanted.starts_with(&found), "{found:?} of {wanted:?}");
+            assert_eq!(found.is_empty(), wanted.is_empty() || count == 0);
+            self.out.extend(taken);
         }
 
         /// The oldest that is out is done, or is to be tried again later.
@@ -511,7 +598,8 @@ pub(super) mod tests {
                         let message = queued(id, class, now + wait, 10_000 + deadline, 0);
                         desk.push(message, at(now));
                     }
-                    3 => desk.take(3, at(now)),
+                    // Now and then only the most urgent may leave.
+                    3 => desk.take(3, Class::ALL[class], at(now)),
                     _ => desk.settle((wait % 3 == 0).then_some(now + wait), at(now)),
                 }
                 prop_assert!(desk.queue.is_consistent());
@@ -519,7 +607,7 @@ pub(super) mod tests {
             // Then all is taken and done, within the hours before the first deadline.
             for _ in 0..150 {
                 now += 30;
-                desk.take(2, at(now));
+                desk.take(2, Class::Notice, at(now));
                 while !desk.out.is_empty() {
                     desk.settle(None, at(now));
                 }
@@ -531,7 +619,7 @@ pub(super) mod tests {
         fn nothing_is_lost_doubled_or_handed_out_early(
             steps in prop::collection::vec((0_u8..40, 0_i64..20, 1_i64..30, 0_u8..4), 1..80)
         ) {
-            let mut queue = Queue::new(1_000);
+            let mut queue = read(1_000);
             let mut inside = HashSet::new();
             let mut now = 0;
             for (id, not_before, span, action) in steps {

@@ -548,6 +548,12 @@ impl Tasks {
                     Some(Err(_)) => return Err(DaemonError::TaskEnded("(panicked)")),
                     None => return Err(DaemonError::TaskEnded("(all)")),
                 },
+                // They end after all others: before that nothing would be sent or recorded.
+                ended = self.draining.join_next() => match ended {
+                    _ if control.stop.is_cancelled() => return Ok(()),
+                    Some(Err(_)) => return Err(DaemonError::TaskEnded("(panicked)")),
+                    _ => return Err(DaemonError::TaskEnded("recorder, worker or audit")),
+                },
             }
         }
     }

@@ -8,7 +8,7 @@ use super::timekeeper::Time;
 use crate::engine::{ExpiredReason, Settlement};
 use crate::messaging::{Outcome, Outgoing, Permit, Verdict};
 use crate::store::{Queued, Receipt, TriedOutcome};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -152,9 +152,15 @@ pub async fn run(
 
 /// A message that was not sent: it may be tried at once, or when the gate opens.
 fn give_back(shared: &Shared, queued: Queued) -> Ended {
-    let attempts = queued.attempts;
-    let at = shared.now().min(queued.message.key.deadline);
-    Ended::new(queued, TriedOutcome::Later(at, attempts))
+    let outcome = unsent(&queued, shared.now());
+    Ended::new(queued, outcome)
+}
+
+/// Where the clock was set back, the instant of a message that was ready is to come again.
+fn unsent(queued: &Queued, now: Timestamp) -> TriedOutcome {
+    let message = &queued.message;
+    let at = now.max(message.not_before).min(message.key.deadline);
+    TriedOutcome::Later(at, queued.attempts)
 }
 
 /// Looks again, right before the first byte leaves, at what was looked at before: a token or a
@@ -180,20 +186,15 @@ fn looked_at_again(
 ) -> Option<TriedOutcome> {
     let message = &queued.message;
     let now = time.now;
-    let later = || {
-        // It may be tried at once, or when the gate opens.
-        let at = now.wall.min(message.key.deadline);
-        Some(TriedOutcome::Later(at, queued.attempts))
-    };
     if time.doubted {
-        return later();
+        return Some(unsent(queued, now.wall));
     }
     if now.wall >= message.key.deadline {
         let settlement = retry::at_deadline(&queued.attempts, ExpiredReason::Throttled);
         return Some(TriedOutcome::Final(settlement));
     }
     if now.wall < message.not_before || (!probe && shared.gate().reason().is_some()) {
-        return later();
+        return Some(unsent(queued, now.wall));
     }
     let resend_within = shared.outlet().channel.resend_within();
     retry::is_too_late(&queued.attempts, resend_within, now)
@@ -351,6 +352,9 @@ mod tests {
                 TriedOutcome::Final(Settlement::Accepted(_))
             );
             assert!(!sent, "{why}");
+            if let TriedOutcome::Later(at, _) = ended.tried.outcome {
+                assert_eq!(at, now, "{why}: not before its instant");
+            }
             assert_eq!(shared.gate().pass(shared.now()), Passage::Probe, "{why}");
         }
     }

@@ -4,14 +4,12 @@ use super::contacts::known_conversation;
 use super::patient::Queued;
 use super::records::{
     ATTEMPTS, Attempts, AttemptsRecord, CONTACTS, LaterRecord, OUTBOX, OUTBOX_LATER, OutboxRecord,
-    PATIENTS, PatientRecord, decode, encode, outbox_key,
+    PATIENTS, PLANS, decode, encode, outbox_key,
 };
 use super::settle::{Receipt, Tried, TriedOutcome};
 use super::writer::{Claim, Scope, key_head};
-use super::{DeliberateFault, Store, StoreError};
-use crate::engine::{
-    self, Body, Class, Message, MessageId, MessageIds, Settlement, Unlimited, Window,
-};
+use super::{DeliberateFault, Store, StoreError, wanted};
+use crate::engine::{Body, Class, Message, MessageId, MessageIds, Settlement, Unlimited, Window};
 use crate::store::Address;
 use jiff::Timestamp;
 use redb::ReadableTable;
@@ -24,9 +22,9 @@ pub struct Claimed {
     /// Those that may be sent now, as the store has them. Those that are in neither list were
     /// withdrawn.
     pub messages: Vec<Queued>,
-    /// Those that may have arrived already, and about which nobody is to be told any more. They
+    /// Those that could not be withdrawn and must not leave any more, with what they end as. They
     /// are not claimed.
-    pub unwanted: Vec<Queued>,
+    pub unwanted: Vec<(Queued, Settlement)>,
 }
 
 /// A place in the outbox, which is in the order of urgency: class, deadline, patient, id.
@@ -80,7 +78,7 @@ impl Store {
     /// Claims a group of messages: one row. What was withdrawn meanwhile is not claimed, and what
     /// was written anew is claimed as it stands now: an edit may have changed the text behind the
     /// same id. What could not be withdrawn, because it may have arrived already, is not claimed
-    /// again once all that it names is answered or over.
+    /// again where nobody waits for it any more.
     ///
     /// # Errors
     /// The transaction failed: nothing of the group may be sent. If the commit happened all the
@@ -130,8 +128,9 @@ impl Store {
                     };
                     queued.message = Arc::new(record.message);
                 }
-                if scope.memory.claimed.contains_key(&key.id) {
-                    // Left by a claim whose commit was thought to have failed: nothing was sent.
+                // By a claim whose commit was thought to have failed: nothing was sent.
+                let left_claimed = scope.memory.claimed.contains_key(&key.id);
+                if left_claimed {
                     scope.effects.released.push(key.id);
                 }
                 let waits = scope.memory.later.get(&key.id);
@@ -143,8 +142,10 @@ impl Store {
                         ..*attempts
                     };
                 }
-                if queued.attempts.first_unknown.is_some() && !is_awaited(scope, &queued)? {
-                    unwanted.push(queued);
+                if (left_claimed || queued.attempts.first_unknown.is_some())
+                    && let Some(end) = end_of_unwanted(scope, &queued, row.value())?
+                {
+                    unwanted.push((queued, end));
                     continue;
                 }
                 if let Some((not_before, _)) = waits {
@@ -165,7 +166,7 @@ impl Store {
                 scope
                     .effects
                     .claimed
-                    .push((key.id, Claim { group, attempts }));
+                    .push((key.id, Claim::new(group, attempts)));
                 rows.push((queued.patient, key, attempts));
                 if scope.memory.fault == Some(DeliberateFault::NewIdOnResend)
                     && attempts.first_unknown.is_some()
@@ -345,18 +346,26 @@ impl Store {
     }
 }
 
-/// Whether somebody still waits for what a message names. Where the state cannot be read nobody
-/// knows better.
-fn is_awaited(scope: &Scope<'_>, queued: &Queued) -> Result<bool, StoreError> {
-    let patients = scope.transaction.open_table(PATIENTS)?;
-    let Some(row) = patients.get(queued.patient)? else {
-        return Ok(true);
+/// What a message ends as that could not be withdrawn and must not leave any more.
+fn end_of_unwanted(
+    scope: &Scope<'_>,
+    queued: &Queued,
+    row: &[u8],
+) -> Result<Option<Settlement>, StoreError> {
+    let Ok(record) = decode::<OutboxRecord>(&OUTBOX, row) else {
+        return Ok(None);
     };
-    Ok(
-        decode::<PatientRecord>(&PATIENTS, row.value()).map_or(true, |it| {
-            engine::is_awaited(&it.state, &queued.message.body)
-        }),
-    )
+    let plans = scope.transaction.open_table(PLANS)?;
+    let plan = plans.get(queued.patient)?;
+    let patients = scope.transaction.open_table(PATIENTS)?;
+    let patient = patients.get(queued.patient)?;
+    let known = (
+        plan.map(|row| decode(&PLANS, row.value())).transpose(),
+        patient
+            .map(|row| decode(&PATIENTS, row.value()))
+            .transpose(),
+    );
+    wanted::end_of_unwanted(known, &record, &queued.attempts)
 }
 
 /// What contacts allow in free words, less what this group takes of it.

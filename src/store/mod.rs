@@ -44,6 +44,7 @@ mod restore;
 mod retention;
 mod settle;
 mod strangers;
+mod wanted;
 mod writer;
 
 #[cfg(test)]

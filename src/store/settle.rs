@@ -9,9 +9,9 @@ use super::records::{
     encode, journal_day, outbox_key,
 };
 use super::writer::{Scope, key_head};
-use super::{DeliberateFault, Store, StoreError, refusals};
+use super::{DeliberateFault, Store, StoreError, refusals, wanted};
 use crate::engine::{
-    self, About, Body, Delivery, Entry, ExpiredReason, Fits, Input, MessageId, Millis, OutboxRef,
+    About, Body, Delivery, Entry, ExpiredReason, Fits, Input, MessageId, Millis, OutboxRef,
     Recipient, Settlement, Window,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -93,6 +93,7 @@ impl Store {
                 if let TriedOutcome::Later(_, attempts) = tried.outcome
                     && let Some(claim) = scope.memory.claimed.get(&tried.key.id)
                     && claim.attempts.count == attempts.count
+                    && !claim.found
                 {
                     fresh += u64::from(attempts.count == 0);
                     untried += 1;
@@ -103,10 +104,8 @@ impl Store {
                     note_window(scope, &tables, &tried, Window::note_sending)?;
                 }
                 if let TriedOutcome::Later(_, attempts) = tried.outcome
-                    && !is_still_wanted(&tables, &tried, &attempts)?
+                    && let Some(settlement) = end_of_unwanted(&tables, &tried, &attempts)?
                 {
-                    let reason = attempts.failure.unwrap_or(ExpiredReason::ApiDown);
-                    let settlement = Settlement::NotSent(reason);
                     settled.ended.push((tried.key.id, settlement));
                     tried.outcome = TriedOutcome::Final(settlement);
                 }
@@ -197,41 +196,21 @@ fn refuses(
     record.message.to != Recipient::Patient && (refused || unreachable)
 }
 
-/// False for a reminder that surely was not taken and whose dose was answered, or was changed by
-/// the doctor, while the try was under way: it could not be withdrawn then, and must not leave
-/// now. Where plan or state cannot be read nobody knows better.
-fn is_still_wanted(
+/// What a message ends as that is to be tried again and must not leave any more.
+fn end_of_unwanted(
     tables: &Tables<'_>,
     tried: &Tried,
     attempts: &Attempts,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Settlement>, StoreError> {
     use redb::ReadableTable;
-    if attempts.first_unknown.is_some() {
-        return Ok(true);
-    }
     let Some(row) = tables.outbox.get(outbox_key(tried.patient, &tried.key))? else {
-        return Ok(true);
+        return Ok(None);
     };
     let Ok(record) = decode::<OutboxRecord>(&OUTBOX, row.value()) else {
-        return Ok(true);
+        return Ok(None);
     };
     let known = (tables.plan(record.patient), tables.patient(record.patient));
-    match known {
-        (Ok(Some(plan)), Ok(Some(patient))) => Ok(engine::is_still_wanted(
-            &plan.plan,
-            &patient.state,
-            &record.message.body,
-        )),
-        // The plan has ended, and with it all that is to be taken, asked or kept.
-        (Ok(None), _) => Ok(!matches!(
-            record.message.body,
-            Body::Dose(_) | Body::CheckIn(_) | Body::Appointment(_)
-        )),
-        (Err(StoreError::Record { .. }) | Ok(_), Err(StoreError::Record { .. }) | Ok(_)) => {
-            Ok(true)
-        }
-        (Err(error), _) | (_, Err(error)) => Err(error),
-    }
+    wanted::end_of_unwanted(known, &record, attempts)
 }
 
 /// Notes that a contact takes no free words now, if that is what the channel said; for the journal.

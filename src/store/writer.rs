@@ -420,6 +420,19 @@ pub(super) struct Memory {
 pub(super) struct Claim {
     pub group: u64,
     pub attempts: Attempts,
+    /// It was found when the store was opened: whether a try followed it is not known.
+    pub found: bool,
+}
+
+impl Claim {
+    /// One that is made now.
+    pub fn new(group: u64, attempts: Attempts) -> Self {
+        Self {
+            group,
+            attempts,
+            found: false,
+        }
+    }
 }
 
 /// One write transaction under way.
@@ -587,7 +600,12 @@ impl Writer {
                 if outbox.get(outbox_key(patient, &key))?.is_some() {
                     attempts.count = attempts.count.saturating_add(1);
                     attempts.first_unknown.get_or_insert(record.started);
-                    memory.claimed.insert(key.id, Claim { group, attempts });
+                    let claim = Claim {
+                        group,
+                        attempts,
+                        found: true,
+                    };
+                    memory.claimed.insert(key.id, claim);
                 }
             }
         }
@@ -618,6 +636,7 @@ impl Writer {
                     memory.claimed.entry(id).or_insert(Claim {
                         group,
                         attempts: Attempts::unknown(),
+                        found: true,
                     });
                 }
             }
@@ -644,13 +663,14 @@ impl Writer {
             self.telemetry.depth[class].store(count, Ordering::Relaxed);
         }
         memory.fault = self.place.fault();
-        memory.desk = std::mem::take(&mut self.memory.desk);
-        memory.ages_by = self.memory.ages_by;
-        memory.stranger_alarms = std::mem::take(&mut self.memory.stranger_alarms);
         memory.ledger = ledger::read(&snapshot)?.unwrap_or_else(|| {
             self.telemetry.note_unreadable([("meta", 0)]);
             Ledger::default()
         });
+        // What the file does not hold is taken over last: where a reading fails it stays.
+        memory.desk = std::mem::take(&mut self.memory.desk);
+        memory.ages_by = self.memory.ages_by;
+        memory.stranger_alarms = std::mem::take(&mut self.memory.stranger_alarms);
         self.telemetry.show_ledger(&memory.ledger);
         self.memory = memory;
         Ok(())

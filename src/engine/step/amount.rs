@@ -116,10 +116,11 @@ fn slot_of_the_date(
     of_the_date.nth(rank).map(|slot| slot.amount.into_owned())
 }
 
-/// Whether anybody still waits for what a message names: for one of its doses, for the answer to
-/// its question. True for a message of any other kind.
+/// Whether a reminder that may have arrived may be sent again as it is, as only it can be under its
+/// id: one of the doses that it names still waits, in whatever amount; a question waits for its
+/// answer; an appointment is still that of the plan.
 #[must_use]
-pub fn is_awaited(state: &PatientState, body: &Body) -> bool {
+pub fn is_awaited(plan: &ResolvedPlan, state: &PatientState, body: &Body) -> bool {
     match body {
         Body::Dose(lines) => lines.iter().any(|line| {
             let mut open = state.doses.iter();
@@ -133,6 +134,14 @@ pub fn is_awaited(state: &PatientState, body: &Body) -> bool {
                     && it.due == question.due
             })
         }
+        Body::Appointment(line) => {
+            let mut open = state.prompts.iter();
+            let waits = |it: &OpenPrompt| {
+                it.kind == PromptKind::Appointment && it.id == line.what && !it.is_done()
+            };
+            let mut known = plan.appointments.iter();
+            open.any(waits) && known.any(|it| it.what == line.what && it.at == line.at)
+        }
         _ => true,
     }
 }
@@ -142,18 +151,8 @@ pub fn is_awaited(state: &PatientState, body: &Body) -> bool {
 /// its answer, and an appointment is still that of the plan.
 #[must_use]
 pub fn is_still_wanted(plan: &ResolvedPlan, state: &PatientState, body: &Body) -> bool {
-    let mut open = state.prompts.iter();
-    let lines = match body {
-        Body::Dose(lines) => lines,
-        Body::CheckIn(_) => return is_awaited(state, body),
-        Body::Appointment(line) => {
-            let mut known = plan.appointments.iter();
-            let waits = |it: &OpenPrompt| {
-                it.kind == PromptKind::Appointment && it.id == line.what && !it.is_done()
-            };
-            return open.any(waits) && known.any(|it| it.what == line.what && it.at == line.at);
-        }
-        _ => return true,
+    let Body::Dose(lines) = body else {
+        return is_awaited(plan, state, body);
     };
     let resolved = following(plan, state);
     let plan = resolved.as_ref();

@@ -167,7 +167,8 @@ impl Turn<'_> {
                 .iter()
                 .map(|dose| (dose.medication.as_str(), dose.due)),
         );
-        let issued = u8::try_from(self.messages.len()).unwrap_or(u8::MAX);
+        // Of two that are alike, told in one moment, the second is another.
+        let issued = u8::try_from(self.state.alerts.len()).unwrap_or(u8::MAX);
         let id = self.message_id(b"alert", issued, about);
         let deadline = not_before.saturating_add(NEWS_LASTS);
         self.journal.push(Entry::Told {

@@ -186,7 +186,7 @@ async fn nothing_is_restored_over_a_store_by_a_wrong_clock_or_from_a_broken_file
     let store = morning(&options).await;
     let to = directory.path().join("copy.redb");
     backup(&options, &to, hour(8));
-    drop(store);
+    store.close().await;
     let before = std::fs::read(&options.path).unwrap();
     let over = restore(&to, &options, hour(9), DAY, true).await;
     assert!(matches!(over, Err(RestoreError::Exists(_))));

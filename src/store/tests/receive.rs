@@ -160,14 +160,94 @@ async fn what_may_have_arrived_is_not_sent_again_once_all_that_it_names_is_answe
         assert_eq!(claimed.unwanted.len(), usize::from(!awaited), "{said}");
         // It is not lost: whoever asked for it says what became of it.
         assert_eq!(store.telemetry().outbox_depth().iter().sum::<u64>(), 1);
-        for queued in claimed.unwanted {
-            let doubt = TriedOutcome::Final(Settlement::InDoubt);
-            settle(&store, now, &queued, doubt).await;
+        for (queued, end) in claimed.unwanted {
+            assert_eq!(end, Settlement::InDoubt);
+            settle(&store, now, &queued, TriedOutcome::Final(end)).await;
             assert_eq!(store.telemetry().outbox_depth().iter().sum::<u64>(), 0);
             let state = closings(&directory, store.clone(), "a").await;
             assert_eq!(state, ["8 taken by the patient"; 2]);
         }
     }
+}
+
+/// What a message that is under way ends as where its next try would leave after `meanwhile`: one
+/// of unknown outcome, and one that the API has refused.
+async fn ends_under_way(meanwhile: impl AsyncFn(&Store, Timestamp)) -> Vec<Settlement> {
+    let mut ends = Vec::new();
+    let now = at(8 * 3600 + 30);
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let store = answering(&directory).await;
+        apply(&store, hour(7), vec![change("a", TWICE)]).await;
+        let waiting = send_into_doubt(&store).await;
+        meanwhile(&store, now).await;
+        let claimed = store.claim(at(8 * 3600 + 60), waiting).await.unwrap();
+        assert!(claimed.messages.is_empty());
+        ends.extend(claimed.unwanted.iter().map(|(_, end)| *end));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let store = answering(&directory).await;
+    apply(&store, hour(7), vec![change("a", TWICE)]).await;
+    fire(&store, hour(8)).await;
+    let found = may_leave(&store, 9, hour(8)).await.found;
+    let claimed = store.claim(hour(8), found).await.unwrap().messages;
+    meanwhile(&store, now).await;
+    let refused = Attempts {
+        count: 1,
+        failure: Some(ExpiredReason::Throttled),
+        ..Attempts::default()
+    };
+    let again = TriedOutcome::Later(at(8 * 3600 + 60), refused);
+    let settled = settle(&store, now, &claimed[0], again).await;
+    ends.extend(settled.ended.iter().map(|(_, end)| *end));
+    ends
+}
+
+#[tokio::test]
+async fn what_is_under_way_does_not_leave_again_after_a_stop() {
+    let ends = ends_under_way(async |store, now| {
+        says(store, now, "a", 1, "STOP").await;
+    });
+    let stopped = Settlement::NotSent(ExpiredReason::NotEnrolled);
+    let ends = ends.await;
+    assert_eq!(ends[0], Settlement::InDoubt);
+    assert!(
+        matches!(ends[1], Settlement::NotSent(_)) && ends[1] != stopped,
+        "{ends:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_under_way_does_not_leave_again_for_an_address_that_was_corrected() {
+    let ends = ends_under_way(async |store, now| {
+        let mut corrected = change(
+            "a",
+            &format!("wechat = \"openid-of-another-phone\"\n{TWICE}"),
+        );
+        corrected.address = Some(address("b"));
+        apply(store, now, vec![corrected]).await;
+    });
+    let refused = Settlement::NotSent(ExpiredReason::Throttled);
+    assert_eq!(ends.await, [Settlement::InDoubt, refused]);
+}
+
+#[tokio::test]
+async fn alarms_of_one_patient_in_one_moment_are_told_each() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&options(&directory));
+    super::talk::staffed(&store, hour(0)).await;
+    apply(&store, hour(0), vec![change("a", TWICE)]).await;
+    let batch = [(1, "chest pain"), (2, "still chest pain")]
+        .map(|(key, text)| pushed("a", key, What::Words(text.to_owned())));
+    let received = receive(&store, hour(9), batch.to_vec()).await;
+    let alarms: Vec<_> = received
+        .queued
+        .iter()
+        .filter(|it| matches!(it.message.to, crate::engine::Recipient::Staff(_)))
+        .collect();
+    assert_eq!(alarms.len(), 2, "{}", received.queued.len());
+    assert_ne!(alarms[0].message.key.id, alarms[1].message.key.id);
+    assert_eq!(may_leave(&store, 9, hour(9)).await.found.len(), 2);
 }
 
 #[tokio::test]
