@@ -114,6 +114,8 @@ struct World {
     lost: BTreeMap<i64, MessageId>,
     /// Who has said that they unfollow, and since when; until it is known that they are back.
     away: BTreeMap<usize, i64>,
+    /// From which phone they did.
+    left: BTreeMap<usize, String>,
     charts: Vec<Chart>,
     /// Patients whose text in the folder is broken.
     broken: BTreeSet<usize>,
@@ -211,6 +213,7 @@ impl World {
             platform: Platform::default(),
             lost: BTreeMap::new(),
             away: BTreeMap::new(),
+            left: BTreeMap::new(),
             charts: Vec::new(),
             broken: BTreeSet::new(),
             gone: BTreeSet::new(),
@@ -539,16 +542,22 @@ impl World {
 
     /// A patient says or does something.
     fn say(&mut self, patient: usize, words: Words) {
-        let Some(openid) = self.charts[patient].openid.clone() else {
+        let Some(mut openid) = self.charts[patient].openid.clone() else {
             return;
         };
         let wall = self.site.clock.wall();
         match words {
             Words::Unfollows => {
+                self.left.insert(patient, openid.clone());
                 self.site.api.follow(&openid, false);
                 self.away.entry(patient).or_insert(wall);
             }
-            Words::Follows => self.site.api.follow(&openid, true),
+            Words::Follows => {
+                // Whoever comes back does so from the phone from which they left, though the plan
+                // may name another by now.
+                openid = self.left.remove(&patient).unwrap_or(openid);
+                self.site.api.follow(&openid, true);
+            }
             _ => {
                 let name = self.charts[patient].name.clone();
                 if let Words::Pressure(upper, lower) = words {

@@ -55,6 +55,9 @@ struct Closing {
     reopened: bool,
 }
 
+/// What is due so soon after an edit may have been on its way before it.
+const CLAIMED_AHEAD: i64 = 100;
+
 /// A plan in force.
 #[derive(Clone)]
 struct Reign<'f> {
@@ -476,7 +479,7 @@ impl<'f> Ledger<'f> {
                 known.1 = at;
             }
             // A clock that was set back during the reign has seen what comes after `at` too.
-            let until = at.max(self.seen_in(reign.from, at));
+            let until = at.max(self.seen_in(reign.from, at)) + CLAIMED_AHEAD;
             let (mut fall, mut unclear) = (Vec::new(), Vec::new());
             for due in calendar::slots(medication, &zone, reign.from, until) {
                 if due > at || due <= reign.clear_from {
@@ -502,7 +505,7 @@ impl<'f> Ledger<'f> {
                 .expect(&reign, &medication.id, (unclear, false), end);
         }
         for check_in in &reign.chart.check_ins {
-            let until = at.max(self.seen_in(reign.from, at));
+            let until = at.max(self.seen_in(reign.from, at)) + CLAIMED_AHEAD;
             let due = calendar::falls(&check_in.schedule, &zone, reign.from, until);
             let (fall, unclear): (Vec<i64>, Vec<i64>) = due
                 .into_iter()
