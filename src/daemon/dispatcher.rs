@@ -666,7 +666,8 @@ impl Dispatcher {
         let closed = self.shared.gate().waits_for(now);
         for queued in overdue {
             let held = self.held.reason(&queued.message.key);
-            let untouched = if queued.message.not_before < self.started {
+            // What came up overdue had no more than what was left of its window.
+            let untouched = if queued.message.due < self.started {
                 ExpiredReason::DaemonDown
             } else {
                 ExpiredReason::Throttled
