@@ -59,6 +59,9 @@ const WARM_FOR: Duration = Duration::from_secs(30);
 /// After a claim that failed the store is left alone for this.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
+/// Within this after its start the daemon has put what is overdue into the outbox.
+const JUST_STARTED: SignedDuration = SignedDuration::from_secs(60);
+
 /// What the dispatcher is told.
 pub enum Notice {
     /// Messages were put into the outbox.
@@ -560,7 +563,7 @@ impl Dispatcher {
                 tracing::error!(%error, "messages cannot be claimed");
                 let now = self.shared.now();
                 for queued in wanted {
-                    self.queue.push(queued, now);
+                    self.queue.put_back(queued, now);
                 }
                 false
             }
@@ -666,8 +669,13 @@ impl Dispatcher {
         let closed = self.shared.gate().waits_for(now);
         for queued in overdue {
             let held = self.held.reason(&queued.message.key);
-            // What came up overdue had no more than what was left of its window.
-            let untouched = if queued.message.due < self.started {
+            // What came up overdue had no more than what was left of its window; what was put off
+            // on purpose had all of it.
+            let soon = self.started.saturating_add(JUST_STARTED);
+            let ready_at = queued.message.not_before;
+            let came_late =
+                queued.message.due < self.started && ready_at < soon.unwrap_or(ready_at);
+            let untouched = if came_late {
                 ExpiredReason::DaemonDown
             } else {
                 ExpiredReason::Throttled
@@ -688,6 +696,10 @@ impl Dispatcher {
     fn pause(&self) -> Duration {
         if self.shared.time().doubted {
             return TURN_MAX;
+        }
+        if self.queue.wants_reading() {
+            // A page may have brought only what waits.
+            return Duration::from_millis(1);
         }
         let now = self.shared.now();
         if !self.claimed.is_empty() {

@@ -76,10 +76,24 @@ impl Queue {
             self.note_far(leaves);
             return;
         }
-        if (self.unread_from).is_some_and(|from| from <= OutboxPlace::of(&queued)) {
+        if !self.lies_unread(&queued) {
+            self.put_back(queued, now);
+        }
+    }
+
+    /// Whether it is read from the store all the same.
+    fn lies_unread(&self, queued: &Queued) -> bool {
+        (self.unread_from).is_some_and(|from| from <= OutboxPlace::of(queued))
+    }
+
+    /// As [`Queue::push`], one that was taken and could not be claimed: the store may say of it that
+    /// it was, and only this process knows that it was not sent.
+    pub fn put_back(&mut self, queued: Queued, now: Timestamp) {
+        let id = queued.message.key.id;
+        let leaves = queued.not_before.min(queued.message.key.deadline);
+        if !self.known.insert(id) {
             return;
         }
-        self.known.insert(id);
         if leaves <= now {
             self.ready.insert(place(&queued), queued);
             self.leave_ready(self.capacity);
@@ -121,7 +135,11 @@ impl Queue {
             && entry.key().0 <= now
         {
             let queued = entry.remove();
-            self.ready.insert(place(&queued), queued);
+            if self.lies_unread(&queued) {
+                self.known.remove(&queued.message.key.id);
+            } else {
+                self.ready.insert(place(&queued), queued);
+            }
         }
         self.leave_ready(self.capacity);
         if let Some((leaves, place)) = self.left_out
@@ -222,7 +240,9 @@ impl Queue {
     /// When the next waiting message becomes ready.
     #[must_use]
     pub fn next_ripe(&self) -> Option<Timestamp> {
-        self.waiting.first_key_value().map(|((at, _, _), _)| *at)
+        let waiting = self.waiting.first_key_value().map(|((at, ..), _)| *at);
+        let left_out = self.left_out.map(|(leaves, _)| leaves);
+        [waiting, left_out].into_iter().flatten().min()
     }
 
     /// The earliest deadline of a ready message.
@@ -256,13 +276,21 @@ impl Queue {
     /// be more urgent than what is ready, room is made.
     pub fn room(&mut self) -> Option<(usize, OutboxPlace)> {
         let from = self.unread_from?;
-        let enough = self.capacity / 2;
-        let last = self.ready.last_key_value();
-        if last.is_some_and(|(_, least)| from < OutboxPlace::of(least)) {
-            self.leave_ready(enough);
+        if !self.wants_reading() {
+            return None;
         }
-        let has_room = self.ready.len() <= enough;
-        has_room.then(|| (self.capacity - self.ready.len(), from))
+        self.leave_ready(self.capacity / 2);
+        Some((self.capacity - self.ready.len(), from))
+    }
+
+    /// Whether [`Queue::room`] has something to be read.
+    #[must_use]
+    pub fn wants_reading(&self) -> bool {
+        let least = self.ready.last_key_value().map(|(_, least)| least);
+        self.unread_from.is_some_and(|from| {
+            self.ready.len() <= self.capacity / 2
+                || least.is_some_and(|least| from < OutboxPlace::of(least))
+        })
     }
 
     /// A reading from the store has begun: what it does not bring is not there, unless
@@ -441,6 +469,34 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_could_not_be_claimed_is_kept_as_it_was() {
+        let mut queue = read(4);
+        queue.push(queued(1, Class::Dose, 0, 900, 0), at(0));
+        let taken = queue.take(1, Class::Notice).remove(0);
+        queue.forget_completeness();
+        queue.push(queued(2, Class::Dose, 0, 900, 0), at(0));
+        assert!(queue.known().is_empty(), "it is read from the store");
+        queue.put_back(taken, at(0));
+        assert!(queue.wants_reading());
+        assert_eq!(ids(&queue.take(9, Class::Notice)), [1]);
+    }
+
+    #[test]
+    fn what_ripens_where_the_store_is_to_be_read_is_read_with_the_rest() {
+        let mut queue = read(4);
+        queue.push(queued(9, Class::Notice, 5, 900, 0), at(0));
+        for id in 1..6 {
+            queue.push(queued(id, Class::Dose, 0, 900, 0), at(0));
+        }
+        let from = OutboxPlace::of(&queued(5, Class::Dose, 0, 900, 0));
+        assert_eq!((queue.unread_from, queue.room()), (Some(from), None));
+        queue.ripen(at(5));
+        assert!(!queue.known().contains(&MessageId([9; 16])));
+        assert!(queue.is_consistent());
+        assert_eq!(queue.room(), None, "no row is read for it");
+    }
+
+    #[test]
     fn what_waits_does_not_keep_out_what_is_ready() {
         let mut queue = read(2);
         for id in 10..15 {
@@ -450,6 +506,7 @@ pub(super) mod tests {
         queue.push(queued(1, Class::Notice, 0, 900, 0), at(0));
         assert_eq!(ids(&queue.take(9, Class::Notice)), [1]);
         assert_eq!(queue.room(), None, "nothing of what is left out is due");
+        assert_eq!(queue.next_ripe(), Some(at(10)));
         queue.ripen(at(12));
         let first = OutboxPlace::of(&queued(12, Class::Critical, 12, 900, 0));
         assert_eq!(queue.unread_from, Some(first));

@@ -9,7 +9,9 @@ use super::records::{
 use super::settle::{Receipt, Tried, TriedOutcome};
 use super::writer::{Claim, Scope, key_head};
 use super::{DeliberateFault, Store, StoreError, wanted};
-use crate::engine::{Body, Class, Message, MessageId, MessageIds, Settlement, Unlimited, Window};
+use crate::engine::{
+    Body, Class, Message, MessageId, MessageIds, Recipient, Settlement, Unlimited, Window,
+};
 use crate::store::Address;
 use jiff::Timestamp;
 use redb::ReadableTable;
@@ -104,12 +106,13 @@ impl Store {
         wanted: Vec<Queued>,
     ) -> Result<Claimed, StoreError> {
         self.write_first(now, move |scope| {
-            let outbox = scope.transaction.open_table(OUTBOX)?;
+            let mut outbox = scope.transaction.open_table(OUTBOX)?;
             let mut later = scope.transaction.open_table(OUTBOX_LATER)?;
             let group = scope.memory.next_group;
             let mut rows = Vec::with_capacity(wanted.len());
             let mut messages = Vec::with_capacity(wanted.len());
             let mut unwanted = Vec::new();
+            let mut moved = Vec::new();
             let mut known = Vec::new();
             let mut windows = Windows::default();
             for mut queued in wanted {
@@ -142,7 +145,9 @@ impl Store {
                         ..*attempts
                     };
                 }
-                if (left_claimed || queued.attempts.first_unknown.is_some())
+                // News waits for hours: whoever is told of it may have another phone by now, or none.
+                let is_news = queued.message.to != Recipient::Patient;
+                if (left_claimed || is_news || queued.attempts.first_unknown.is_some())
                     && let Some(end) = end_of_unwanted(scope, &queued, row.value())?
                 {
                     unwanted.push((queued, end));
@@ -152,13 +157,26 @@ impl Store {
                     later.remove((*not_before, &key.id.0))?;
                     scope.effects.not_later.push(key.id);
                 }
+                if is_news
+                    && queued.attempts.first_unknown.is_none()
+                    && let Some(contact) = moved_to(scope, &queued)?
+                {
+                    let contacts = scope.transaction.open_table(CONTACTS)?;
+                    queued.address = read_address(&contacts, contact)?;
+                    queued.contact = contact;
+                    moved.push(OutboxRecord {
+                        patient: queued.patient,
+                        contact,
+                        message: Message::clone(&queued.message),
+                    });
+                }
                 queued.attempts.words = match queued.message.body {
                     // Under the key of its first try it can only be sent as it was.
                     _ if queued.attempts.first_unknown.is_some() => queued.attempts.words,
                     // An alarm has to be tried again where no answer is read: free words cannot.
                     _ if key.class == Class::Critical => false,
                     Body::Notice(_) | Body::Alert(_) | Body::Refill(_) | Body::Digest(_) => {
-                        windows.take(scope, row.value())?
+                        windows.take(scope, queued.contact)?
                     }
                     Body::Dose(_) | Body::CheckIn(_) | Body::Appointment(_) => false,
                 };
@@ -176,6 +194,10 @@ impl Store {
                     queued.message = Arc::new(message);
                 }
                 messages.push(queued);
+            }
+            for record in &moved {
+                let key = outbox_key(record.patient, &record.message.key);
+                outbox.insert(key, encode(record)?.as_slice())?;
             }
             let mut groups = scope.transaction.open_table(ATTEMPTS)?;
             for (group, open) in &scope.memory.groups {
@@ -346,6 +368,18 @@ impl Store {
     }
 }
 
+/// What the store has of the patient of a message.
+fn known(scope: &Scope<'_>, patient: u32) -> Result<wanted::Known, StoreError> {
+    let plans = scope.transaction.open_table(PLANS)?;
+    let plan = plans.get(patient)?;
+    let patients = scope.transaction.open_table(PATIENTS)?;
+    let record = patients.get(patient)?;
+    Ok((
+        plan.map(|row| decode(&PLANS, row.value())).transpose(),
+        record.map(|row| decode(&PATIENTS, row.value())).transpose(),
+    ))
+}
+
 /// What a message ends as that could not be withdrawn and must not leave any more.
 fn end_of_unwanted(
     scope: &Scope<'_>,
@@ -355,17 +389,19 @@ fn end_of_unwanted(
     let Ok(record) = decode::<OutboxRecord>(&OUTBOX, row) else {
         return Ok(None);
     };
-    let plans = scope.transaction.open_table(PLANS)?;
-    let plan = plans.get(queued.patient)?;
-    let patients = scope.transaction.open_table(PATIENTS)?;
-    let patient = patients.get(queued.patient)?;
-    let known = (
-        plan.map(|row| decode(&PLANS, row.value())).transpose(),
-        patient
-            .map(|row| decode(&PATIENTS, row.value()))
-            .transpose(),
-    );
-    wanted::end_of_unwanted(known, &record, &queued.attempts)
+    let known = known(scope, queued.patient)?;
+    wanted::end_of_unwanted(known, &scope.memory.desk, &record, &queued.attempts)
+}
+
+/// Another contact than that of a message, to which its recipient's news goes by now.
+fn moved_to(scope: &Scope<'_>, queued: &Queued) -> Result<Option<u32>, StoreError> {
+    let (Ok(Some(plan)), Ok(Some(patient))) = known(scope, queued.patient)? else {
+        return Ok(None);
+    };
+    let in_force = (plan.head.contact, &plan.plan);
+    let (desk, to) = (&scope.memory.desk, &queued.message.to);
+    let contact = wanted::contact_in_force(in_force, &patient.contacts, desk, to);
+    Ok(contact.filter(|contact| *contact != queued.contact))
 }
 
 /// What contacts allow in free words, less what this group takes of it.
@@ -373,18 +409,15 @@ fn end_of_unwanted(
 struct Windows(HashMap<u32, Window>);
 
 impl Windows {
-    /// Whether the message of an outbox record can go in free words; if so, one less is left.
-    fn take(&mut self, scope: &Scope<'_>, record: &[u8]) -> Result<bool, StoreError> {
+    /// Whether a message can go to a contact in free words; if so, one less is left.
+    fn take(&mut self, scope: &Scope<'_>, contact: u32) -> Result<bool, StoreError> {
         if !scope.memory.desk.answers {
             return Ok(false);
         }
-        let Ok(record) = decode::<OutboxRecord>(&OUTBOX, record) else {
-            return Ok(false);
-        };
-        let window = match self.0.entry(record.contact) {
+        let window = match self.0.entry(contact) {
             Occupied(known) => known.into_mut(),
             Vacant(new) => {
-                let talk = known_conversation(scope, record.contact)?;
+                let talk = known_conversation(scope, contact)?;
                 new.insert(talk.map(|it| it.window).unwrap_or_default())
             }
         };

@@ -6,7 +6,7 @@ use super::records::{
     outbox_key,
 };
 use super::writer::{Claim, Memory, Scope, Unreadable};
-use super::{DeliberateFault, Ledger, StoreError};
+use super::{DeliberateFault, Ledger, StoreError, wanted};
 use crate::engine::{
     self, CallReason, Context, Decision, DoseState, Entry, ExpiredReason, Fits, IdKey, Input,
     Message, MessageId, News, PatientState, Recipient, Reply, StrangerAlarms,
@@ -277,11 +277,8 @@ impl<'v> Visit<'v> {
 
     /// Where messages for a recipient go.
     fn contact(&self, plan: &ResolvedPlan, to: &Recipient) -> Option<u32> {
-        match to {
-            Recipient::Patient => self.record.contacts.patients(self.attested, plan),
-            Recipient::Caregiver(id) => self.record.contacts.caregivers_own(id),
-            Recipient::Staff(name) => self.memory.desk.contact(name),
-        }
+        let in_force = (self.attested, plan);
+        wanted::contact_in_force(in_force, &self.record.contacts, &self.memory.desk, to)
     }
 
     /// Steps the patient and writes what goes to the outbox. State, journal and wake are kept

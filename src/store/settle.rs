@@ -104,7 +104,7 @@ impl Store {
                     note_window(scope, &tables, &tried, Window::note_sending)?;
                 }
                 if let TriedOutcome::Later(_, attempts) = tried.outcome
-                    && let Some(settlement) = end_of_unwanted(&tables, &tried, &attempts)?
+                    && let Some(settlement) = end_of_unwanted(scope, &tables, &tried, &attempts)?
                 {
                     settled.ended.push((tried.key.id, settlement));
                     tried.outcome = TriedOutcome::Final(settlement);
@@ -198,6 +198,7 @@ fn refuses(
 
 /// What a message ends as that is to be tried again and must not leave any more.
 fn end_of_unwanted(
+    scope: &Scope<'_>,
     tables: &Tables<'_>,
     tried: &Tried,
     attempts: &Attempts,
@@ -210,7 +211,7 @@ fn end_of_unwanted(
         return Ok(None);
     };
     let known = (tables.plan(record.patient), tables.patient(record.patient));
-    wanted::end_of_unwanted(known, &record, attempts)
+    wanted::end_of_unwanted(known, &scope.memory.desk, &record, attempts)
 }
 
 /// Notes that a contact takes no free words now, if that is what the channel said; for the journal.

@@ -2,14 +2,31 @@
 //! it cannot be withdrawn: what happened meanwhile is looked at before the next try.
 
 use super::StoreError;
-use super::records::{Attempts, OutboxRecord, PatientRecord, PlanRecord};
+use super::desk::Desk;
+use super::records::{Attempts, Contacts, OutboxRecord, PatientRecord, PlanRecord};
 use crate::engine::{self, Body, ExpiredReason, Recipient, Settlement};
+use crate::plan::ResolvedPlan;
 
 /// What the store has of a patient: the plan in force, and the record.
 pub(super) type Known = (
     Result<Option<PlanRecord>, StoreError>,
     Result<Option<PatientRecord>, StoreError>,
 );
+
+/// Where messages for a recipient go, by the contact that the plan in force names and by what is
+/// bound.
+pub(super) fn contact_in_force(
+    (attested, plan): (Option<u32>, &ResolvedPlan),
+    contacts: &Contacts,
+    desk: &Desk,
+    to: &Recipient,
+) -> Option<u32> {
+    match to {
+        Recipient::Patient => contacts.patients(attested, plan),
+        Recipient::Caregiver(id) => contacts.caregivers_own(id),
+        Recipient::Staff(name) => desk.contact(name),
+    }
+}
 
 /// What a message ends as that must not leave any more: what it names was answered or is over, or
 /// was changed by the doctor; whom it is for has stopped, or is reached elsewhere. `None` where it
@@ -21,6 +38,7 @@ pub(super) type Known = (
 /// The read failed.
 pub(super) fn end_of_unwanted(
     known: Known,
+    desk: &Desk,
     record: &OutboxRecord,
     attempts: &Attempts,
 ) -> Result<Option<Settlement>, StoreError> {
@@ -36,15 +54,18 @@ pub(super) fn end_of_unwanted(
     let body = &record.message.body;
     match known {
         (Ok(Some(plan)), Ok(Some(patient))) => {
-            let (contacts, to) = (&patient.contacts, &record.message.to);
-            let barred = contacts.barred.filter(|_| *to == Recipient::Patient);
-            let contact = match to {
-                Recipient::Patient => contacts.patients(plan.head.contact, &plan.plan),
-                Recipient::Caregiver(id) => contacts.caregivers_own(id),
+            let to = &record.message.to;
+            let barred = (patient.contacts.barred).filter(|_| *to == Recipient::Patient);
+            let in_force = (plan.head.contact, &plan.plan);
+            let mut contact = contact_in_force(in_force, &patient.contacts, desk, to);
+            if matches!(to, Recipient::Staff(_)) {
                 // The desk is told anew by each process: it may not know yet.
-                Recipient::Staff(_) => Some(record.contact),
-            };
-            if barred.is_some() || contact != Some(record.contact) {
+                contact = contact.or(Some(record.contact));
+            }
+            // News that surely has not arrived goes to where its recipient is reached now.
+            let follows = *to != Recipient::Patient && !may_have_arrived;
+            let elsewhere = contact != Some(record.contact) && !(follows && contact.is_some());
+            if barred.is_some() || elsewhere {
                 let nobody = contact.is_none().then_some(ExpiredReason::NotEnrolled);
                 return Ok(end(barred.or(nobody)));
             }

@@ -167,9 +167,15 @@ impl Turn<'_> {
                 .iter()
                 .map(|dose| (dose.medication.as_str(), dose.due)),
         );
+        let about: Vec<_> = about.collect();
         // Of two that are alike, told in one moment, the second is another.
-        let issued = u8::try_from(self.state.alerts.len()).unwrap_or(u8::MAX);
-        let id = self.message_id(b"alert", issued, about);
+        let alike = |issued| {
+            let id = self.message_id(b"alert", issued, about.iter().copied());
+            let known = self.state.unsettled.iter().any(|it| it.id == id);
+            (!known).then_some(id)
+        };
+        let id = (0..u8::MAX).find_map(alike);
+        let id = id.unwrap_or_else(|| self.message_id(b"alert", u8::MAX, about.iter().copied()));
         let deadline = not_before.saturating_add(NEWS_LASTS);
         self.journal.push(Entry::Told {
             message: id,

@@ -36,6 +36,12 @@ async fn end_call(
 
 /// Fires, accepts what may leave, and lets time pass until the doses of eight o'clock are missed.
 async fn missed(store: &Store, day: i64) -> Vec<Queued> {
+    unanswered(store, day).await;
+    claim(store, hour(24 * day + 14)).await
+}
+
+/// As [`missed`], up to where the news waits in the outbox.
+async fn unanswered(store: &Store, day: i64) {
     let eight = hour(24 * day + 8);
     fire(store, eight).await;
     for queued in claim(store, eight).await {
@@ -50,7 +56,6 @@ async fn missed(store: &Store, day: i64) -> Vec<Queued> {
     }
     let two = hour(24 * day + 14);
     fire(store, two).await;
-    claim(store, two).await
 }
 
 fn to_lei(queued: &[Queued]) -> Vec<&Queued> {
@@ -198,6 +203,32 @@ async fn a_caregiver_who_refuses_news_gets_no_more_of_any_patient_until_they_are
         assert!(reasons(&store).await.is_empty(), "heard again");
         let third = missed(&store, 2).await;
         assert_eq!(to_lei(&third).len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn news_that_waits_goes_to_the_phone_that_the_plan_names_by_then_and_to_nobody_else() {
+    for (phone, is_told) in [(Some("openid-new"), true), (None, false)] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&options(&directory));
+        staffed(&store, hour(0)).await;
+        apply(&store, hour(0), vec![with_caregiver("wang", "Wang")]).await;
+        unanswered(&store, 0).await;
+        let mut corrected = with_caregiver("wang", "Wang of the mill");
+        corrected.caregivers.clear();
+        corrected
+            .caregivers
+            .extend(phone.map(|phone| ("lei".to_owned(), address(phone))));
+        apply(&store, hour(14), vec![corrected]).await;
+        let claimed = claim(&store, hour(14)).await;
+        let told = to_lei(&claimed);
+        assert_eq!(told.len(), usize::from(is_told));
+        for queued in told {
+            assert_eq!(Some(&*queued.address), phone);
+            // It is found there after a start as well.
+            let left = store.left_claimed().await.unwrap();
+            assert_eq!(Some(&*to_lei(&left)[0].address), phone);
+        }
     }
 }
 

@@ -548,6 +548,10 @@ impl World {
         let wall = self.site.clock.wall();
         match words {
             Words::Unfollows => {
+                if self.left.get(&patient).is_some_and(|left| *left != openid) {
+                    // One phone at a time.
+                    return;
+                }
                 self.left.insert(patient, openid.clone());
                 self.site.api.follow(&openid, false);
                 self.away.entry(patient).or_insert(wall);

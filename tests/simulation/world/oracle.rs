@@ -53,10 +53,15 @@ struct Closing {
     answered: bool,
     /// It had been closed, and an answer opened it again.
     reopened: bool,
+    /// When it was closed, by the wall clock of then.
+    at: i64,
 }
 
 /// What is due so soon after an edit may have been on its way before it.
 const CLAIMED_AHEAD: i64 = 100;
+
+/// What is due so soon after a clock that is set back is decided by it.
+const LOOK_AHEAD: i64 = 3_000;
 
 /// A plan in force.
 #[derive(Clone)]
@@ -297,6 +302,7 @@ impl<'f> Ledger<'f> {
                         in_doubt: dose.in_doubt,
                         answered: dose.answer.is_some(),
                         reopened: false,
+                        at: row.at,
                     });
                 }
                 Entry::DosesExpired {
@@ -313,6 +319,7 @@ impl<'f> Ledger<'f> {
                             in_doubt: false,
                             answered: false,
                             reopened: false,
+                            at: row.at,
                         });
                     }
                 }
@@ -353,6 +360,7 @@ impl<'f> Ledger<'f> {
                         in_doubt: true,
                         answered: false,
                         reopened: false,
+                        at: row.at,
                     });
                 }
                 Entry::CheckInAnswered {
@@ -381,6 +389,7 @@ impl<'f> Ledger<'f> {
                         in_doubt: false,
                         answered: true,
                         reopened: false,
+                        at: row.at,
                     });
                 }
                 Entry::Wrote { text, .. } => {
@@ -479,7 +488,7 @@ impl<'f> Ledger<'f> {
                 known.1 = at;
             }
             // A clock that was set back during the reign has seen what comes after `at` too.
-            let until = at.max(self.seen_in(reign.from, at)) + CLAIMED_AHEAD;
+            let until = self.decided_until(reign.from, at);
             let (mut fall, mut unclear) = (Vec::new(), Vec::new());
             for due in calendar::slots(medication, &zone, reign.from, until) {
                 if due > at || due <= reign.clear_from {
@@ -505,7 +514,7 @@ impl<'f> Ledger<'f> {
                 .expect(&reign, &medication.id, (unclear, false), end);
         }
         for check_in in &reign.chart.check_ins {
-            let until = at.max(self.seen_in(reign.from, at)) + CLAIMED_AHEAD;
+            let until = self.decided_until(reign.from, at);
             let due = calendar::falls(&check_in.schedule, &zone, reign.from, until);
             let (fall, unclear): (Vec<i64>, Vec<i64>) = due
                 .into_iter()
@@ -514,6 +523,16 @@ impl<'f> Ledger<'f> {
             self.book.expect(&reign, &check_in.id, (fall, true), end);
             self.book
                 .expect(&reign, &check_in.id, (unclear, false), end);
+        }
+    }
+
+    /// Up to here what falls may have been decided while a plan was in force from `from` to `until`.
+    fn decided_until(&self, from: i64, until: i64) -> i64 {
+        let seen = self.seen_in(from, until);
+        if seen > until {
+            seen + LOOK_AHEAD
+        } else {
+            until + CLAIMED_AHEAD
         }
     }
 
@@ -596,13 +615,13 @@ impl Book {
         }
     }
 
-    /// A dose of this message was not answered when it left.
+    /// A dose of this message was open when it left, or had just been closed.
     fn is_for_another(&self, sent: &Sent) -> bool {
-        let left = sent.wall - sent.waited;
+        let before = sent.wall - sent.waited - 15_000;
         sent.doses.iter().any(|(id, _, due)| {
-            let quiet = self.quiet.get(&(id.clone(), *due));
-            let mut quiet = quiet.into_iter().flatten();
-            !quiet.any(|(from, until)| left > from + 15_000 && sent.wall < *until)
+            let closings = self.closed.get(&(id.clone(), *due)).into_iter().flatten();
+            let last = closings.filter(|it| it.at < before).last();
+            last.is_none_or(|it| it.reopened)
         })
     }
 
@@ -903,7 +922,9 @@ impl Book {
             }
             // Taken, as the patient says, before the reminder could leave.
             let quiet = self.quiet.get(dose).into_iter().flatten();
-            let answered_first = quiet.into_iter().any(|(from, _)| *from < dose.1 + 30_000);
+            let answered_first = quiet
+                .into_iter()
+                .any(|(from, until)| (*from..*until).contains(&(dose.1 + 30_000)));
             let is_calm = || facts.is_calm(dose.1 - 5 * MINUTE, dose.1 + 5 * MINUTE);
             if dose.1 + 5 * MINUTE < now && is_calm() && !rests(dose.1) {
                 let enrolled = self.enrolled.contains(dose);
