@@ -59,9 +59,6 @@ const WARM_FOR: Duration = Duration::from_secs(30);
 /// After a claim that failed the store is left alone for this.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Within this after its start the daemon has put what is overdue into the outbox.
-const JUST_STARTED: SignedDuration = SignedDuration::from_secs(60);
-
 /// What the dispatcher is told.
 pub enum Notice {
     /// Messages were put into the outbox.
@@ -97,7 +94,6 @@ pub struct Dispatcher {
     reopens: u64,
     /// When the channel was made ready last.
     warmed: Option<Duration>,
-    started: Timestamp,
     /// Why nothing may leave, apart from the API, and until when that was so last.
     held: Held,
 }
@@ -112,7 +108,8 @@ impl Dispatcher {
         handoff: Arc<Handoff>,
         concurrency: usize,
     ) -> Self {
-        let started = shared.now();
+        // A second dispatcher, in a test, finds it set.
+        let _ = shared.sends_since.set(shared.now());
         Self {
             pace: Pace::new(shared.clock.elapsed()),
             shared,
@@ -132,7 +129,6 @@ impl Dispatcher {
             oldest_at: Duration::ZERO,
             reopens: 0,
             warmed: None,
-            started,
             held: Held::default(),
         }
     }
@@ -669,17 +665,7 @@ impl Dispatcher {
         let closed = self.shared.gate().waits_for(now);
         for queued in overdue {
             let held = self.held.reason(&queued.message.key);
-            // What came up overdue had no more than what was left of its window; what was put off
-            // on purpose had all of it.
-            let soon = self.started.saturating_add(JUST_STARTED);
-            let ready_at = queued.message.not_before;
-            let came_late =
-                queued.message.due < self.started && ready_at < soon.unwrap_or(ready_at);
-            let untouched = if came_late {
-                ExpiredReason::DaemonDown
-            } else {
-                ExpiredReason::Throttled
-            };
+            let untouched = self.shared.not_reached(&queued.message);
             let settlement =
                 retry::at_deadline(&queued.attempts, held.or(closed).unwrap_or(untouched));
             self.end(queued, TriedOutcome::Final(settlement));

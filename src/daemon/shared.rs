@@ -8,12 +8,12 @@ use super::metrics::Metrics;
 use super::recipients::Recipients;
 use super::timekeeper::Timekeeper;
 use super::vitals::Vitals;
-use crate::engine::Links;
+use crate::engine::{ExpiredReason, Links, Message};
 use crate::messaging::{Channel, Limits};
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::{PatientId, Zone};
 use crate::store::Store;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
@@ -48,6 +48,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Rung when the API says that it has had too much.
     pub throttled: tokio::sync::Notify,
+    /// When sending began, by the best clock known; set by the dispatcher.
+    pub sends_since: OnceLock<Timestamp>,
     /// Makes links to patients' pages; set at the start where they are served.
     pub links: OnceLock<Links>,
     outlet: RwLock<Arc<Outlet>>,
@@ -66,7 +68,25 @@ pub struct Findings {
     pub strays: Vec<Diagnostic>,
 }
 
+/// Within this after its start the daemon has put what is overdue into the outbox.
+const JUST_STARTED: SignedDuration = SignedDuration::from_secs(60);
+
 impl Shared {
+    /// Why a message was not sent in time where nothing else stood in its way. What came up overdue
+    /// at the start had no more than what was left of its window; what was put off on purpose had
+    /// all of it.
+    pub fn not_reached(&self, message: &Message) -> ExpiredReason {
+        let came_late = self.sends_since.get().is_some_and(|since| {
+            let soon = since.saturating_add(JUST_STARTED).unwrap_or(*since);
+            message.due < *since && message.not_before < soon
+        });
+        if came_late {
+            ExpiredReason::DaemonDown
+        } else {
+            ExpiredReason::Throttled
+        }
+    }
+
     /// Brings the handles together.
     #[must_use]
     pub fn new(
@@ -84,6 +104,7 @@ impl Shared {
             vitals,
             metrics,
             throttled: tokio::sync::Notify::new(),
+            sends_since: OnceLock::new(),
             links: OnceLock::new(),
             outlet,
             config: RwLock::default(),

@@ -5,7 +5,7 @@ use super::recorder::Ended;
 use super::retry::{self, Try};
 use super::shared::{Outlet, Shared};
 use super::timekeeper::Time;
-use crate::engine::{ExpiredReason, Settlement};
+use crate::engine::Settlement;
 use crate::messaging::{Outcome, Outgoing, Permit, Verdict};
 use crate::store::{Queued, Receipt, TriedOutcome};
 use jiff::{SignedDuration, Timestamp};
@@ -190,7 +190,7 @@ fn looked_at_again(
         return Some(unsent(queued, now.wall));
     }
     if now.wall >= message.key.deadline {
-        let settlement = retry::at_deadline(&queued.attempts, ExpiredReason::Throttled);
+        let settlement = retry::at_deadline(&queued.attempts, shared.not_reached(message));
         return Some(TriedOutcome::Final(settlement));
     }
     if now.wall < message.not_before || (!probe && shared.gate().reason().is_some()) {
@@ -325,7 +325,27 @@ mod tests {
     use super::super::queue::tests::queued;
     use super::*;
     use crate::daemon::tests::{SetClock, shared};
-    use crate::engine::Class;
+    use crate::engine::{Class, ExpiredReason, Message};
+
+    #[test]
+    fn what_came_up_overdue_and_had_no_time_left_expired_because_the_daemon_was_down() {
+        let directory = tempfile::tempdir().unwrap();
+        let shared = shared(&directory, &Arc::new(SetClock::default()));
+        let since = shared.now();
+        shared.sends_since.set(since).unwrap();
+        let seconds = |it: i64| since + SignedDuration::from_secs(it);
+        let mut message = Message::clone(&queued(1, Class::Dose, 0, 600, 0).message);
+        for (due, not_before, reason) in [
+            (-60, 0, ExpiredReason::DaemonDown),
+            (-60, -60, ExpiredReason::DaemonDown),
+            (0, 0, ExpiredReason::Throttled),
+            // Put off by quiet hours.
+            (-60, 3_600, ExpiredReason::Throttled),
+        ] {
+            (message.due, message.not_before) = (seconds(due), seconds(not_before));
+            assert_eq!(shared.not_reached(&message), reason, "{due} {not_before}");
+        }
+    }
 
     /// A probe that is not sent is no probe: another goes.
     #[tokio::test]

@@ -113,7 +113,7 @@ struct World {
     /// Messages that were lost and of which that will be reported, by their number.
     lost: BTreeMap<i64, MessageId>,
     /// Who has said that they unfollow, and since when; until it is known that they are back.
-    away: BTreeMap<usize, i64>,
+    away: BTreeMap<(usize, String), i64>,
     /// From which phone they did.
     left: BTreeMap<usize, String>,
     charts: Vec<Chart>,
@@ -554,7 +554,7 @@ impl World {
                 }
                 self.left.insert(patient, openid.clone());
                 self.site.api.follow(&openid, false);
-                self.away.entry(patient).or_insert(wall);
+                self.away.entry((patient, openid.clone())).or_insert(wall);
             }
             Words::Follows => {
                 // Whoever comes back does so from the phone from which they left, though the plan
@@ -614,15 +614,15 @@ impl World {
     fn hear_who_is_back(&mut self) {
         let wall = self.site.clock.wall();
         let back = self.platform.pushes.iter().enumerate();
-        let back: BTreeMap<usize, usize> = back
+        let back: BTreeMap<(usize, String), usize> = back
             .filter(|(_, push)| matches!(push.words, Words::Follows | Words::Unfollows))
-            .map(|(number, push)| (push.patient, number))
+            .map(|(number, push)| ((push.patient, push.contact().to_owned()), number))
             .collect();
-        for (patient, number) in back {
+        for (phone, number) in back {
             let follows = self.platform.pushes[number].words == Words::Follows;
             if follows
                 && self.platform.is_taken(number)
-                && let Some(since) = self.away.remove(&patient)
+                && let Some(since) = self.away.remove(&phone)
             {
                 self.facts
                     .trouble(Trouble::Unfollowed, since - MINUTE, wall + 15 * MINUTE);

@@ -41,6 +41,13 @@ pub struct Push {
     pub note: Option<String>,
 }
 
+impl Push {
+    /// The phone from which it was said.
+    pub fn contact(&self) -> &str {
+        &self.inbound.contact
+    }
+}
+
 /// All that was said, and what the platform knows to be taken.
 #[derive(Default)]
 pub struct Platform {
