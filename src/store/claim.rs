@@ -10,7 +10,8 @@ use super::settle::{Receipt, Tried, TriedOutcome};
 use super::writer::{Claim, Scope, key_head};
 use super::{DeliberateFault, Store, StoreError, wanted};
 use crate::engine::{
-    Body, Class, Message, MessageId, MessageIds, Recipient, Settlement, Unlimited, Window,
+    Body, Class, Message, MessageId, MessageIds, OutboxRef, Recipient, Settlement, Unlimited,
+    Window,
 };
 use crate::store::Address;
 use jiff::Timestamp;
@@ -199,24 +200,7 @@ impl Store {
                 let key = outbox_key(record.patient, &record.message.key);
                 outbox.insert(key, encode(record)?.as_slice())?;
             }
-            let mut groups = scope.transaction.open_table(ATTEMPTS)?;
-            for (group, open) in &scope.memory.groups {
-                if *open == 0 {
-                    groups.remove(*group)?;
-                    scope.effects.ended_groups.push(*group);
-                }
-            }
-            if !rows.is_empty() {
-                let fresh = rows.iter().filter(|(_, _, attempts)| attempts.count == 0);
-                let mut ledger = scope.memory.ledger.clone();
-                ledger.claim(now, fresh.count() as u64, rows.len() as u64);
-                scope.effects.ledger = Some(ledger);
-                let record = AttemptsRecord {
-                    started: now.as_millisecond(),
-                    messages: rows,
-                };
-                groups.insert(group, encode(&record)?.as_slice())?;
-            }
+            note_group(scope, now, group, rows)?;
             Ok(Claimed { messages, unwanted })
         })
         .await
@@ -366,6 +350,35 @@ impl Store {
         self.telemetry().note_unreadable(unreadable);
         Ok(found)
     }
+}
+
+/// Writes down what is claimed in a group; forgets groups of which all is settled.
+fn note_group(
+    scope: &mut Scope<'_>,
+    now: Timestamp,
+    group: u64,
+    rows: Vec<(u32, OutboxRef, Attempts)>,
+) -> Result<(), StoreError> {
+    let mut groups = scope.transaction.open_table(ATTEMPTS)?;
+    for (group, open) in &scope.memory.groups {
+        if *open == 0 {
+            groups.remove(*group)?;
+            scope.effects.ended_groups.push(*group);
+        }
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let fresh = rows.iter().filter(|(_, _, attempts)| attempts.count == 0);
+    let mut ledger = scope.memory.ledger.clone();
+    ledger.claim(now, fresh.count() as u64, rows.len() as u64);
+    scope.effects.ledger = Some(ledger);
+    let record = AttemptsRecord {
+        started: now.as_millisecond(),
+        messages: rows,
+    };
+    groups.insert(group, encode(&record)?.as_slice())?;
+    Ok(())
 }
 
 /// What the store has of the patient of a message.

@@ -619,8 +619,8 @@ impl Book {
     fn is_for_another(&self, sent: &Sent) -> bool {
         let before = sent.wall - sent.waited - 15_000;
         sent.doses.iter().any(|(id, _, due)| {
-            let closings = self.closed.get(&(id.clone(), *due)).into_iter().flatten();
-            let last = closings.filter(|it| it.at < before).last();
+            let mut closings = self.closed.get(&(id.clone(), *due)).into_iter().flatten();
+            let last = closings.rfind(|it| it.at < before);
             last.is_none_or(|it| it.reopened)
         })
     }
