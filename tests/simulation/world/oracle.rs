@@ -905,7 +905,13 @@ impl Book {
                         };
                         let rested =
                             closing.reason == Some(ExpiredReason::Throttled) && rests(dose.1);
-                        if !rested && !facts.had(kinds, dose.1 - MINUTE, end + 15 * MINUTE) {
+                        // Whoever was enrolled in the last moment of the window could not be reached.
+                        let rushed = matches!(
+                            closing.reason,
+                            Some(ExpiredReason::ApiDown | ExpiredReason::Throttled)
+                        ) && facts.had(&[Trouble::Edit], end - 1_000, end);
+                        let excused = rested || rushed;
+                        if !excused && !facts.had(kinds, dose.1 - MINUTE, end + 15 * MINUTE) {
                             return Err(format!(
                                 "G1: {id} of {due} expired as {:?} without a cause",
                                 closing.reason
