@@ -55,6 +55,11 @@ impl Turn<'_> {
         self.state.edits = self.state.edits.wrapping_add(1);
         self.advance(plan, self.now, overdue);
         self.take_back_planned(Some(plan));
+        // What was asked a moment ahead, by a clock that was set back since, is not asked again
+        // when the plan comes back.
+        let asked = self.state.prompts.iter().map(|it| it.due).max();
+        let decided = self.state.prompts_decided_until;
+        self.state.prompts_decided_until = asked.map_or(decided, |due| due.max(decided));
         self.close_due(plan);
         self.cancel(|_| true, |_| true);
         self.forget_stocks();

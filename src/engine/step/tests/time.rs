@@ -174,3 +174,28 @@ fn no_instant_is_too_early_or_too_late_for_any_input() {
         }
     }
 }
+
+#[test]
+fn what_was_asked_a_moment_ahead_is_not_asked_again_when_the_plan_is_back() {
+    let asks =
+        "[[check_in]]\nid = \"bp\"\nask = \"BP?\"\nanswer = \"blood pressure\"\nat = \"08:00\"\n";
+    let plan = plan(&(med("A", "20:00") + asks));
+    for settlement in [None, Some(Settlement::InDoubt)] {
+        // Two seconds before the question, five days ahead of the right clock.
+        let mut shell = Shell::with(&plan, at("07 07:00"));
+        shell.answers = true;
+        shell.run(at("07 07:59:58"));
+        let asked = shell.only();
+        assert_eq!(asked.due, at("07 08:00"));
+        shell.claim(asked.key.id);
+        if let Some(settlement) = settlement {
+            shell.settle(asked.key, settlement, at("07 07:59:59"));
+        }
+        shell.now = at("02 12:00");
+        shell.end(at("02 12:00"));
+        shell.apply(&plan, at("02 13:00"));
+        let later = shell.run(at("07 08:30"));
+        let again = later.iter().filter(|it| it.due == at("07 08:00"));
+        assert_eq!(again.count(), 0, "{settlement:?}");
+    }
+}
