@@ -7,8 +7,9 @@ use super::records::{
     PATIENTS, PLANS, decode, encode, outbox_key,
 };
 use super::settle::{Receipt, Tried, TriedOutcome};
+use super::wanted::{self, Onward};
 use super::writer::{Claim, Scope, key_head};
-use super::{DeliberateFault, Store, StoreError, wanted};
+use super::{DeliberateFault, Store, StoreError};
 use crate::engine::{
     Body, Class, Message, MessageId, MessageIds, OutboxRef, Recipient, Settlement, Unlimited,
     Window,
@@ -148,28 +149,26 @@ impl Store {
                 }
                 // News waits for hours: whoever is told of it may have another phone by now, or none.
                 let is_news = queued.message.to != Recipient::Patient;
-                if (left_claimed || is_news || queued.attempts.first_unknown.is_some())
-                    && let Some(end) = end_of_unwanted(scope, &queued, row.value())?
-                {
-                    unwanted.push((queued, end));
-                    continue;
+                let mut goes_to = queued.contact;
+                if left_claimed || is_news || queued.attempts.first_unknown.is_some() {
+                    match onward(scope, &queued)? {
+                        Onward::AsItIs => {}
+                        Onward::To(contact) => goes_to = contact,
+                        Onward::Ends(end) => {
+                            unwanted.push((queued, end));
+                            continue;
+                        }
+                    }
                 }
                 if let Some((not_before, _)) = waits {
                     later.remove((*not_before, &key.id.0))?;
                     scope.effects.not_later.push(key.id);
                 }
-                if is_news
-                    && queued.attempts.first_unknown.is_none()
-                    && let Some(contact) = moved_to(scope, &queued)?
-                {
+                if goes_to != queued.contact {
                     let contacts = scope.transaction.open_table(CONTACTS)?;
-                    queued.address = read_address(&contacts, contact)?;
-                    queued.contact = contact;
-                    moved.push(OutboxRecord {
-                        patient: queued.patient,
-                        contact,
-                        message: Message::clone(&queued.message),
-                    });
+                    queued.address = read_address(&contacts, goes_to)?;
+                    queued.contact = goes_to;
+                    moved.push(record_of(&queued));
                 }
                 queued.attempts.words = match queued.message.body {
                     // Under the key of its first try it can only be sent as it was.
@@ -381,40 +380,29 @@ fn note_group(
     Ok(())
 }
 
-/// What the store has of the patient of a message.
-fn known(scope: &Scope<'_>, patient: u32) -> Result<wanted::Known, StoreError> {
+/// As the outbox holds it.
+fn record_of(queued: &Queued) -> OutboxRecord {
+    OutboxRecord {
+        patient: queued.patient,
+        contact: queued.contact,
+        message: Message::clone(&queued.message),
+    }
+}
+
+/// What becomes of a message, by the plan in force and by what is known of its patient.
+fn onward(scope: &Scope<'_>, queued: &Queued) -> Result<Onward, StoreError> {
     let plans = scope.transaction.open_table(PLANS)?;
-    let plan = plans.get(patient)?;
+    let plan = plans.get(queued.patient)?;
     let patients = scope.transaction.open_table(PATIENTS)?;
-    let record = patients.get(patient)?;
-    Ok((
+    let patient = patients.get(queued.patient)?;
+    let known = (
         plan.map(|row| decode(&PLANS, row.value())).transpose(),
-        record.map(|row| decode(&PATIENTS, row.value())).transpose(),
-    ))
-}
-
-/// What a message ends as that could not be withdrawn and must not leave any more.
-fn end_of_unwanted(
-    scope: &Scope<'_>,
-    queued: &Queued,
-    row: &[u8],
-) -> Result<Option<Settlement>, StoreError> {
-    let Ok(record) = decode::<OutboxRecord>(&OUTBOX, row) else {
-        return Ok(None);
-    };
-    let known = known(scope, queued.patient)?;
-    wanted::end_of_unwanted(known, &scope.memory.desk, &record, &queued.attempts)
-}
-
-/// Another contact than that of a message, to which its recipient's news goes by now.
-fn moved_to(scope: &Scope<'_>, queued: &Queued) -> Result<Option<u32>, StoreError> {
-    let (Ok(Some(plan)), Ok(Some(patient))) = known(scope, queued.patient)? else {
-        return Ok(None);
-    };
-    let in_force = (plan.head.contact, &plan.plan);
-    let (desk, to) = (&scope.memory.desk, &queued.message.to);
-    let contact = wanted::contact_in_force(in_force, &patient.contacts, desk, to);
-    Ok(contact.filter(|contact| *contact != queued.contact))
+        patient
+            .map(|row| decode(&PATIENTS, row.value()))
+            .transpose(),
+    );
+    let record = record_of(queued);
+    wanted::onward(known, &scope.memory.desk, &record, &queued.attempts)
 }
 
 /// What contacts allow in free words, less what this group takes of it.

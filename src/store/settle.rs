@@ -8,8 +8,9 @@ use super::records::{
     ATTEMPTS, Attempts, JournalRow, LaterRecord, OUTBOX, OutboxRecord, TOLD, TakenRecord, decode,
     encode, journal_day, outbox_key,
 };
+use super::wanted::{self, Onward};
 use super::writer::{Scope, key_head};
-use super::{DeliberateFault, Store, StoreError, refusals, wanted};
+use super::{DeliberateFault, Store, StoreError, refusals};
 use crate::engine::{
     About, Body, Delivery, Entry, ExpiredReason, Fits, Input, MessageId, Millis, OutboxRef,
     Recipient, Settlement, Window,
@@ -211,7 +212,12 @@ fn end_of_unwanted(
         return Ok(None);
     };
     let known = (tables.plan(record.patient), tables.patient(record.patient));
-    wanted::end_of_unwanted(known, &scope.memory.desk, &record, attempts)
+    // Whoever is reached elsewhere by now is looked for when it is claimed.
+    let onward = wanted::onward(known, &scope.memory.desk, &record, attempts)?;
+    Ok(match onward {
+        Onward::Ends(settlement) => Some(settlement),
+        Onward::AsItIs | Onward::To(_) => None,
+    })
 }
 
 /// Notes that a contact takes no free words now, if that is what the channel said; for the journal.

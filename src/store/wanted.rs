@@ -28,24 +28,35 @@ pub(super) fn contact_in_force(
     }
 }
 
-/// What a message ends as that must not leave any more: what it names was answered or is over, or
-/// was changed by the doctor; whom it is for has stopped, or is reached elsewhere. `None` where it
-/// may leave. What may have arrived is sent again as it was, for the sake of what is still open.
+/// What becomes of a message that is to leave once more.
+pub(super) enum Onward {
+    /// It leaves as it is.
+    AsItIs,
+    /// It leaves, for another contact.
+    To(u32),
+    /// It must not leave any more, and ends so.
+    Ends(Settlement),
+}
+
+/// Whether a message may leave: not where what it names was answered or is over, or was changed by
+/// the doctor, nor where whom it is for has stopped or is reached elsewhere. News that surely has
+/// not arrived goes to where its recipient is reached now. What may have arrived is sent again as it
+/// was, for the sake of what is still open.
 ///
 /// Where plan or record cannot be read nobody knows better: it may leave.
 ///
 /// # Errors
 /// The read failed.
-pub(super) fn end_of_unwanted(
+pub(super) fn onward(
     known: Known,
     desk: &Desk,
     record: &OutboxRecord,
     attempts: &Attempts,
-) -> Result<Option<Settlement>, StoreError> {
+) -> Result<Onward, StoreError> {
     let may_have_arrived = attempts.first_unknown.is_some();
     let end = |reason: Option<ExpiredReason>| {
         let reason = reason.or(attempts.failure);
-        Some(if may_have_arrived {
+        Onward::Ends(if may_have_arrived {
             Settlement::InDoubt
         } else {
             Settlement::NotSent(reason.unwrap_or(ExpiredReason::ApiDown))
@@ -56,33 +67,37 @@ pub(super) fn end_of_unwanted(
         (Ok(Some(plan)), Ok(Some(patient))) => {
             let to = &record.message.to;
             let barred = (patient.contacts.barred).filter(|_| *to == Recipient::Patient);
-            let in_force = (plan.head.contact, &plan.plan);
-            let mut contact = contact_in_force(in_force, &patient.contacts, desk, to);
-            if matches!(to, Recipient::Staff(_)) {
-                // The desk is told anew by each process: it may not know yet.
-                contact = contact.or(Some(record.contact));
-            }
-            // News that surely has not arrived goes to where its recipient is reached now.
-            let follows = *to != Recipient::Patient && !may_have_arrived;
-            let elsewhere = contact != Some(record.contact) && !(follows && contact.is_some());
-            if barred.is_some() || elsewhere {
-                let nobody = contact.is_none().then_some(ExpiredReason::NotEnrolled);
-                return Ok(end(barred.or(nobody)));
+            if barred.is_some() {
+                return Ok(end(barred));
             }
             let wanted = if may_have_arrived {
                 engine::is_awaited(&plan.plan, &patient.state, body)
             } else {
                 engine::is_still_wanted(&plan.plan, &patient.state, body)
             };
-            Ok(if wanted { None } else { end(None) })
+            if !wanted {
+                return Ok(end(None));
+            }
+            let in_force = (plan.head.contact, &plan.plan);
+            let is_news = *to != Recipient::Patient;
+            Ok(
+                match contact_in_force(in_force, &patient.contacts, desk, to) {
+                    Some(contact) if contact == record.contact => Onward::AsItIs,
+                    Some(contact) if is_news && !may_have_arrived => Onward::To(contact),
+                    Some(_) => end(None),
+                    // The desk is told anew by each process: it may not know yet.
+                    None if matches!(to, Recipient::Staff(_)) => Onward::AsItIs,
+                    None => end(Some(ExpiredReason::NotEnrolled)),
+                },
+            )
         }
         // The plan has ended, and with it all that is to be taken, asked or kept.
         (Ok(None), _) => Ok(match body {
             Body::Dose(_) | Body::CheckIn(_) | Body::Appointment(_) => end(None),
-            _ => None,
+            _ => Onward::AsItIs,
         }),
         (Err(StoreError::Record { .. }) | Ok(_), Err(StoreError::Record { .. }) | Ok(_)) => {
-            Ok(None)
+            Ok(Onward::AsItIs)
         }
         (Err(error), _) | (_, Err(error)) => Err(error),
     }
