@@ -155,6 +155,12 @@ impl Gate {
                     self.close(ExpiredReason::ApiDown, PAUSE_FIRST, PAUSE_MAX, None, now);
                 }
             }
+            // Whatever was to be sent, it is one failure: that of asking for a token.
+            Outcome::NoToken(pause) => {
+                self.failed();
+                let until = now.saturating_add(pause).ok();
+                self.close(ExpiredReason::ApiDown, PAUSE_FIRST, PAUSE_MAX, until, now);
+            }
             Outcome::Throttled(until) => {
                 self.failed();
                 let is_probe = self.closed.is_some_and(|closed| closed.probing.is_some());
@@ -344,6 +350,25 @@ mod tests {
             now = until;
         }
         assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn without_a_token_nothing_is_tried_until_it_is_asked_for_again() {
+        let mut gate = Gate::default();
+        let second = SignedDuration::from_secs(1);
+        // All of them waited for the same token.
+        for _ in 0..32 {
+            gate.tried(Outcome::NoToken(second), at(0));
+        }
+        assert_eq!(gate.pass(at(0)), Passage::Closed(at(1)));
+        assert_eq!(gate.pass(at(1)), Passage::Probe);
+        gate.tried(Outcome::NoToken(second * 8), at(1));
+        assert_eq!(gate.pass(at(2)), Passage::Closed(at(9)));
+        assert_eq!(gate.pass(at(9)), Passage::Probe);
+        gate.asked(Outcome::Accepted, at(9));
+        assert_eq!(gate.pass(at(9)), Passage::Confirm);
+        gate.tried(Outcome::Accepted, at(10));
+        assert_eq!(gate.pass(at(10)), Passage::Open);
     }
 
     #[test]

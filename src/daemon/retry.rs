@@ -61,6 +61,10 @@ pub fn after(tried: &Try, verdict: &Verdict, now: Moment) -> TriedOutcome {
         Outcome::RetrySoon | Outcome::BadToken => {
             again(tried, attempts, soon(tried, &attempts, now), now)
         }
+        Outcome::NoToken(pause) => {
+            let at = now.wall.saturating_add(pause).unwrap_or(Timestamp::MAX);
+            again(tried, attempts, at, now)
+        }
         Outcome::RetryAt(at) | Outcome::Throttled(at) => again(tried, attempts, at, now),
         Outcome::Configuration => {
             let at = now.wall.saturating_add(OPERATOR_PAUSE);
@@ -84,9 +88,11 @@ pub fn after(tried: &Try, verdict: &Verdict, now: Moment) -> TriedOutcome {
 pub fn after_words(tried: &Try, verdict: &Verdict, now: Moment) -> (TriedOutcome, bool) {
     match verdict.outcome {
         Outcome::Unknown => (TriedOutcome::Final(Settlement::InDoubt), false),
-        Outcome::Accepted | Outcome::RetrySoon | Outcome::BadToken | Outcome::NotSent => {
-            (after(tried, verdict, now), false)
-        }
+        Outcome::Accepted
+        | Outcome::RetrySoon
+        | Outcome::NoToken(_)
+        | Outcome::BadToken
+        | Outcome::NotSent => (after(tried, verdict, now), false),
         Outcome::RetryAt(_)
         | Outcome::Throttled(_)
         | Outcome::Recipient
@@ -428,6 +434,7 @@ mod tests {
     fn a_refusal_starts_no_clock_and_never_outlives_the_deadline() {
         for outcome in [
             Outcome::RetrySoon,
+            Outcome::NoToken(SignedDuration::from_hours(24)),
             Outcome::BadToken,
             Outcome::Configuration,
             Outcome::RetryAt(at(86_400_000)),
@@ -539,6 +546,7 @@ mod tests {
             (Outcome::Accepted, Some(Settlement::Accepted(at(0))), false),
             (Outcome::Unknown, Some(Settlement::InDoubt), false),
             (Outcome::RetrySoon, None, false),
+            (Outcome::NoToken(SignedDuration::from_secs(2)), None, false),
             (Outcome::BadToken, None, false),
             (Outcome::NotSent, None, false),
             (Outcome::Recipient, None, true),

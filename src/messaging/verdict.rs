@@ -4,7 +4,7 @@ use super::Word;
 use super::wechat::errcode;
 use super::wechat::keyword::Fault as FieldFault;
 use crate::engine::ExpiredReason;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -18,6 +18,9 @@ pub enum Outcome {
     Unknown,
     /// Surely not taken; try again soon (connection refused, name not resolved).
     RetrySoon,
+    /// Surely not taken: there is no token, and none is asked for during this time, so that nobody
+    /// can be sent to.
+    NoToken(SignedDuration),
     /// Surely not taken; this recipient only, not before the instant.
     RetryAt(Timestamp),
     /// Surely not taken; nobody may be sent to before the instant.
@@ -55,7 +58,7 @@ impl Outcome {
         match self {
             Outcome::Accepted => "accepted",
             Outcome::Unknown => "unknown",
-            Outcome::RetrySoon => "retry_soon",
+            Outcome::RetrySoon | Outcome::NoToken(_) => "retry_soon",
             // Counted as what was put off: the set of labels is closed.
             Outcome::RetryAt(_) | Outcome::NotSent => "retry_later",
             Outcome::Throttled(_) => "throttled",
@@ -186,6 +189,7 @@ impl Verdict {
             // What was waited for until its time was over is the API's answer or connection.
             Outcome::Unknown
             | Outcome::RetrySoon
+            | Outcome::NoToken(_)
             | Outcome::BadToken
             | Outcome::Configuration
             | Outcome::NotSent => Some(ExpiredReason::ApiDown),

@@ -296,6 +296,40 @@ async fn an_api_that_comes_back_within_the_window_gets_every_reminder_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_does_not_come_is_one_failure_and_not_that_of_all_who_wait_for_it() {
+    let world = World::new().await;
+    world.crowd(100);
+    world
+        .sandbox
+        .set_faults(Faults::none().on_token(|_| Fault::DropBefore));
+    world.clock.set("2026-03-24T07:59:55+08:00", 1);
+    let daemon = world.start().await;
+    let failed = async || {
+        let metrics = daemon.metrics().await;
+        let labels = &["outcome=\"retry_soon\""];
+        metric(&metrics, "dosed_send_attempts_total", labels)
+    };
+    eventually("failed sends", async || {
+        (failed().await >= 1.0).then_some(())
+    })
+    .await;
+    world.sandbox.set_faults(Faults::none());
+    assert!(
+        world
+            .sandbox
+            .wait_for(|inbox| inbox.len() == 100, PATIENCE)
+            .await
+    );
+    settled(&daemon).await;
+    let metrics = daemon.metrics().await;
+    let labels = &["result=\"unavailable\""];
+    let refused = metric(&metrics, "dosed_token_refreshes_total", labels);
+    // Those that left at the same time, and one for each further time that a token was asked for.
+    let failed = failed().await;
+    assert!(failed < 64.0 + refused, "{failed} after {refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outcome_that_stays_unknown_is_in_doubt_after_eight_minutes_and_not_sent_again() {
     let world = World::new().await;
     world.patient(

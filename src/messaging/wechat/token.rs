@@ -40,6 +40,9 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 /// The longest wait after faults of the connection.
 const FAULT_PAUSE_MAX: Duration = Duration::from_secs(30);
 
+/// The coarsest reading of a clock, twice.
+const CLOCK_STEP: Duration = Duration::from_millis(2);
+
 /// What came of asking for a token; the label set of `token_refreshes_total{result}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefreshResult {
@@ -155,15 +158,18 @@ impl Refusal {
         }
     }
 
+    /// For how long no token is asked for. Clocks that are read in milliseconds add it to less than
+    /// now: whoever waits for so long does not come too early.
+    fn left(&self) -> SignedDuration {
+        let left = self.until.saturating_duration_since(Instant::now()) + CLOCK_STEP;
+        SignedDuration::try_from(left).unwrap_or(SignedDuration::MAX)
+    }
+
     /// What it means for a message that needed the token: it was never sent.
     pub(super) fn verdict(&self, now: Timestamp) -> Verdict {
         let outcome = match self.kind {
-            Kind::Unavailable => Outcome::RetrySoon,
-            Kind::Throttled => {
-                let left = self.until.saturating_duration_since(Instant::now());
-                let left = SignedDuration::try_from(left).unwrap_or(SignedDuration::MAX);
-                Outcome::Throttled(now.saturating_add(left).unwrap_or(now))
-            }
+            Kind::Unavailable => Outcome::NoToken(self.left()),
+            Kind::Throttled => Outcome::Throttled(now.saturating_add(self.left()).unwrap_or(now)),
             Kind::Configuration => Outcome::Configuration,
             Kind::Refused => Outcome::BadToken,
         };

@@ -297,7 +297,7 @@ impl State {
                 let at = later(self.dice.range(1, 120));
                 refused(Outcome::Throttled(at), Detail::Errcode(45_009))
             }
-            Weather::BadToken => refused(Outcome::BadToken, Detail::TokenRefused),
+            Weather::BadToken => refused(without_token(message.id.0[0]), Detail::TokenRefused),
             Weather::Misconfigured => refused(Outcome::Configuration, Detail::Errcode(40_164)),
             Weather::Gusty(_) => match self.dice.below(12) {
                 0 | 1 => {
@@ -332,6 +332,14 @@ impl State {
                 _ => refused(Outcome::Configuration, Detail::Errcode(40_164)),
             },
         }
+    }
+}
+
+/// Tokens are refused, or cannot be had for up to half a minute.
+fn without_token(chance: u8) -> Outcome {
+    match chance {
+        0..=127 => Outcome::BadToken,
+        _ => Outcome::NoToken(SignedDuration::from_millis(1 << (chance % 16))),
     }
 }
 
