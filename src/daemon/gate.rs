@@ -190,6 +190,17 @@ impl Gate {
         }
     }
 
+    /// A try in free words has ended. What limits templates says nothing of those, nor they of it:
+    /// words that are taken open no gate that is closed for that.
+    pub fn tried_in_words(&mut self, outcome: Outcome, now: Timestamp) {
+        let is_taken = matches!(outcome, Outcome::Accepted | Outcome::Recipient);
+        if is_taken && self.reason() == Some(ExpiredReason::Throttled) {
+            self.probe_dropped();
+        } else {
+            self.tried(outcome, now);
+        }
+    }
+
     /// The quota is used up: a gate that is closed because the API limits us is not probed before
     /// `until`. False when it is not closed for that.
     pub fn hold(&mut self, until: Timestamp) -> bool {
@@ -369,6 +380,27 @@ mod tests {
         assert_eq!(gate.pass(at(9)), Passage::Confirm);
         gate.tried(Outcome::Accepted, at(10));
         assert_eq!(gate.pass(at(10)), Passage::Open);
+    }
+
+    #[test]
+    fn free_words_that_are_taken_say_nothing_of_what_limits_templates() {
+        let mut gate = Gate::default();
+        gate.tried(Outcome::Throttled(at(60)), at(0));
+        // One that was under way when the API said so, and one that went as a probe.
+        gate.tried_in_words(Outcome::Accepted, at(1));
+        assert_eq!(gate.pass(at(1)), Passage::Closed(at(60)));
+        assert_eq!(gate.pass(at(60)), Passage::Probe);
+        gate.tried_in_words(Outcome::Accepted, at(60));
+        assert_eq!(gate.pass(at(60)), Passage::Probe, "the next");
+        gate.tried(Outcome::Accepted, at(61));
+        assert_eq!(gate.pass(at(61)), Passage::Open);
+        // What does not answer does not answer words either.
+        for _ in 0..20 {
+            gate.tried_in_words(Outcome::Unknown, at(62));
+        }
+        assert_eq!(gate.pass(at(63)), Passage::Probe);
+        gate.tried_in_words(Outcome::Accepted, at(63));
+        assert_eq!(gate.pass(at(63)), Passage::Open);
     }
 
     #[test]

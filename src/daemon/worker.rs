@@ -275,7 +275,7 @@ async fn send_in_words(
     } else {
         verdict.outcome
     };
-    shared.gate().tried(told, now.wall);
+    shared.gate().tried_in_words(told, now.wall);
     let took = now.steady.saturating_sub(began.steady);
     note_tried(shared, queued, &verdict, took, now);
     let receipt = Receipt {
