@@ -57,7 +57,8 @@ pub struct PatientState {
     /// The channel's last report was that the patient refuses messages. It takes them all the
     /// same: that it took one says nothing.
     pub refused: bool,
-    /// When each medication that follows its last dose was last taken (P3).
+    /// When each medication that follows its last dose was last taken (P3), and the time before;
+    /// the last stands last.
     pub last_taken: Vec<LastTaken>,
     /// How many doses in a row were missed, without an answer in between.
     pub missed_in_a_row: u16,
@@ -273,7 +274,7 @@ pub struct StockState {
     pub notice: Option<MessageId>,
 }
 
-/// When a medication was taken last.
+/// When a medication was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastTaken {
     /// The medication's id.

@@ -18,6 +18,10 @@ const LATER_MIN: SignedDuration = SignedDuration::from_mins(1);
 /// take the dose.
 const LAST_REMINDER: SignedDuration = SignedDuration::from_mins(5);
 
+/// Of each medication that follows its last dose so many takings are remembered: the last, and the
+/// one before, which it follows again when the last was said by mistake.
+const TAKINGS_KEPT: usize = 2;
+
 impl Turn<'_> {
     /// Somebody said something of doses: open ones are closed or wait on, closed ones are
     /// corrected. What is not known (any more) is left out of the reply.
@@ -56,10 +60,17 @@ impl Turn<'_> {
         let taken_at = at.filter(|at| *at <= self.now);
         let answer = self.given(taken_at, by, None);
         let closed = self.close_answered(doses, DoseState::Taken, &answer);
-        for dose in &closed {
-            self.note_taking(plan, dose, taken_at.unwrap_or(self.now));
+        for answered in &closed {
+            match answered.was_taken {
+                None => self.note_taking(plan, &answered.dose, taken_at.unwrap_or(self.now)),
+                // Said once more, it was taken when it was, unless they say when.
+                Some(before) => {
+                    let at = taken_at.unwrap_or(before);
+                    self.correct_taking(&answered.dose, before, at);
+                }
+            }
         }
-        let closed: Vec<&OpenDose> = closed.iter().collect();
+        let closed: Vec<&OpenDose> = closed.iter().map(|it| &it.dose).collect();
         if !closed.is_empty() {
             let doses = news::names(plan, &closed);
             self.replies.push(Reply::Taken { doses, taken_at });
@@ -75,7 +86,12 @@ impl Turn<'_> {
     ) {
         let answer = self.given(None, by, reason);
         let closed = self.close_answered(doses, DoseState::Skipped, &answer);
-        let closed: Vec<&OpenDose> = closed.iter().collect();
+        for answered in &closed {
+            if let Some(before) = answered.was_taken {
+                self.forget_taking(&answered.dose, before);
+            }
+        }
+        let closed: Vec<&OpenDose> = closed.iter().map(|it| &it.dose).collect();
         if !closed.is_empty() {
             let doses = news::names(plan, &closed);
             self.replies.push(Reply::Skipped { doses });
@@ -105,8 +121,8 @@ impl Turn<'_> {
         for recent in &mut self.state.recent {
             if is_one_of(&recent.dose, doses) && recent.state != DoseState::Cancelled {
                 missed.push(recent.dose.clone());
-                if recent.state == DoseState::Taken {
-                    not_taken.push(recent.dose.clone());
+                if let Some(before) = taken_at(recent) {
+                    not_taken.push((recent.dose.clone(), before));
                 }
                 // What we did not remind of in time stays ours, whatever the patient says.
                 if recent.state != DoseState::Expired {
@@ -120,8 +136,9 @@ impl Turn<'_> {
             }
         }
         self.journal.extend(entries);
-        for dose in not_taken {
+        for (dose, before) in not_taken {
             self.lower_stock(&dose, -1);
+            self.forget_taking(&dose, before);
         }
         if !open.is_empty() {
             let open: Vec<&OpenDose> = open.iter().collect();
@@ -221,7 +238,7 @@ impl Turn<'_> {
         doses: &[(String, Timestamp)],
         state: DoseState,
         answer: &GivenAnswer,
-    ) -> Vec<OpenDose> {
+    ) -> Vec<Answered> {
         let mut all = Vec::new();
         let mut entries = Vec::new();
         let mut stock_moves = Vec::new();
@@ -229,7 +246,10 @@ impl Turn<'_> {
             if !is_one_of(&recent.dose, doses) || recent.state == DoseState::Cancelled {
                 continue;
             }
-            all.push(recent.dose.clone());
+            all.push(Answered {
+                dose: recent.dose.clone(),
+                was_taken: taken_at(recent),
+            });
             let before = i64::from(recent.state == DoseState::Taken);
             let after = i64::from(state == DoseState::Taken);
             if before != after {
@@ -256,7 +276,10 @@ impl Turn<'_> {
             self.lower_stock(&dose, sign);
         }
         for dose in self.remove_doses(|dose| is_one_of(dose, doses)) {
-            all.push(dose.clone());
+            all.push(Answered {
+                dose: dose.clone(),
+                was_taken: None,
+            });
             let late = dose.window_ends <= self.now;
             let answer = answer.clone();
             self.close_as(dose, state, None, Some(GivenAnswer { late, ..answer }));
@@ -276,12 +299,10 @@ impl Turn<'_> {
             })
             .collect();
         for mut recent in reopened {
-            if recent.state == DoseState::Taken {
+            if let Some(before) = taken_at(&recent) {
                 self.lower_stock(&recent.dose, -1);
+                self.forget_taking(&recent.dose, before);
             }
-            self.state
-                .last_taken
-                .retain(|it| it.medication != recent.dose.medication);
             self.journal.push(Entry::DoseReopened {
                 about: About {
                     id: recent.dose.medication.clone(),
@@ -308,23 +329,69 @@ impl Turn<'_> {
         let Some(medication) = medication.filter(|it| it.follows_last()) else {
             return;
         };
-        let later = |it: &OpenDose| it.medication == dose.medication && it.due > dose.due;
-        let recent = self.state.recent.iter().map(|it| &it.dose);
-        if self.state.doses.iter().chain(recent).any(later) {
+        if self.is_followed(dose) {
             return;
         }
-        let before = self
-            .state
-            .last_taken
-            .iter()
-            .position(|it| it.medication == dose.medication)
-            .map(|index| self.state.last_taken.swap_remove(index));
-        let doses = super::follow_last::doses_until(medication, before.as_ref(), dose.due);
-        self.state.last_taken.push(LastTaken {
+        let takings = &mut self.state.last_taken;
+        let of_this = |it: &&LastTaken| it.medication == dose.medication;
+        let before = takings.iter().rfind(of_this);
+        let doses = super::follow_last::doses_until(medication, before, dose.due);
+        while takings.iter().filter(of_this).count() >= TAKINGS_KEPT {
+            let oldest = takings.iter().position(|it| of_this(&it));
+            oldest.map(|index| takings.remove(index));
+        }
+        takings.push(LastTaken {
             medication: dose.medication.clone(),
             at: Millis(taken_at),
             doses,
         });
+    }
+
+    /// The dose was taken at another time than was said before.
+    fn correct_taking(&mut self, dose: &OpenDose, before: Timestamp, taken_at: Timestamp) {
+        if self.is_followed(dose) {
+            return;
+        }
+        for taking in &mut self.state.last_taken {
+            if taking.is_of(dose, before) {
+                taking.at = Millis(taken_at);
+            }
+        }
+    }
+
+    /// The dose was not taken, although it was said that it was: its medication follows the one
+    /// before again, unless a later one has come up since.
+    fn forget_taking(&mut self, dose: &OpenDose, before: Timestamp) {
+        if !self.is_followed(dose) {
+            self.state.last_taken.retain(|it| !it.is_of(dose, before));
+        }
+    }
+
+    /// Whether a later dose of the same medication has come up.
+    fn is_followed(&self, dose: &OpenDose) -> bool {
+        let later = |it: &OpenDose| it.medication == dose.medication && it.due > dose.due;
+        let recent = self.state.recent.iter().map(|it| &it.dose);
+        self.state.doses.iter().chain(recent).any(later)
+    }
+}
+
+/// A dose that somebody said something of.
+struct Answered {
+    dose: OpenDose,
+    /// When it was taken, by what was said before.
+    was_taken: Option<Timestamp>,
+}
+
+/// When a closed dose was taken: at the instant that was said, or when it was said.
+fn taken_at(recent: &RecentDose) -> Option<Timestamp> {
+    let answer = recent.answer.as_ref();
+    let answer = answer.filter(|_| recent.state == DoseState::Taken)?;
+    Some(answer.taken_at.unwrap_or(answer.said_at).0)
+}
+
+impl LastTaken {
+    fn is_of(&self, dose: &OpenDose, taken_at: Timestamp) -> bool {
+        self.medication == dose.medication && self.at.0 == taken_at
     }
 }
 

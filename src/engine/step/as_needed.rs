@@ -91,7 +91,8 @@ impl Turn<'_> {
 }
 
 /// The first instant at or after `at` at which one more is allowed; `None` when there is none
-/// within what the plan says. `takings` ascend.
+/// within what the plan says. `takings` ascend; one behind `at` guards as one before it does: what
+/// is reported late was not always taken last.
 pub(in crate::engine) fn allowed_from(
     guard: &AsNeeded,
     plan: &ResolvedPlan,
@@ -99,30 +100,56 @@ pub(in crate::engine) fn allowed_from(
     at: Timestamp,
 ) -> Option<Timestamp> {
     let mut from = guard.from.map_or(at, |from| from.max(at));
-    let before = |from: Timestamp| takings.iter().filter(move |it| **it <= from);
-    if let (Some(apart), Some(last)) = (guard.apart, before(from).max()) {
-        from = from.max(last.saturating_add(apart).unwrap_or(Timestamp::MAX));
-    }
-    if let Some(most) = guard.at_most {
-        let most_before = most.doses as usize;
-        from = if let Some(within) = most.within {
-            // The one that must have left the span before the next is taken.
-            let oldest = takings.len().checked_sub(most_before);
-            let oldest = oldest.and_then(|index| takings.get(index));
-            let free = oldest.and_then(|oldest| oldest.saturating_add(within).ok());
-            free.map_or(from, |free| from.max(free))
-        } else {
-            let date = plan.zone.local(from).date();
-            let today = takings
-                .iter()
-                .filter(|it| plan.zone.local(**it).date() == date);
-            if today.count() >= most_before {
-                let tomorrow = date.tomorrow().ok()?;
-                from.max(plan.zone.instant(tomorrow.at(0, 0, 0, 0)))
-            } else {
-                from
-            }
-        };
+    // Each turn goes beyond one taking at least, or into another day.
+    loop {
+        let raised = beyond_most(guard, plan, takings, beyond_near(guard, takings, from))?;
+        if raised <= from {
+            break;
+        }
+        from = raised;
     }
     (guard.until.is_none_or(|until| from < until)).then_some(from)
+}
+
+/// The first instant at or after `from` that is far enough from each taking.
+fn beyond_near(guard: &AsNeeded, takings: &[Timestamp], from: Timestamp) -> Timestamp {
+    let Some(apart) = guard.apart else {
+        return from;
+    };
+    takings.iter().fold(from, |from, taking| {
+        if taking.duration_since(from).abs() < apart {
+            taking.saturating_add(apart).unwrap_or(Timestamp::MAX)
+        } else {
+            from
+        }
+    })
+}
+
+/// The first instant at or after `from` at which not as many as may be were taken.
+fn beyond_most(
+    guard: &AsNeeded,
+    plan: &ResolvedPlan,
+    takings: &[Timestamp],
+    from: Timestamp,
+) -> Option<Timestamp> {
+    let Some(most) = guard.at_most else {
+        return Some(from);
+    };
+    let most_before = most.doses as usize;
+    if let Some(within) = most.within {
+        // The one that must have left the span before the next is taken.
+        let oldest = takings.len().checked_sub(most_before);
+        let oldest = oldest.and_then(|index| takings.get(index));
+        let free = oldest.and_then(|oldest| oldest.saturating_add(within).ok());
+        return Some(free.map_or(from, |free| from.max(free)));
+    }
+    let date = plan.zone.local(from).date();
+    let today = takings
+        .iter()
+        .filter(|it| plan.zone.local(**it).date() == date);
+    if today.count() < most_before {
+        return Some(from);
+    }
+    let tomorrow = date.tomorrow().ok()?;
+    Some(from.max(plan.zone.instant(tomorrow.at(0, 0, 0, 0))))
 }

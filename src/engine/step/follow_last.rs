@@ -10,7 +10,11 @@ use std::borrow::Cow;
 /// The plan with each such schedule counted from the last taking that is known.
 pub(super) fn following<'p>(plan: &'p ResolvedPlan, state: &PatientState) -> Cow<'p, ResolvedPlan> {
     let mut plan = Cow::Borrowed(plan);
-    for taken in &state.last_taken {
+    for (place, taken) in state.last_taken.iter().enumerate() {
+        let later = &state.last_taken[place + 1..];
+        if later.iter().any(|it| it.medication == taken.medication) {
+            continue;
+        }
         let index = plan
             .medications
             .iter()

@@ -366,6 +366,42 @@ fn what_is_taken_as_needed_is_guarded() {
 }
 
 #[test]
+fn a_taking_that_is_reported_after_a_later_one_is_guarded_by_both() {
+    let text = "[[medication]]\nname = \"Ibuprofen\"\ntake = \"1\"\nas_needed = \"pain\"\n\
+                apart = \"4 hours\"\n";
+    let report = |takings: &[(&str, &str)]| {
+        let mut shell = talking(&plan(text), at("02 00:00"));
+        let replies = takings.iter().map(|(taken, said)| {
+            let by = Teller::Patient;
+            let input = Input::TakenAsNeeded {
+                medication: "Ibuprofen",
+                at: Some(at(taken)),
+                by: &by,
+            };
+            let plan = shell.plan.clone().unwrap();
+            shell.step(&plan, input, at(said)).replies.pop()
+        });
+        match replies.last().flatten() {
+            Some(Reply::AsNeeded { next, .. }) => match next {
+                NextTaking::From(from) => format!("from {}", clock(from)),
+                other => format!("{other:?}"),
+            },
+            Some(Reply::AsNeededTooSoon { after_this, .. }) => {
+                format!(
+                    "too soon, from {}",
+                    after_this.map_or_else(String::new, clock)
+                )
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let late = [("02 10:00", "02 10:00"), ("02 08:00", "02 10:30")];
+    assert_eq!(report(&late), "too soon, from 02 14:00");
+    let reversed = [("02 13:00", "02 13:00"), ("02 08:00", "02 14:00")];
+    assert_eq!(report(&reversed), "from 02 17:00");
+}
+
+#[test]
 fn the_next_dose_follows_when_the_last_was_taken() {
     let text = "[[medication]]\nname = \"A\"\ntake = \"1\"\nevery = \"6 hours after the last dose\"\n\
                 first = 2026-03-02T08:00:00\ndoses = 4\n";
@@ -387,6 +423,65 @@ fn the_next_dose_follows_when_the_last_was_taken() {
             "A 03 03:30 missed"
         ],
         "four doses in all"
+    );
+}
+
+#[test]
+fn a_taking_that_is_said_again_or_corrected_or_taken_back_moves_the_next_dose_only_as_it_was_taken()
+{
+    let text = "[[medication]]\nname = \"A\"\ntake = \"1\"\nevery = \"6 hours after the last dose\"\n\
+                first = 2026-03-02T08:00:00\ndoses = 4\n";
+    let first = || {
+        let mut shell = talking(&plan(text), at("02 00:00"));
+        shell.run_accepting(at("02 09:30"));
+        shell.answer("A", at("02 08:00"), taken_now(), at("02 09:30"));
+        shell
+    };
+    let dues = |mut shell: Shell| {
+        shell.run_accepting(at("04 08:00"));
+        let mut closed = shell.closed();
+        closed.sort();
+        closed.dedup_by_key(|line| line[..10].to_owned());
+        let dues = closed.iter().map(|line| line[2..10].to_owned());
+        dues.collect::<Vec<_>>()
+    };
+    let said_again = {
+        let mut shell = first();
+        shell.answer("A", at("02 08:00"), taken_now(), at("02 13:00"));
+        dues(shell)
+    };
+    assert_eq!(said_again, ["02 08:00", "02 15:30", "02 21:30", "03 03:30"]);
+    let corrected = {
+        let mut shell = first();
+        let earlier = DoseReport::Taken {
+            at: Some(at("02 08:30")),
+        };
+        shell.answer("A", at("02 08:00"), earlier, at("02 13:00"));
+        dues(shell)
+    };
+    assert_eq!(corrected, ["02 08:00", "02 14:30", "02 20:30", "03 02:30"]);
+    // It follows the one before again, and the course is as long as it was.
+    for mistake in [
+        DoseReport::NotTaken,
+        DoseReport::Skipped { reason: None },
+        DoseReport::Later { minutes: None },
+    ] {
+        let mut shell = first();
+        shell.run_accepting(at("02 15:40"));
+        shell.answer("A", at("02 15:30"), taken_now(), at("02 15:40"));
+        shell.answer("A", at("02 15:30"), mistake, at("02 15:41"));
+        assert_eq!(
+            dues(shell),
+            ["02 08:00", "02 15:30", "02 21:30", "03 03:30"],
+            "{mistake:?}"
+        );
+    }
+    // None before: the first of the plan.
+    let mut shell = first();
+    shell.answer("A", at("02 08:00"), DoseReport::NotTaken, at("02 09:31"));
+    assert_eq!(
+        dues(shell),
+        ["02 08:00", "02 14:00", "02 20:00", "03 02:00"]
     );
 }
 
