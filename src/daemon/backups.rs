@@ -72,7 +72,7 @@ fn copy(store: &config::Store, now: Timestamp, given_up: &AtomicBool) -> Result<
         bytes = backup.bytes,
         "a backup was made"
     );
-    remove_superseded(directory, store.backups_keep).map_err(NightlyError::Directory)
+    remove_superseded(directory, &name(now), store.backups_keep).map_err(NightlyError::Directory)
 }
 
 /// Names sort by time.
@@ -96,21 +96,22 @@ fn is_backup(name: &str) -> bool {
     })
 }
 
-/// The oldest backups, beyond those that are kept.
-fn superseded(mut names: Vec<String>, keep: usize) -> Vec<String> {
+/// The oldest backups, beyond those that are kept. Whatever is dated later than the one `made` now
+/// was made by a clock that was ahead, and is older.
+fn superseded(mut names: Vec<String>, made: &str, keep: usize) -> Vec<String> {
     names.retain(|name| is_backup(name));
-    names.sort_unstable();
+    names.sort_unstable_by(|a, b| (a.as_str() <= made, a).cmp(&(b.as_str() <= made, b)));
     let excess = names.len().saturating_sub(keep);
     names.truncate(excess);
     names
 }
 
-fn remove_superseded(directory: &Path, keep: usize) -> io::Result<()> {
+fn remove_superseded(directory: &Path, made: &str, keep: usize) -> io::Result<()> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         names.extend(entry?.file_name().into_string().ok());
     }
-    for name in superseded(names, keep) {
+    for name in superseded(names, made, keep) {
         std::fs::remove_file(directory.join(name))?;
     }
     Ok(())
@@ -134,8 +135,14 @@ mod tests {
         names.extend(others.map(str::to_owned));
         names.reverse();
         assert_eq!(name(at(0)), "dosed-20260302T000000Z.redb");
-        assert_eq!(superseded(names.clone(), 7), [name(at(0)), name(at(1))]);
-        assert_eq!(superseded(names.clone(), 9), [""; 0]);
-        assert_eq!(superseded(names, 1).len(), 8);
+        let last = name(at(8));
+        let gone = |made: &str, keep| superseded(names.clone(), made, keep);
+        assert_eq!(gone(&last, 7), [name(at(0)), name(at(1))]);
+        assert_eq!(gone(&last, 9), [""; 0]);
+        assert_eq!(gone(&last, 1).len(), 8);
+        // Made after the clock was set right, which had been days ahead.
+        let made = name(at(2));
+        assert_eq!(gone(&made, 7), [name(at(3)), name(at(4))]);
+        assert!(!gone(&made, 1).contains(&made));
     }
 }

@@ -392,8 +392,9 @@ impl Dispatcher {
             self.pace.drain(self.shared.clock.elapsed());
         }
         match passage {
-            Passage::Closed(until) => {
-                self.release_claimed(until);
+            // The gate may open before that.
+            Passage::Closed(_) => {
+                self.release_claimed(now);
                 true
             }
             Passage::Probe | Passage::Confirm => {

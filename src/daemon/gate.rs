@@ -18,6 +18,9 @@ const PAUSE_FIRST: SignedDuration = SignedDuration::from_secs(1);
 /// The longest pause between two probes of an API that fails.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_secs(60);
 
+/// The longest pause of its own before a token is asked for again, as long as that of the channel.
+const TOKEN_PAUSE_MAX: SignedDuration = SignedDuration::from_secs(30);
+
 /// The pause after a refusal that only an operator can lift.
 const OPERATOR_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 
@@ -155,11 +158,19 @@ impl Gate {
                     self.close(ExpiredReason::ApiDown, PAUSE_FIRST, PAUSE_MAX, None, now);
                 }
             }
-            // Whatever was to be sent, it is one failure: that of asking for a token.
             Outcome::NoToken(pause) => {
-                self.failed();
+                // However many waited for it, it is one failure: that of asking for a token.
+                if self.closed.is_none_or(|closed| closed.probing.is_some()) {
+                    self.failed();
+                }
                 let until = now.saturating_add(pause).ok();
-                self.close(ExpiredReason::ApiDown, PAUSE_FIRST, PAUSE_MAX, until, now);
+                self.close(
+                    ExpiredReason::ApiDown,
+                    PAUSE_FIRST,
+                    TOKEN_PAUSE_MAX,
+                    until,
+                    now,
+                );
             }
             Outcome::Throttled(until) => {
                 self.failed();
@@ -371,15 +382,24 @@ mod tests {
         for _ in 0..32 {
             gate.tried(Outcome::NoToken(second), at(0));
         }
+        assert_eq!(gate.failures_in_a_row(), 1);
         assert_eq!(gate.pass(at(0)), Passage::Closed(at(1)));
         assert_eq!(gate.pass(at(1)), Passage::Probe);
         gate.tried(Outcome::NoToken(second * 8), at(1));
+        assert_eq!(gate.failures_in_a_row(), 2);
         assert_eq!(gate.pass(at(2)), Passage::Closed(at(9)));
-        assert_eq!(gate.pass(at(9)), Passage::Probe);
-        gate.asked(Outcome::Accepted, at(9));
-        assert_eq!(gate.pass(at(9)), Passage::Confirm);
-        gate.tried(Outcome::Accepted, at(10));
-        assert_eq!(gate.pass(at(10)), Passage::Open);
+        let mut now = at(9);
+        for _ in 0..8 {
+            assert_eq!(gate.pass(now), Passage::Probe);
+            gate.tried(Outcome::NoToken(second * 30), now);
+            assert_eq!(gate.pass(now), Passage::Closed(now + second * 30));
+            now += second * 30;
+        }
+        assert_eq!(gate.pass(now), Passage::Probe);
+        gate.asked(Outcome::Accepted, now);
+        assert_eq!(gate.pass(now), Passage::Confirm);
+        gate.tried(Outcome::Accepted, now);
+        assert_eq!(gate.pass(now), Passage::Open);
     }
 
     #[test]

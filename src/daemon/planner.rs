@@ -14,7 +14,6 @@ use super::plan_files::{self, LoadedPlans, ScanError, Stamp};
 use super::removals::Gone;
 use super::shared::{Findings, Outlet, Shared};
 use super::watch::Watch;
-use crate::engine::ExpiredReason;
 use crate::http::admin::{Reloaded, Request};
 use crate::messaging::Channel;
 use crate::plan::PatientId;
@@ -118,7 +117,7 @@ impl Planner {
                 () = reload.notified() => {
                     notify_reloading();
                     self.reload(false, &stop).await;
-                    watch = Watch::of(&self.config);
+                    watch.follow(&self.config);
                     monitor::notify(&[NotifyState::Ready]);
                 }
                 request = requests.recv() => {
@@ -131,7 +130,7 @@ impl Planner {
                     };
                     notify_reloading();
                     let reloaded = self.reload(accept_removals, &stop).await;
-                    watch = Watch::of(&self.config);
+                    watch.follow(&self.config);
                     monitor::notify(&[NotifyState::Ready]);
                     // The tool may have gone away.
                     let _ = answer.send(reloaded);
@@ -475,7 +474,7 @@ impl Planner {
     ) -> Result<Applied, StoreError> {
         let now = self.shared.now();
         let limits = Arc::clone(&self.shared.outlet().limits);
-        let overdue = ExpiredReason::DaemonDown;
+        let overdue = self.shared.timekeeper.overdue_for();
         let day = self.shared.day(now);
         let applied = self
             .shared

@@ -2,7 +2,7 @@
 
 use super::clock::Moment;
 use crate::engine::{ExpiredReason, MessageId, Settlement};
-use crate::messaging::{Outcome, Verdict};
+use crate::messaging::{Detail, Outcome, Verdict};
 use crate::store::{Attempts, TriedOutcome};
 use jiff::{SignedDuration, Timestamp};
 
@@ -93,6 +93,12 @@ pub fn after_words(tried: &Try, verdict: &Verdict, now: Moment) -> (TriedOutcome
         | Outcome::NoToken(_)
         | Outcome::BadToken
         | Outcome::NotSent => (after(tried, verdict, now), false),
+        // Of the token, or of a gateway: nobody has judged the words.
+        Outcome::RetryAt(_) | Outcome::Throttled(_) | Outcome::Configuration
+            if !matches!(verdict.detail, Detail::Errcode(_)) =>
+        {
+            (after(tried, verdict, now), false)
+        }
         Outcome::RetryAt(_)
         | Outcome::Throttled(_)
         | Outcome::Recipient
@@ -535,6 +541,32 @@ mod tests {
         assert_eq!(at_deadline(&unknown, otherwise), Settlement::InDoubt);
     }
 
+    /// A refusal of the token, or of a gateway, says nothing of whether words are taken.
+    #[test]
+    fn words_that_nobody_has_judged_are_said_in_words_later() {
+        let words = Attempts {
+            words: true,
+            ..Attempts::default()
+        };
+        let pause = at(60_000);
+        for detail in [Detail::TokenErrcode(40_164), Detail::Status(429)] {
+            for outcome in [
+                Outcome::Throttled(pause),
+                Outcome::RetryAt(pause),
+                Outcome::Configuration,
+            ] {
+                let verdict = Verdict::new(outcome, detail);
+                let (follows, says_closed) = after_words(&tried(words), &verdict, moment(0));
+                assert!(!says_closed, "{verdict:?}");
+                let TriedOutcome::Later(next, attempts) = follows else {
+                    panic!("{follows:?}")
+                };
+                assert!(next >= pause, "{verdict:?} {next}");
+                assert!(attempts.words, "{verdict:?}");
+            }
+        }
+    }
+
     #[test]
     fn free_words_without_an_answer_are_in_doubt_and_what_was_refused_is_said_with_a_template() {
         let words = Attempts {
@@ -542,6 +574,7 @@ mod tests {
             ..Attempts::default()
         };
         let later = at(60_000);
+        let words_refused = |outcome| Verdict::new(outcome, Detail::Errcode(45_047));
         for (outcome, ends, closed) in [
             (Outcome::Accepted, Some(Settlement::Accepted(at(0))), false),
             (Outcome::Unknown, Some(Settlement::InDoubt), false),
@@ -555,7 +588,8 @@ mod tests {
             (Outcome::RetryAt(later), None, true),
             (Outcome::Throttled(later), None, true),
         ] {
-            let (follows, says_closed) = after_words(&tried(words), &verdict(outcome), moment(0));
+            let (follows, says_closed) =
+                after_words(&tried(words), &words_refused(outcome), moment(0));
             assert_eq!(says_closed, closed, "{outcome:?}");
             match follows {
                 TriedOutcome::Final(settlement) => {

@@ -30,22 +30,17 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let mut store_failed = false;
-    let mut held_by_clock = false;
     while !stop.is_cancelled() {
         let time = shared.time();
         let mut sleep = SLEEP_MAX;
         // What was edited while the daemon was down is edited before anybody is woken.
         let planned = shared.vitals.signs().plans.last_reload.is_some();
         if time.doubted {
-            held_by_clock = true;
+            shared.timekeeper.set_held(true);
             shared.vitals.scheduler_turn(time.now.steady, None);
         } else if planned {
             // Windows that passed while the clock was in doubt were missed for that.
-            let overdue = if held_by_clock {
-                ExpiredReason::Clock
-            } else {
-                ExpiredReason::DaemonDown
-            };
+            let overdue = shared.timekeeper.overdue_for();
             match fire_due(&shared, &dispatcher, overdue, &stop).await {
                 Ok(next_wake) => {
                     if std::mem::take(&mut store_failed) {
@@ -57,7 +52,7 @@ pub async fn run(
                     let until = next_wake.map(|at| at.duration_since(wall));
                     let until = until.and_then(|span| Duration::try_from(span).ok());
                     sleep = until.unwrap_or(SLEEP_MAX).min(SLEEP_MAX);
-                    held_by_clock = false;
+                    shared.timekeeper.set_held(false);
                 }
                 Err(StoreError::Closed) => return,
                 Err(error) => {

@@ -8,8 +8,10 @@
 use super::clock::{Clock, Moment};
 use super::plausibility::{ClockDoubt, Findings, Look, Plausibility};
 use super::shared::Shared;
+use crate::engine::ExpiredReason;
 use crate::store::{ClockMark, Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -32,6 +34,8 @@ const ASK_EVERY: Duration = Duration::from_secs(10);
 pub struct Timekeeper {
     inner: Mutex<Inner>,
     changed: Notify,
+    /// Nobody was woken since the clock was in doubt.
+    held: AtomicBool,
 }
 
 #[derive(Default)]
@@ -79,6 +83,21 @@ impl Timekeeper {
             self.changed.notify_one();
         }
         (findings, moment, doubt)
+    }
+
+    /// The clock is in doubt, and nobody is woken; or all who were due have been.
+    pub fn set_held(&self, held: bool) {
+        self.held.store(held, Ordering::Relaxed);
+    }
+
+    /// Why windows have passed by which nobody was woken.
+    #[must_use]
+    pub fn overdue_for(&self) -> ExpiredReason {
+        if self.held.load(Ordering::Relaxed) {
+            ExpiredReason::Clock
+        } else {
+            ExpiredReason::DaemonDown
+        }
     }
 
     /// The latest instant that the wall clock has shown and may show again because it was set

@@ -2,23 +2,39 @@
 
 use super::config::Config;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// A save comes as several events: the plans are read when none has come for this long.
-const QUIET_FOR: Duration = Duration::from_secs(2);
+/// How long it is waited for what.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// A save comes as several events: the plans are read when none has come for this long.
+    quiet_for: Duration,
+    /// A directory that cannot be watched (it is not there yet) is tried again after this.
+    try_again: Duration,
+    /// Another directory at the same path (moved there, mounted over it, behind a link) says
+    /// nothing by itself: it is looked for this often.
+    look_every: Duration,
+}
 
-/// A directory that cannot be watched (it is not there yet) is tried again after this.
-const TRY_AGAIN: Duration = Duration::from_secs(5);
+const PACE: Pace = Pace {
+    quiet_for: Duration::from_secs(2),
+    try_again: Duration::from_secs(5),
+    look_every: Duration::from_secs(5),
+};
 
 /// A watch on the plan directory, if the configuration wants one.
 pub struct Watch {
     directory: Option<PathBuf>,
+    pace: Pace,
     changed: Arc<Notify>,
     watcher: Option<RecommendedWatcher>,
+    /// The directory that is watched.
+    watched: Option<Identity>,
     /// When the directory was seen to change last, while that has not been reported.
     last_change: Option<Instant>,
 }
@@ -27,29 +43,55 @@ impl Watch {
     /// Begins to watch.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        let changed = Arc::new(Notify::new());
-        let directory = config.clinic.watch.then(|| config.clinic.plans.clone());
-        let watcher = directory
-            .as_deref()
-            .and_then(|directory| begin(directory, &changed));
-        Self {
+        Self::on(wanted(config), PACE)
+    }
+
+    fn on(directory: Option<PathBuf>, pace: Pace) -> Self {
+        let mut watch = Self {
             directory,
-            changed,
-            watcher,
+            pace,
+            changed: Arc::new(Notify::new()),
+            watcher: None,
+            watched: None,
             last_change: None,
+        };
+        watch.begin();
+        watch
+    }
+
+    /// Goes on after the configuration was read again. What has changed meanwhile is not forgotten:
+    /// of another directory nobody knows whether it has.
+    pub fn follow(&mut self, config: &Config) {
+        let directory = wanted(config);
+        if self.directory != directory {
+            *self = Self::on(directory, self.pace);
+            self.last_change = Some(Instant::now());
         }
+    }
+
+    fn begin(&mut self) {
+        self.watched = self.directory.as_deref().and_then(identity);
+        self.watcher = self
+            .directory
+            .as_deref()
+            .and_then(|directory| begin(directory, &self.changed));
+    }
+
+    /// Whether what is at the path is what is watched.
+    fn is_in_place(&self) -> bool {
+        self.watched.is_some() && self.watched == self.directory.as_deref().and_then(identity)
     }
 
     /// Waits until the directory has changed and been quiet since. May be dropped and called
     /// again at any time.
     pub async fn changed_and_quiet(&mut self) {
-        let Some(directory) = self.directory.clone() else {
+        if self.directory.is_none() {
             return std::future::pending().await;
-        };
+        }
         loop {
             if self.watcher.is_none() {
-                tokio::time::sleep(TRY_AGAIN).await;
-                self.watcher = begin(&directory, &self.changed);
+                tokio::time::sleep(self.pace.try_again).await;
+                self.begin();
                 if self.watcher.is_some() {
                     // It has come up: what is in it was not seen yet.
                     self.last_change = Some(Instant::now());
@@ -57,17 +99,22 @@ impl Watch {
                 continue;
             }
             match self.last_change {
-                None => {
-                    self.changed.notified().await;
-                    self.last_change = Some(Instant::now());
-                }
+                None => tokio::select! {
+                    () = self.changed.notified() => self.last_change = Some(Instant::now()),
+                    () = tokio::time::sleep(self.pace.look_every) => {
+                        if !self.is_in_place() {
+                            self.last_change = Some(Instant::now());
+                        }
+                    }
+                },
                 Some(last) => tokio::select! {
                     () = self.changed.notified() => self.last_change = Some(Instant::now()),
-                    () = tokio::time::sleep_until(last + QUIET_FOR) => {
+                    () = tokio::time::sleep_until(last + self.pace.quiet_for) => {
                         self.last_change = None;
-                        if !directory.is_dir() {
-                            // The watch went with the directory.
-                            self.watcher = None;
+                        if !self.is_in_place() {
+                            // The watch went with the directory. The new one begins before
+                            // anything is read.
+                            self.begin();
                         }
                         return;
                     }
@@ -75,6 +122,18 @@ impl Watch {
             }
         }
     }
+}
+
+fn wanted(config: &Config) -> Option<PathBuf> {
+    config.clinic.watch.then(|| config.clinic.plans.clone())
+}
+
+/// Device and number of a directory, where it is one.
+type Identity = (u64, u64);
+
+fn identity(directory: &Path) -> Option<Identity> {
+    let metadata = std::fs::metadata(directory).ok()?;
+    metadata.is_dir().then(|| (metadata.dev(), metadata.ino()))
 }
 
 fn begin(directory: &Path, changed: &Arc<Notify>) -> Option<RecommendedWatcher> {
@@ -88,4 +147,41 @@ fn begin(directory: &Path, changed: &Arc<Notify>) -> Option<RecommendedWatcher> 
     let mut watcher = notify::recommended_watcher(told).ok()?;
     watcher.watch(directory, RecursiveMode::NonRecursive).ok()?;
     Some(watcher)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUICK: Pace = Pace {
+        quiet_for: Duration::from_millis(20),
+        try_again: Duration::from_millis(20),
+        look_every: Duration::from_millis(20),
+    };
+
+    #[tokio::test]
+    async fn another_directory_at_the_same_path_is_a_change_and_is_watched() {
+        let home = tempfile::tempdir().unwrap();
+        let plans = home.path().join("plans.d");
+        let (old, new) = (home.path().join("old"), home.path().join("new"));
+        std::fs::create_dir(&old).unwrap();
+        std::fs::create_dir(&new).unwrap();
+        std::os::unix::fs::symlink(&old, &plans).unwrap();
+        let mut watch = Watch::on(Some(plans.clone()), QUICK);
+        std::fs::write(plans.join("first.toml"), "").unwrap();
+        watch.changed_and_quiet().await;
+        let link = home.path().join("link");
+        std::os::unix::fs::symlink(&new, &link).unwrap();
+        std::fs::rename(&link, &plans).unwrap();
+        watch.changed_and_quiet().await;
+        assert!(watch.is_in_place());
+        std::fs::write(plans.join("second.toml"), "").unwrap();
+        watch.changed_and_quiet().await;
+        // Gone, and there again.
+        std::fs::remove_file(&plans).unwrap();
+        watch.changed_and_quiet().await;
+        std::os::unix::fs::symlink(&old, &plans).unwrap();
+        watch.changed_and_quiet().await;
+        assert!(watch.is_in_place());
+    }
 }

@@ -190,7 +190,9 @@ fn looked_at_again(
         return Some(unsent(queued, now.wall));
     }
     if now.wall >= message.key.deadline {
-        let settlement = retry::at_deadline(&queued.attempts, shared.not_reached(message));
+        let closed = shared.gate().waits_for(now.wall);
+        let reason = closed.unwrap_or_else(|| shared.not_reached(message));
+        let settlement = retry::at_deadline(&queued.attempts, reason);
         return Some(TriedOutcome::Final(settlement));
     }
     if now.wall < message.not_before || (!probe && shared.gate().reason().is_some()) {
@@ -234,7 +236,14 @@ async fn send(shared: &Arc<Shared>, job: Job) -> Ended {
     let mut verdict = outlet.channel.send(outgoing).await;
     let now = shared.moment();
     let took = now.steady.saturating_sub(began.steady);
-    shared.gate().tried(verdict.outcome, now.wall);
+    if verdict.detail.is_ours() {
+        // It says nothing of the API.
+        if probe {
+            shared.gate().probe_dropped();
+        }
+    } else {
+        shared.gate().tried(verdict.outcome, now.wall);
+    }
     match verdict.outcome {
         Outcome::Throttled(_) => shared.throttled.notify_one(),
         Outcome::RetryAt(until) if verdict.tries_max.is_none() => {

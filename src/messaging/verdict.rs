@@ -89,6 +89,8 @@ pub enum Detail {
     Status(u16),
     /// The API's own return code; its sentence is in [`errcode::sentence`].
     Errcode(i64),
+    /// The same, when a token was asked for: it is no word on the message.
+    TokenErrcode(i64),
     /// No template of this kind is configured.
     NoTemplate,
     /// A template's field cannot hold the text.
@@ -103,6 +105,17 @@ pub enum Detail {
     OutputFailed,
     /// Standard output failed, or did not take the line in time; part of it may be out.
     OutputTorn,
+}
+
+impl Detail {
+    /// Whether the message was refused here, before the API was asked.
+    #[must_use]
+    pub fn is_ours(self) -> bool {
+        matches!(
+            self,
+            Detail::NoTemplate | Detail::Unfit(_) | Detail::Unrendered
+        )
+    }
 }
 
 impl fmt::Display for Detail {
@@ -121,7 +134,7 @@ impl fmt::Display for Detail {
                 );
             }
             Detail::Status(status) => return write!(f, "HTTP {status}"),
-            Detail::Errcode(code) => {
+            Detail::Errcode(code) | Detail::TokenErrcode(code) => {
                 return write!(f, "errcode {code}: {}", errcode::sentence(*code));
             }
             Detail::NoTemplate => "no template of this kind is configured",

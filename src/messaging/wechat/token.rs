@@ -35,7 +35,8 @@ const FORCED_MAX: usize = 20;
 /// A configuration error is looked at again after this long, so that an operator's mending is
 /// noticed without a restart.
 const CONFIGURATION_PAUSE: Duration = Duration::from_secs(300);
-/// After tokens were refused even fresh from a forced refresh, nothing is tried for this long.
+/// After tokens were refused even fresh from a forced refresh, nothing is tried for this long; and
+/// while the old token serves, none is asked for no longer than that.
 const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 /// The longest wait after faults of the connection.
 const FAULT_PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -50,9 +51,9 @@ pub enum RefreshResult {
     Ok,
     /// As [`RefreshResult::Ok`], by force: the one before is dead.
     Forced,
-    /// No believable answer.
+    /// No believable answer, or the API was busy.
     Unavailable,
-    /// The API was busy, or a quota was used up.
+    /// A quota was used up.
     Throttled,
     /// The account, its secret or its allow-list.
     Configuration,
@@ -390,7 +391,12 @@ impl Tokens {
     }
 
     fn refuse(&self, flight: &mut Flight, trouble: Trouble) -> Refusal {
-        let refusal = trouble.refusal(flight.faults, Instant::now());
+        let now = Instant::now();
+        let mut refusal = trouble.refusal(flight.faults, now);
+        if self.cached().is_some_and(|token| now < token.ends_at) {
+            // Else what an operator mends before the token ends would be found out after it.
+            refusal.until = refusal.until.min(now + REFUSED_PAUSE);
+        }
         flight.faults = flight.faults.saturating_add(1);
         self.observer.token_refreshed(match refusal.kind {
             Kind::Unavailable => RefreshResult::Unavailable,
@@ -483,14 +489,15 @@ impl Trouble {
             (None, code) => {
                 let code = code.unwrap_or_default();
                 let (kind, pause) = match errcode::class(code) {
-                    Class::SystemError => (Kind::Throttled, back_off(Duration::from_secs(60))),
+                    // Busy, and no limit of how much may be sent.
+                    Class::SystemError => (Kind::Unavailable, back_off(FAULT_PAUSE_MAX)),
                     Class::MinuteQuota => (Kind::Throttled, Duration::from_secs(60)),
                     Class::DayQuota => (Kind::Throttled, Duration::from_secs(1800)),
                     // Any other refusal of the token is one of the account, even 40001, which
                     // here means a wrong secret.
                     _ => (Kind::Configuration, CONFIGURATION_PAUSE),
                 };
-                (kind, pause, Detail::Errcode(code))
+                (kind, pause, Detail::TokenErrcode(code))
             }
         };
         Refusal {
@@ -564,16 +571,9 @@ mod tests {
             errcode: Some(-1),
             ..Trouble::default()
         };
-        for (faults, after_fault, after_busy) in [
-            (0, 1, 1),
-            (1, 2, 2),
-            (4, 16, 16),
-            (5, 30, 32),
-            (6, 30, 60),
-            (u32::MAX, 30, 60),
-        ] {
-            assert_eq!(pause(fault, faults), after_fault);
-            assert_eq!(pause(busy, faults), after_busy);
+        for (faults, seconds) in [(0, 1), (1, 2), (4, 16), (5, 30), (6, 30), (u32::MAX, 30)] {
+            assert_eq!(pause(fault, faults), seconds);
+            assert_eq!(pause(busy, faults), seconds);
         }
     }
 }

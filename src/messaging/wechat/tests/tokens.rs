@@ -162,7 +162,7 @@ async fn tokens_refused_for_ever_end_in_one_forced_refresh_and_a_pause() {
 #[tokio::test]
 async fn a_token_that_cannot_be_had_is_called_by_its_cause() {
     let configuration = [40013, 40001, 40125, 40164, 40243, 41002, 89503, 91_234_567];
-    let throttled = [-1, 45009, 45011];
+    let throttled = [45009, 45011];
     let mut rows: Vec<(Reply, &str, RefreshResult)> = Vec::new();
     for code in configuration {
         rows.push((refusal(code), "configuration", RefreshResult::Configuration));
@@ -170,6 +170,7 @@ async fn a_token_that_cannot_be_had_is_called_by_its_cause() {
     for code in throttled {
         rows.push((refusal(code), "throttled", RefreshResult::Throttled));
     }
+    rows.push((refusal(-1), "retry_soon", RefreshResult::Unavailable));
     let html = || b"<html></html>".to_vec();
     rows.push((Reply::Close, "retry_soon", RefreshResult::Unavailable));
     rows.push((
@@ -295,6 +296,28 @@ async fn a_token_that_nears_its_end_is_replaced_while_the_old_one_serves() {
     assert_eq!(server.tokens().len(), 2, "by one of them");
     let used: BTreeSet<_> = server.sends().into_iter().map(|seen| seen.token).collect();
     assert_eq!(used, BTreeSet::from([Some("T0".to_owned())]));
+}
+
+#[tokio::test]
+async fn while_the_old_token_serves_a_new_one_that_was_refused_is_asked_for_each_minute() {
+    let server = Server::start(|seen| match (seen.is_token(), seen.index) {
+        (true, 0) => token("T0", 7200),
+        (true, _) => refusal(40164),
+        (false, _) => json(OK),
+    })
+    .await;
+    let wechat = channel(&settings(server.base()));
+    assert_eq!(send(&wechat, 1).await.outcome, Outcome::Accepted);
+    wechat.tokens.age(Duration::from_secs(6901));
+    assert_eq!(send(&wechat, 2).await.outcome, Outcome::Accepted);
+    let pause = loop {
+        match wechat.token_status().trouble {
+            Some((_, pause)) => break pause,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    assert!(pause <= Duration::from_secs(60), "{pause:?}");
+    assert_eq!(send(&wechat, 3).await.outcome, Outcome::Accepted);
 }
 
 #[tokio::test]
