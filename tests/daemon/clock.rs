@@ -109,7 +109,18 @@ async fn a_start_a_month_ahead_holds_everything_and_is_forgotten_when_the_clock_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_accepted_clock_is_acted_upon_and_what_was_jumped_over_expires_for_the_clock() {
+    accepted_a_month_ahead(seen_before_eight().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_jumped_over_expires_for_the_clock_where_the_plan_was_edited_too() {
     let world = seen_before_eight().await;
+    let edited = "take = \"1片\"\nat = \"08:00\"\nnote = \"随餐服用\"";
+    world.patient("one", "王秀兰", &[("二甲双胍", edited)]);
+    accepted_a_month_ahead(world).await;
+}
+
+async fn accepted_a_month_ahead(world: World) {
     world.clock.set("2026-04-24T08:30:00+08:00", 1);
     let daemon = world.start().await;
     holds(&world, &daemon, "more than 30 days ahead").await;
@@ -158,6 +169,12 @@ async fn a_start_more_than_a_day_back_holds_and_one_of_less_does_not() {
     world.clock.set("2026-03-23T08:10:00+08:00", 1);
     let daemon = world.start().await;
     assert_eq!(daemon.get("/readyz").await.status, 200);
+    // Health tells until when nothing new is said.
+    let health = daemon.health().await;
+    let check = &health["checks"]["clock:step"][0];
+    assert_eq!(check["status"], "warn", "{check}");
+    let output = check["output"].as_str().expect("a warning says why");
+    assert!(output.contains("due until 2026-03-23T23:5"), "{output}");
     assert_eq!(daemon.stop().await.code(), Some(0));
     // A day back from there is two from the first.
     world.clock.set("2026-03-22T08:20:00+08:00", 1);
