@@ -123,7 +123,7 @@ def a_black_hole_of_three_minutes_leaves_nothing_in_doubt(stage):
     assert not touched, f"{len(touched)} in doubt although the API still knew their keys"
 
 
-@scenario(root=True, needs=("iptables",))
+@scenario(root=True, needs=("iptables",), seconds=300)
 def a_black_hole_of_twelve_minutes_leaves_in_doubt_only_what_was_under_way(stage):
-    touched = black_hole(stage, 12, 16)
+    touched = black_hole(stage, 12, 8)
     assert touched, "what was under way cannot be known to have arrived"
