@@ -71,7 +71,7 @@ pub fn measure(size: Size) -> Vec<Row> {
             Goal::AtMost(300.0),
         ));
         if !ids[0].is_empty() {
-            rows.push(Row::steady(
+            rows.push(Row::timed(
                 3,
                 ids[0],
                 format!("processor at rest with {name} patients"),

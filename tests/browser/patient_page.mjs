@@ -98,7 +98,7 @@ class Daemon {
     for (const [patient, plan] of Object.entries(plans(due))) {
       writeFileSync(join(this.directory, "plans.d", `${patient}.toml`), plan);
     }
-    const port = 20_000 + (process.pid % 20_000);
+    const port = 20_000 + (process.pid % 12_000);
     const config = `
 [clinic]
 name = "郝医生诊所"

@@ -99,6 +99,8 @@ async fn identical_bytes_write_nothing() {
     let world = World::at("2026-03-24T07:00:00+08:00").await;
     world.crowd(20);
     let daemon = world.start().await;
+    // Housekeeping notes since when it knows its jobs a moment after the start.
+    world.jobs_are_known().await;
     daemon.reload().await;
     let before = (
         commits(&daemon).await,

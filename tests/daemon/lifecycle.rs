@@ -311,7 +311,8 @@ async fn a_status_signal_writes_a_summary() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn status_tells_people_and_programs_what_health_tells_monitoring() {
-    let world = World::new().await;
+    // The wake of eight o'clock is over three seconds before it.
+    let world = World::at("2026-03-24T07:50:00+08:00").await;
     world.crowd(3);
     let daemon = world.start().await;
     let output = world.cli(&["status", "--json"]).await;

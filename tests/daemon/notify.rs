@@ -123,7 +123,7 @@ async fn the_watchdog_is_fed_at_half_its_time_even_while_the_api_hangs() {
         .sandbox
         .set_faults(Faults::none().on_send(|_, _| Fault::Hang));
     let daemon = Daemon::start_with(&world, |command| {
-        command.env("WATCHDOG_USEC", "2000000");
+        command.env("WATCHDOG_USEC", "4000000");
     })
     .await;
     let hanging = world
@@ -142,9 +142,10 @@ async fn the_watchdog_is_fed_at_half_its_time_even_while_the_api_hangs() {
         .filter(|said| said.says("WATCHDOG=1"))
         .map(|said| said.at)
         .collect();
+    // Two seconds each: who listens here may be held up as well.
     for pair in at.windows(2) {
         let gap = pair[1] - pair[0];
-        assert!(gap < Duration::from_secs(2), "starved for {gap:?}");
+        assert!(gap < Duration::from_secs(4), "starved for {gap:?}");
         assert!(
             gap > Duration::from_millis(100),
             "fed without need after {gap:?}"

@@ -221,6 +221,8 @@ async fn recipients_whose_sends_hang_delay_nobody_else() {
         );
     }
     world.crowd(200);
+    // So long that 200 sends of a debug build end within it.
+    world.reconfigure("timeout = \"2 s\"", "timeout = \"10 s\"");
     let daemon = world.start().await;
     let all = world.sandbox.wait_for(|inbox| inbox.len() == 210, MINUTE);
     assert!(all.await);

@@ -86,6 +86,7 @@ impl Daemon {
             world.path(&format!("out-{run}")),
         );
         let ready_file = world.path(&format!("ready-{run}.json"));
+        world.clock.run();
         let mut command = world.command_under(wrapper, &["run"]);
         command
             .arg("--ready-file")

@@ -113,11 +113,13 @@ def an_outage_then_a_limit_keep_order_deadlines_and_doubt_apart(stage):
 def a_day_quota_that_is_used_up_holds_and_is_found_again(stage):
     """45009 with nothing left: the quota is asked, sending waits, and goes on after its renewal."""
     speed = 30
-    clinic = stage.clinic(START - 60, speed=speed)
+    clinic = stage.clinic(START - 600)
     for number in range(100):
         clinic.plan(f"a{number:04}", [("二甲双胍", 'at = "08:00"\nwindow = "120 min"')])
         clinic.expect(f"a{number:04}", "二甲双胍", START, 7200)
     clinic.order(daily_limit=40)
+    # A plan that is first read after its dose's instant has it tomorrow.
+    clinic.start().stop()
     clinic.set_clock(START - 2 * speed, speed)
     daemon = clinic.start()
     wait_for("the quota is used up", lambda: clinic.order()["delivered"] >= 40, 60)

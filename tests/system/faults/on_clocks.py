@@ -88,7 +88,9 @@ class Played:
 
     def __init__(self, stage, at, zone="Asia/Shanghai"):
         self.clinic = stage.clinic(at, use_clock=False, zone=zone)
+        self.at = at
         self.fake = FakeClock(self.clinic.directory, at)
+        self.plans_are_known = False
         self.synchronised = False
         calls = self.clinic.calls
 
@@ -97,6 +99,14 @@ class Played:
         self.clinic.calls = by_the_daemons_clock
 
     def start(self):
+        if not self.plans_are_known:
+            # A plan that is first read after its dose's instant has it tomorrow.
+            self.plans_are_known = True
+            self.fake.set(self.at - 600)
+            self.start()
+            self.stop()
+            self.fake.set(self.at)
+            del self.fake.steps[:-1]
         self.daemon = self.clinic.start(kernel_says(self.synchronised), self.fake.environment())
         return self.daemon
 
@@ -381,7 +391,8 @@ def change_of_clocks(stage, zone, night):
     # A local time that does not exist moves on by the gap, one that comes twice is the first.
     instants = sorted({datetime.fromisoformat(f"{night}T{slot}").replace(tzinfo=tz).timestamp()
                        for slot in SLOTS})
-    start = instants[0] - 25 * 60
+    # Ten real seconds until the first: a plan that is first read after it has it the next night.
+    start = instants[0] - 100 * 60
     # A whole number of hours before the first slot, the elapsed hours of an interval.
     first = datetime.fromtimestamp(instants[0], tz)
     hours = [instants[0] + hour * HOUR
@@ -403,7 +414,7 @@ def change_of_clocks(stage, zone, night):
         **COMMON, "LD_PRELOAD": library(), "FAKETIME": f"{offset:+.3f} x{speed}"})
     end = instants[-1] + (WINDOW_MINUTES + 2) * 60
     # A look at the clock is up to a second away, and the fake clock began with the process.
-    time.sleep((end - start) / speed - (time.time() - began) + 3)
+    time.sleep((end - start) / speed - (time.time() - began) + 8)
     assert daemon.stop() == 0
     calls = clinic.calls
     clinic.calls = lambda name="send": [

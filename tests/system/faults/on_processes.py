@@ -13,11 +13,13 @@ START = shown("2026-03-24T08:00:00")
 
 @scenario(seconds=120)
 def a_thousand_sighups_in_a_burst_disturb_nobody(stage):
-    clinic = stage.clinic(START - 60)
+    clinic = stage.clinic(START - 600)
     for number in range(300):
         clinic.plan(f"p{number:04}", [("二甲双胍", 'at = "08:00"\nwindow = "30 min"')])
         clinic.expect(f"p{number:04}", "二甲双胍", START, 1800)
     clinic.order(faults=[{"delay": 0.05}])
+    # A plan that is first read after its dose's instant has it tomorrow.
+    clinic.start().stop()
     clinic.set_clock(START - 4)
     daemon = clinic.start()
     clinic.wait_until(START - 1)
@@ -66,7 +68,7 @@ def a_second_daemon_on_the_store_is_refused_and_disturbs_nothing(stage):
 
 @scenario()
 def what_a_crash_leaves_of_a_creation_is_cleared_away(stage):
-    clinic = stage.clinic(START - 3)
+    clinic = stage.clinic(START - 600)
     clinic.plan("p0000", [("二甲双胍", 'at = "08:00"\nwindow = "30 min"')])
     clinic.expect("p0000", "二甲双胍", START, 1800)
     gone = subprocess.Popen(["true"])
@@ -75,6 +77,8 @@ def what_a_crash_leaves_of_a_creation_is_cleared_away(stage):
     alive = clinic.directory / f".dosed.redb.creating-{os.getpid()}"
     dead.write_bytes(os.urandom(100_000))
     alive.write_bytes(b"another is just making one")
+    # This one makes the store.
+    clinic.start().stop()
     clinic.set_clock(START - 3)
     daemon = clinic.start()
     wait_for("the dose is told of", lambda: clinic.order()["delivered"] == 1, 30)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 
-from clinic import shown
+from clinic import local_minute, shown
 from scenario import scenario
 
 SPEED = 600
@@ -222,8 +222,11 @@ def monday(story):
     story.says("o-emma", "agree", f"Thank you, your consent is noted. {clinic} will remind you when it "
                "is time; to end it, reply STOP at any time.")
     story.hears("o-emma", "DOSE Emma Miller Aspirin 1, Statin 1")
+    before = story.clinic.now()
     later, = story.says("o-emma", "later", "All right, we will remind you again at …")[:1]
-    assert "08:30" <= later <= "08:50", later
+    # Half an hour after it was said, which has whole seconds; shown to the minute.
+    earliest, latest = (local_minute(at + 30 * 60)[-5:] for at in (before - 1, story.clinic.now()))
+    assert earliest <= later <= latest, f"{later} is not within {earliest} and {latest}"
     story.hears("o-chen", "DOSE 陈乐乐 头孢克洛 5 ml")
     story.says("o-chen", "没吃", "好的，记下了：08:30 头孢克洛，还没有服。\n"
                "头孢克洛：想起来就补服，不要加倍…")
