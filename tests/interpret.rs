@@ -126,6 +126,7 @@ impl Context {
                     "missed" => DoseState::Missed,
                     other => panic!("no state: {other}"),
                 },
+                patient: None,
             }),
             "need" => self.as_needed.push(AsNeededItem {
                 reference: fields[0].to_owned(),

@@ -73,6 +73,8 @@ struct Recent {
     name: String,
     at: Timestamp,
     state: State,
+    #[serde(default)]
+    patient: Option<String>,
 }
 
 /// [`DoseState`], and *not taken*, which the daemon keeps as missed.
@@ -175,6 +177,7 @@ fn read(bytes: &[u8]) -> Result<serde_json::Result<String>, String> {
             reference: dose.reference,
             name: dose.name,
             at: dose.at,
+            patient: dose.patient,
             state: match dose.state {
                 State::Open | State::Later => DoseState::Open,
                 State::Taken => DoseState::Taken,

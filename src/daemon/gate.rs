@@ -203,10 +203,12 @@ impl Gate {
 
     /// A try in free words has ended. What limits templates says nothing of those, nor they of it:
     /// words that are taken open no gate that is closed for that.
-    pub fn tried_in_words(&mut self, outcome: Outcome, now: Timestamp) {
+    pub fn tried_in_words(&mut self, outcome: Outcome, is_probe: bool, now: Timestamp) {
         let is_taken = matches!(outcome, Outcome::Accepted | Outcome::Recipient);
         if is_taken && self.reason() == Some(ExpiredReason::Throttled) {
-            self.probe_dropped();
+            if is_probe {
+                self.probe_dropped();
+            }
         } else {
             self.tried(outcome, now);
         }
@@ -407,19 +409,24 @@ mod tests {
         let mut gate = Gate::default();
         gate.tried(Outcome::Throttled(at(60)), at(0));
         // One that was under way when the API said so, and one that went as a probe.
-        gate.tried_in_words(Outcome::Accepted, at(1));
+        gate.tried_in_words(Outcome::Accepted, false, at(1));
         assert_eq!(gate.pass(at(1)), Passage::Closed(at(60)));
         assert_eq!(gate.pass(at(60)), Passage::Probe);
-        gate.tried_in_words(Outcome::Accepted, at(60));
+        gate.tried_in_words(Outcome::Accepted, false, at(60));
+        assert!(
+            matches!(gate.pass(at(60)), Passage::Closed(_)),
+            "one at a time"
+        );
+        gate.tried_in_words(Outcome::Accepted, true, at(60));
         assert_eq!(gate.pass(at(60)), Passage::Probe, "the next");
         gate.tried(Outcome::Accepted, at(61));
         assert_eq!(gate.pass(at(61)), Passage::Open);
         // What does not answer does not answer words either.
         for _ in 0..20 {
-            gate.tried_in_words(Outcome::Unknown, at(62));
+            gate.tried_in_words(Outcome::Unknown, false, at(62));
         }
         assert_eq!(gate.pass(at(63)), Passage::Probe);
-        gate.tried_in_words(Outcome::Accepted, at(63));
+        gate.tried_in_words(Outcome::Accepted, true, at(63));
         assert_eq!(gate.pass(at(63)), Passage::Open);
     }
 

@@ -13,8 +13,8 @@ use crate::http::health::{Check, Health, Status};
 use crate::messaging::{Channel, Ping};
 use crate::plan::Language;
 use crate::store::{JobRun, StoreError};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use sd_notify::NotifyState;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,9 +30,6 @@ const QUOTA_WARN: f64 = 0.8;
 
 /// A disk with less room than this is warned of.
 const FREE_SPACE_WARN_BYTES: u64 = 1_000_000_000;
-
-/// A clock that was set back by more than this is told of until it shows new instants again.
-const SET_BACK_TOLD_MIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Before this a daemon that has made no turn is starting: the dead man's switch is not told of it.
 const START_MAX: Duration = Duration::from_secs(300);
@@ -382,10 +379,6 @@ impl Source for Monitor {
     fn health(&self) -> Health {
         let signs = self.shared.vitals.signs();
         let now = self.shared.now();
-        // A correction of seconds is over before anybody has looked.
-        let set_back_from = self.shared.timekeeper.set_back_from();
-        let shown_again_until =
-            set_back_from.filter(|from| from.duration_since(now) > SET_BACK_TOLD_MIN);
         let mut checks = vec![
             Check::new("scheduler:lag").measured(
                 age_seconds(signs.next_wake, now),
@@ -403,14 +396,7 @@ impl Source for Monitor {
                         english: doubt.map_or("", ClockDoubt::reason),
                         chinese: doubt.map_or("", ClockDoubt::reason_in_chinese),
                     }
-                })
-                .when(
-                    shown_again_until.is_some() && signs.clock_held.is_none(),
-                    Status::Warn,
-                    || Remark::ClockShowsAgain {
-                        until: shown_again_until.map(rfc3339).unwrap_or_default(),
-                    },
-                ),
+                }),
             Self::plan_checks(&signs),
         ];
         checks.extend(self.store_checks());

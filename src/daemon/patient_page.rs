@@ -185,6 +185,7 @@ impl Pages {
         let pressed = PressedForm {
             link,
             form: id,
+            shown: form.shown.0,
             subject: form.subject,
             press,
         };

@@ -66,6 +66,8 @@ impl Watch {
         if self.directory != directory {
             *self = Self::on(directory, self.pace);
             self.last_change = Some(Instant::now());
+        } else {
+            self.begin();
         }
     }
 
@@ -77,9 +79,14 @@ impl Watch {
             .and_then(|directory| begin(directory, &self.changed));
     }
 
-    /// Whether what is at the path is what is watched.
-    fn is_in_place(&self) -> bool {
-        self.watched.is_some() && self.watched == self.directory.as_deref().and_then(identity)
+    /// Whether what is at the path is what is watched, as far as can be told without a word of a
+    /// change.
+    async fn is_in_place(&self) -> bool {
+        let Some(directory) = &self.directory else {
+            return true;
+        };
+        let found = tokio::fs::metadata(directory).await.ok();
+        self.watched.is_some() && self.watched == found.as_ref().and_then(identity_of)
     }
 
     /// Waits until the directory has changed and been quiet since. May be dropped and called
@@ -102,7 +109,7 @@ impl Watch {
                 None => tokio::select! {
                     () = self.changed.notified() => self.last_change = Some(Instant::now()),
                     () = tokio::time::sleep(self.pace.look_every) => {
-                        if !self.is_in_place() {
+                        if !self.is_in_place().await {
                             self.last_change = Some(Instant::now());
                         }
                     }
@@ -111,11 +118,9 @@ impl Watch {
                     () = self.changed.notified() => self.last_change = Some(Instant::now()),
                     () = tokio::time::sleep_until(last + self.pace.quiet_for) => {
                         self.last_change = None;
-                        if !self.is_in_place() {
-                            // The watch went with the directory. The new one begins before
-                            // anything is read.
-                            self.begin();
-                        }
+                        // A watch goes with its directory, and another one may have its number:
+                        // the new one begins before anything is read.
+                        self.begin();
                         return;
                     }
                 },
@@ -132,7 +137,10 @@ fn wanted(config: &Config) -> Option<PathBuf> {
 type Identity = (u64, u64);
 
 fn identity(directory: &Path) -> Option<Identity> {
-    let metadata = std::fs::metadata(directory).ok()?;
+    identity_of(&std::fs::metadata(directory).ok()?)
+}
+
+fn identity_of(metadata: &std::fs::Metadata) -> Option<Identity> {
     metadata.is_dir().then(|| (metadata.dev(), metadata.ino()))
 }
 
@@ -174,7 +182,7 @@ mod tests {
         std::os::unix::fs::symlink(&new, &link).unwrap();
         std::fs::rename(&link, &plans).unwrap();
         watch.changed_and_quiet().await;
-        assert!(watch.is_in_place());
+        assert!(watch.is_in_place().await);
         std::fs::write(plans.join("second.toml"), "").unwrap();
         watch.changed_and_quiet().await;
         // Gone, and there again.
@@ -182,6 +190,16 @@ mod tests {
         watch.changed_and_quiet().await;
         std::os::unix::fs::symlink(&old, &plans).unwrap();
         watch.changed_and_quiet().await;
-        assert!(watch.is_in_place());
+        assert!(watch.is_in_place().await);
+        // Made anew at once: on many file systems under the same number.
+        std::fs::remove_dir_all(&old).unwrap();
+        std::fs::create_dir(&old).unwrap();
+        watch.changed_and_quiet().await;
+        while tokio::time::timeout(Duration::from_millis(200), watch.changed_and_quiet())
+            .await
+            .is_ok()
+        {}
+        std::fs::write(plans.join("third.toml"), "").unwrap();
+        watch.changed_and_quiet().await;
     }
 }

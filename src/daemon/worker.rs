@@ -231,7 +231,7 @@ async fn send(shared: &Arc<Shared>, job: Job) -> Ended {
         permit: &permit,
     };
     if queued.attempts.words {
-        return send_in_words(shared, &queued, outgoing, began, &outlet).await;
+        return send_in_words(shared, (&queued, probe), outgoing, began, &outlet).await;
     }
     let mut verdict = outlet.channel.send(outgoing).await;
     let now = shared.moment();
@@ -270,7 +270,7 @@ async fn send(shared: &Arc<Shared>, job: Job) -> Ended {
 /// are others than those of templates.
 async fn send_in_words(
     shared: &Arc<Shared>,
-    queued: &Queued,
+    (queued, probe): (&Queued, bool),
     outgoing: Outgoing<'_>,
     began: Moment,
     outlet: &Outlet,
@@ -284,7 +284,11 @@ async fn send_in_words(
     } else {
         verdict.outcome
     };
-    shared.gate().tried_in_words(told, now.wall);
+    if !verdict.detail.is_ours() {
+        shared.gate().tried_in_words(told, probe, now.wall);
+    } else if probe {
+        shared.gate().probe_dropped();
+    }
     let took = now.steady.saturating_sub(began.steady);
     note_tried(shared, queued, &verdict, took, now);
     let receipt = Receipt {

@@ -92,8 +92,17 @@ pub struct Asked {
     /// When.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub at: Timestamp,
-    /// The words that were said before it, of doses.
+    /// The words that were said before it, of doses; none once a number of it has been said.
     pub words: String,
+}
+
+impl Asked {
+    /// Whether a number of it has been said. Then it is kept for whoever says the number again, or
+    /// another.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        self.words.is_empty() && !matches!(self.report, Report::Value(_))
+    }
 }
 
 /// Words of a member of staff for one of several patients, and the list that was sent.

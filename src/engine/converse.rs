@@ -22,6 +22,10 @@ const ACKNOWLEDGED_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// A numbered list is our last message for so long; then it is forgotten.
 pub(super) const ASKED_FOR: SignedDuration = SignedDuration::from_hours(2);
 
+/// A number of a list that was answered is that of the list for so long, unless something new has
+/// come up: a message that is sent twice means nothing else.
+const REPEATED_FOR: SignedDuration = SignedDuration::from_mins(5);
+
 /// So many hints are remembered.
 const HINTS_MAX: usize = 16;
 
@@ -273,6 +277,12 @@ impl Talk<'_> {
             // Nothing medical is spoken of.
             Vec::new()
         };
+        let asked = asked.filter(|asked| !asked.is_used() || self.repeats(text, asked, &all));
+        let all = match &asked {
+            Some(_) => all,
+            None if allowed => prompts(self.people, None, self.now),
+            None => all,
+        };
         let open = prompt::numbered(all.iter().filter(|it| !it.is_over), asked.as_ref());
         if let Some((words, prompt)) = listed_value(text, &open, asked.as_ref()) {
             // The number says to which of the questions the words before were the answer.
@@ -295,6 +305,15 @@ impl Talk<'_> {
             }
         }
         self.follow(text, read, &open, asked);
+    }
+
+    /// Whether the words are a number of a list that was answered a moment ago.
+    fn repeats(&self, text: &str, asked: &Asked, all: &[Prompt]) -> bool {
+        let listed = |number| asked.choices.iter().any(|(known, _)| *known == number);
+        let is_new = |prompt: &Prompt| prompt.number == 0 && prompt.at > asked.at;
+        number_in(text).is_some_and(listed)
+            && self.now.duration_since(asked.at) < REPEATED_FOR
+            && !all.iter().any(is_new)
     }
 
     fn read(
@@ -332,6 +351,7 @@ impl Talk<'_> {
                 name: label(person.plan, &it.dose.medication).to_owned(),
                 at: it.dose.due,
                 state: it.state,
+                patient: several.then(|| person.plan.name.clone()),
             }));
             let medications = person.plan.medications.iter().enumerate();
             let needed = medications.filter(|(_, it)| it.as_needed.is_some());
@@ -367,6 +387,16 @@ impl Talk<'_> {
     ) {
         let before = self.said_before(text, &read, prompts, asked.as_ref());
         let references = read.references;
+        if let Some(asked) = asked
+            .as_ref()
+            .filter(|it| it.names(text, &references, prompts))
+        {
+            self.conversation().asked = Some(Asked {
+                words: String::new(),
+                at: self.now,
+                ..asked.clone()
+            });
+        }
         if read.has_remark {
             // What is said beside an answer is for a person.
             self.write_down(text, false);
@@ -576,6 +606,12 @@ impl Talk<'_> {
             let mut open = named.filter(|(kind, _, _)| *kind == 'o').peekable();
             open.peek().is_none() || open.any(|(_, first, _)| first == index)
         };
+        let as_needed = |it: &String| parse(it).is_some_and(|(kind, ..)| kind == 'n');
+        if !references.is_empty() && references.iter().all(as_needed) {
+            // Which of them it was, no number of a list says: another medicine is not meant.
+            self.pass_on(text);
+            return;
+        }
         let several = self.people.len() > 1;
         let mut choices = Vec::new();
         let mut listed = Vec::new();
@@ -732,11 +768,39 @@ fn listed_value<'p>(
     let Report::Value(words) = &asked?.report else {
         return None;
     };
-    let digits: String = text.trim().trim_end_matches(['.', '。', '、']).to_owned();
-    let digits: String = digits.chars().map(narrow_digit).collect();
-    let number: u32 = digits.parse().ok()?;
+    let number = number_in(text)?;
     let prompt = prompts.iter().find(|it| it.number == number)?;
     Some((words.clone(), prompt))
+}
+
+/// The number, where the words are nothing else.
+fn number_in(text: &str) -> Option<u32> {
+    let digits = text.trim().trim_end_matches(['.', '。', '、']);
+    let digits: String = digits.chars().map(narrow_digit).collect();
+    digits.parse().ok()
+}
+
+impl Asked {
+    /// Whether the words are a number of this list of doses, what they were taken for is what it
+    /// stands for, and nothing has come up since.
+    fn names(&self, text: &str, references: &[String], prompts: &[Prompt]) -> bool {
+        let number = number_in(text).filter(|_| !matches!(self.report, Report::Value(_)));
+        let is_it = |reference: &String| match parse(reference) {
+            Some(('o', index, _)) => {
+                let prompt = prompts.get(index);
+                prompt.is_some_and(|it| Some(it.number) == number)
+            }
+            _ => false,
+        };
+        let is_known = |prompt: &Prompt| {
+            let mut listed = self.choices.iter().map(|(number, _)| *number);
+            prompt.at <= self.at || listed.any(|number| number == prompt.number)
+        };
+        number.is_some()
+            && !references.is_empty()
+            && references.iter().all(is_it)
+            && prompts.iter().all(is_known)
+    }
 }
 
 /// ２ as 2.

@@ -3,7 +3,8 @@
 
 use super::interpret::{field_value, is_red_flag, taken_at_time};
 use super::{
-    DoseState, Millis, Person, PromptKind, Reply, Report, Said, TalkTerms, Value, step::RECENT,
+    DoseState, Millis, Person, PromptKind, RecentDose, Reply, Report, Said, TalkTerms, Value,
+    step::RECENT,
 };
 use crate::plan::AnswerType;
 use jiff::{Timestamp, civil};
@@ -97,7 +98,8 @@ pub enum PressFault {
     NotThen,
 }
 
-/// Decides what a press at `now` says of a patient, by the same rules as words of the talk.
+/// Decides what a press at `now`, on a form that was shown at `shown`, says of a patient, by the
+/// same rules as words of the talk. Who pressed does not know what was answered since it was shown.
 ///
 /// # Errors
 /// Nothing follows; why.
@@ -106,7 +108,7 @@ pub fn press(
     subject: &Subject,
     press: &Press,
     terms: &TalkTerms<'_>,
-    now: Timestamp,
+    (shown, now): (Timestamp, Timestamp),
 ) -> Result<Pressed, PressFault> {
     let mut pressed = Pressed {
         replies: Vec::new(),
@@ -121,7 +123,7 @@ pub fn press(
         return Err(PressFault::TooLong);
     }
     let said = match (subject, press) {
-        (Subject::Doses(doses), press) => of_doses(person, doses, press, now)?,
+        (Subject::Doses(doses), press) => of_doses(person, doses, press, (shown, now))?,
         (Subject::CheckIn(id, due), Press::Answer(field)) => {
             of_check_in(person, id, due.0, field, now)?
         }
@@ -144,7 +146,7 @@ fn of_doses(
     person: &Person<'_>,
     doses: &[(String, Millis)],
     press: &Press,
-    now: Timestamp,
+    (shown, now): (Timestamp, Timestamp),
 ) -> Result<Said, PressFault> {
     let open = |id: &str, due: Timestamp| {
         let mut open = person.state.doses.iter();
@@ -152,7 +154,7 @@ fn of_doses(
     };
     let closed = |id: &str, due: Timestamp| {
         let mut recent = person.state.recent.iter();
-        recent.any(|it| it.dose.is(id, due) && it.state != DoseState::Cancelled)
+        recent.any(|it| it.dose.is(id, due) && may_be_corrected(it, press, shown))
     };
     let known: Vec<(String, Timestamp)> = doses
         .iter()
@@ -178,6 +180,25 @@ fn of_doses(
         doses: known,
         report,
     })
+}
+
+/// Whether a closed dose may be said to be otherwise: not by whoever saw it open and does not know
+/// that somebody has answered since.
+fn may_be_corrected(closed: &RecentDose, press: &Press, shown: Timestamp) -> bool {
+    let same = match press {
+        Press::Taken { .. } => closed.state == DoseState::Taken,
+        Press::Skipped { .. } => closed.state == DoseState::Skipped,
+        Press::NotTaken => closed.state == DoseState::Missed,
+        // A page offers it for what is open only.
+        Press::Later { .. } | Press::Answer(_) => false,
+    };
+    let answer = closed.answer.as_ref();
+    let is_news = answer.is_some_and(|answer| answer.said_at.0 > shown);
+    match (closed.state, press) {
+        (DoseState::Cancelled, _) => false,
+        (DoseState::Taken | DoseState::Skipped, Press::Later { .. }) => false,
+        _ => same || !is_news,
+    }
 }
 
 /// The instant that the clock's time means for all of these doses.

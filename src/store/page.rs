@@ -30,6 +30,8 @@ pub struct PressedForm {
     pub link: Link,
     /// What tells the form from all others.
     pub form: FormId,
+    /// When the form was shown.
+    pub shown: Timestamp,
     /// What it is about.
     pub subject: Subject,
     /// What was pressed.
@@ -158,6 +160,7 @@ fn press(
     let PressedForm {
         link,
         form,
+        shown,
         subject,
         press,
     } = pressed;
@@ -191,7 +194,7 @@ fn press(
         state: &record.state,
         under_way: &[],
     };
-    let decided = match engine::press(&person, subject, press, &talk.terms(), scope.now) {
+    let decided = match engine::press(&person, subject, press, &talk.terms(), (*shown, scope.now)) {
         Ok(decided) => decided,
         Err(fault) => return Ok(PressOutcome::Refused(fault)),
     };

@@ -231,11 +231,19 @@ fn receive_one(
     };
     replies.extend(page_of(scope, &people, contact, &replies, talk));
     let mut words = say(&replies, talk, (language, &zone));
+    let several = people.len() > 1;
     for known in people {
         // Its own times are those of its own zone.
         let zone = known.2.plan.zone.clone();
+        let name = several.then(|| known.2.plan.name.clone());
         let said_back = outcome.follow(scope, &mut tables, received, known, fits)?;
-        words.extend(say(&said_back, talk, (language, &zone)));
+        let lines = say(&said_back, talk, (language, &zone));
+        words.extend(lines.into_iter().map(|line| match &name {
+            // Whoever answers for several sees for whom it was noted.
+            Some(name) if language == Language::ZhCn => format!("{name}：{line}"),
+            Some(name) => format!("{name}: {line}"),
+            None => line,
+        }));
     }
     if pushed.what == What::Unfollowed {
         if let Some(address) = address_of(&tables, contact)? {

@@ -105,6 +105,8 @@ pub struct RecentDose {
     pub at: Timestamp,
     /// What became of it.
     pub state: DoseState,
+    /// Whose it is, where the contact has several patients.
+    pub patient: Option<String>,
 }
 
 /// A medicine that is taken when needed.

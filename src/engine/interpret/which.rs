@@ -35,14 +35,25 @@ pub(super) fn at_of(reply: &Reply<'_>, when: &When, items: &[usize]) -> Option<O
 
 /// The open doses, of the patients that were named.
 pub(super) fn doses_of(reply: &Reply<'_>, choice: &Choice) -> Vec<usize> {
-    let named: Vec<Option<&str>> = choice
-        .patients
-        .iter()
-        .map(|index| reply.open[*index].patient.as_deref())
-        .collect();
     (0..reply.open.len())
         .filter(|index| reply.open[*index].kind == ItemKind::Dose)
-        .filter(|index| named.is_empty() || named.contains(&reply.open[*index].patient.as_deref()))
+        .filter(|index| is_of_named(reply, choice, reply.open[*index].patient.as_deref()))
+        .collect()
+}
+
+/// Whether this patient was named, or none.
+fn is_of_named(reply: &Reply<'_>, choice: &Choice, patient: Option<&str>) -> bool {
+    let mut named = choice
+        .patients
+        .iter()
+        .map(|index| reply.open[*index].patient.as_deref());
+    choice.patients.is_empty() || named.any(|named| named == patient)
+}
+
+/// The recent doses of the patients that were named.
+fn recent_of(reply: &Reply<'_>, choice: &Choice) -> Vec<usize> {
+    (0..reply.recent.len())
+        .filter(|index| is_of_named(reply, choice, reply.recent[*index].patient.as_deref()))
         .collect()
 }
 
@@ -184,8 +195,8 @@ pub(super) fn choose(reply: &Reply<'_>, choice: &Choice, answer: DoseAnswer, whe
                 |due: Timestamp| !matches!(taken_at(&when, Some(due), reply), At::Impossible);
             let about_open = prompt.iter().all(|item| fits(reply.open[*item].at));
             if answer == DoseAnswer::Taken && when != When::default() {
-                let closest =
-                    closest_recent(reply, &when, about_open.then(|| reply.open[prompt[0]].at));
+                let open = about_open.then(|| reply.open[prompt[0]].at);
+                let closest = closest_recent(reply, choice, &when, open);
                 if let Some(doses) = closest {
                     return doses;
                 }
@@ -195,7 +206,8 @@ pub(super) fn choose(reply: &Reply<'_>, choice: &Choice, answer: DoseAnswer, whe
                 .all(|item| told_of(reply, answer, &when, reply.open[*item].at))
             {
                 // 早上没吃 in the evening is about the dose of the morning.
-                let then: Vec<usize> = (0..reply.recent.len())
+                let then: Vec<usize> = recent_of(reply, choice)
+                    .into_iter()
                     .filter(|index| told_of(reply, answer, &when, reply.recent[*index].at))
                     .collect();
                 return correctable(reply, &then, answer);
@@ -276,7 +288,12 @@ fn told_of(reply: &Reply<'_>, answer: DoseAnswer, when: &When, due: Timestamp) -
 }
 
 /// The recent dose that a time fits better than the open one.
-fn closest_recent(reply: &Reply<'_>, when: &When, open: Option<Timestamp>) -> Option<Chosen> {
+fn closest_recent(
+    reply: &Reply<'_>,
+    choice: &Choice,
+    when: &When,
+    open: Option<Timestamp>,
+) -> Option<Chosen> {
     let exact = when.clock.is_some() || when.ago.is_some();
     let distance = |due: Timestamp| match taken_at(when, Some(due), reply) {
         At::Said(at) => Some(at.duration_since(due).abs()),
@@ -286,7 +303,8 @@ fn closest_recent(reply: &Reply<'_>, when: &When, open: Option<Timestamp>) -> Op
     let of_open = open.and_then(distance);
     if let (false, Some(part)) = (exact, when.part) {
         let in_part = |due: Timestamp| due_in_part(part, when.day.unwrap_or(0), due, reply.now);
-        let then: Vec<usize> = (0..reply.recent.len())
+        let then: Vec<usize> = recent_of(reply, choice)
+            .into_iter()
             .filter(|index| in_part(reply.recent[*index].at))
             .collect();
         if !then.is_empty() && !open.is_some_and(in_part) {
@@ -296,7 +314,8 @@ fn closest_recent(reply: &Reply<'_>, when: &When, open: Option<Timestamp>) -> Op
     if !exact && of_open.is_some() {
         return None;
     }
-    let near: Vec<usize> = (0..reply.recent.len())
+    let near: Vec<usize> = recent_of(reply, choice)
+        .into_iter()
         .filter(|index| {
             distance(reply.recent[*index].at)
                 .is_some_and(|far| of_open.is_none_or(|open| far < open))
@@ -320,12 +339,13 @@ fn closest_recent(reply: &Reply<'_>, when: &When, open: Option<Timestamp>) -> Op
     })
 }
 
-/// The doses, if all were due at one instant: one reminder.
+/// The doses, if all were due at one instant for one patient: one reminder.
 fn one_instant(reply: &Reply<'_>, doses: &[usize]) -> Option<Vec<usize>> {
-    let first = reply.recent[*doses.first()?].at;
+    let first = &reply.recent[*doses.first()?];
     doses
         .iter()
-        .all(|dose| reply.recent[*dose].at == first)
+        .map(|dose| &reply.recent[*dose])
+        .all(|dose| dose.at == first.at && dose.patient == first.patient)
         .then(|| doses.to_vec())
 }
 
@@ -342,6 +362,23 @@ fn recent(reply: &Reply<'_>, answer: DoseAnswer, when: When) -> Chosen {
             )
     };
     let mut all: Vec<usize> = (0..reply.recent.len()).filter(fits).collect();
+    if when == When::default() {
+        // Said once more, or by a second person: where the last one is as they say, an older one is
+        // not what they mean.
+        let last = all.iter().map(|index| reply.recent[*index].at).max();
+        let last: Vec<usize> = all
+            .iter()
+            .copied()
+            .filter(|index| Some(reply.recent[*index].at) == last)
+            .collect();
+        let is_so = |index: &usize| {
+            let is_taken = reply.recent[*index].state == DoseState::Taken;
+            is_taken == (answer == DoseAnswer::Taken)
+        };
+        if last.iter().all(is_so) {
+            all = last;
+        }
+    }
     if let (Some(part), None) = (when.part, when.clock) {
         // 中午吃了 is about the dose of noon, if there was one.
         let in_part = |index: &usize| {
@@ -395,7 +432,11 @@ fn choose_named(
                 {
                     found.push((index, part));
                 }
-                Target::Recent(index, _) => old.push(index),
+                Target::Recent(index, _)
+                    if is_of_named(reply, choice, reply.recent[index].patient.as_deref()) =>
+                {
+                    old.push(index);
+                }
                 _ => {}
             }
         }
@@ -516,7 +557,9 @@ fn choose_by_time(
             // 8点的 may be those of the morning and of the evening.
             let date = |due: Timestamp| due.to_zoned(reply.now.time_zone().clone()).date();
             let today = date(reply.open[prompt[0]].at);
-            let other = reply.recent.iter().any(|dose| {
+            let others = recent_of(reply, choice);
+            let other = others.into_iter().any(|index| {
+                let dose = &reply.recent[index];
                 dose.state != DoseState::Taken
                     && date(dose.at) == today
                     && due_then(reply, choice, dose.at)
@@ -528,7 +571,8 @@ fn choose_by_time(
             }
         }
         [] => {
-            let recent: Vec<usize> = (0..reply.recent.len())
+            let recent: Vec<usize> = recent_of(reply, choice)
+                .into_iter()
                 .filter(|index| due_then(reply, choice, reply.recent[*index].at))
                 .collect();
             if recent.is_empty() || answer == DoseAnswer::Later {

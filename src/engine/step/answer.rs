@@ -1,6 +1,6 @@
 //! What somebody says of doses.
 
-use super::{Turn, news};
+use super::{Turn, follow_last, news};
 use crate::engine::{
     About, DoseReport, DoseState, Entry, GivenAnswer, LastTaken, Millis, OpenDose, RecentDose,
     Reply, Teller,
@@ -62,11 +62,11 @@ impl Turn<'_> {
         let closed = self.close_answered(doses, DoseState::Taken, &answer);
         for answered in &closed {
             match answered.was_taken {
-                None => self.note_taking(plan, &answered.dose, taken_at.unwrap_or(self.now)),
+                None => self.note_taking(plan, answered, taken_at.unwrap_or(self.now)),
                 // Said once more, it was taken when it was, unless they say when.
                 Some(before) => {
                     let at = taken_at.unwrap_or(before);
-                    self.correct_taking(&answered.dose, before, at);
+                    self.correct_taking(plan, &answered.dose, before, at);
                 }
             }
         }
@@ -88,7 +88,7 @@ impl Turn<'_> {
         let closed = self.close_answered(doses, DoseState::Skipped, &answer);
         for answered in &closed {
             if let Some(before) = answered.was_taken {
-                self.forget_taking(&answered.dose, before);
+                self.forget_taking(plan, &answered.dose, before);
             }
         }
         let closed: Vec<&OpenDose> = closed.iter().map(|it| &it.dose).collect();
@@ -106,7 +106,7 @@ impl Turn<'_> {
         doses: &[(String, Timestamp)],
         by: &Teller,
     ) {
-        self.reopen(doses, by);
+        self.reopen(plan, doses, by);
         let mut open = Vec::new();
         for dose in &mut self.state.doses {
             if is_one_of(dose, doses) {
@@ -138,7 +138,7 @@ impl Turn<'_> {
         self.journal.extend(entries);
         for (dose, before) in not_taken {
             self.lower_stock(&dose, -1);
-            self.forget_taking(&dose, before);
+            self.forget_taking(plan, &dose, before);
         }
         if !open.is_empty() {
             let open: Vec<&OpenDose> = open.iter().collect();
@@ -177,7 +177,7 @@ impl Turn<'_> {
         let wanted = now.saturating_add(span.max(LATER_MIN));
         let wanted = wanted.unwrap_or(Timestamp::MAX);
         // A dose that was closed by mistake and has time yet waits again.
-        self.reopen(doses, by);
+        self.reopen(plan, doses, by);
         let named = |dose: &&OpenDose| is_one_of(dose, doses);
         let open: Vec<OpenDose> = self.state.doses.iter().filter(named).cloned().collect();
         let closed: Vec<OpenDose> = self
@@ -249,6 +249,7 @@ impl Turn<'_> {
             all.push(Answered {
                 dose: recent.dose.clone(),
                 was_taken: taken_at(recent),
+                was_closed: true,
             });
             let before = i64::from(recent.state == DoseState::Taken);
             let after = i64::from(state == DoseState::Taken);
@@ -279,6 +280,7 @@ impl Turn<'_> {
             all.push(Answered {
                 dose: dose.clone(),
                 was_taken: None,
+                was_closed: false,
             });
             let late = dose.window_ends <= self.now;
             let answer = answer.clone();
@@ -288,7 +290,7 @@ impl Turn<'_> {
     }
 
     /// Doses that an answer closed and whose window is open wait again: the answer was a mistake.
-    fn reopen(&mut self, doses: &[(String, Timestamp)], by: &Teller) {
+    fn reopen(&mut self, plan: &ResolvedPlan, doses: &[(String, Timestamp)], by: &Teller) {
         let now = self.now;
         let answered = |it: &RecentDose| matches!(it.state, DoseState::Taken | DoseState::Skipped);
         let reopened: Vec<RecentDose> = self
@@ -301,7 +303,7 @@ impl Turn<'_> {
         for mut recent in reopened {
             if let Some(before) = taken_at(&recent) {
                 self.lower_stock(&recent.dose, -1);
-                self.forget_taking(&recent.dose, before);
+                self.forget_taking(plan, &recent.dose, before);
             }
             self.journal.push(Entry::DoseReopened {
                 about: About {
@@ -324,7 +326,8 @@ impl Turn<'_> {
 
     /// A medication that follows its last dose follows this one from now on, unless a later one
     /// has come up since (P3).
-    fn note_taking(&mut self, plan: &ResolvedPlan, dose: &OpenDose, taken_at: Timestamp) {
+    fn note_taking(&mut self, plan: &ResolvedPlan, answered: &Answered, taken_at: Timestamp) {
+        let dose = &answered.dose;
         let medication = plan.medications.iter().find(|it| it.id == dose.medication);
         let Some(medication) = medication.filter(|it| it.follows_last()) else {
             return;
@@ -332,24 +335,43 @@ impl Turn<'_> {
         if self.is_followed(dose) {
             return;
         }
+        // Where the next one has been decided already, it counts as taken at its instant.
+        let at = if self.is_ahead(plan, dose, taken_at) {
+            taken_at
+        } else {
+            dose.due
+        };
         let takings = &mut self.state.last_taken;
-        let of_this = |it: &&LastTaken| it.medication == dose.medication;
-        let before = takings.iter().rfind(of_this);
-        let doses = super::follow_last::doses_until(medication, before, dose.due);
-        while takings.iter().filter(of_this).count() >= TAKINGS_KEPT {
-            let oldest = takings.iter().position(|it| of_this(&it));
+        let of_this = |it: &LastTaken| it.medication == dose.medication;
+        let before = takings.iter().rposition(of_this);
+        // The next one follows this dose already: that it was taken back moved nothing.
+        let is_its_own = answered.was_closed && follow_last::begins_after(medication, dose.due);
+        if let Some(index) = before.filter(|_| is_its_own) {
+            takings[index].at = Millis(at);
+            return;
+        }
+        let before = before.map(|index| &takings[index]);
+        let doses = follow_last::doses_until(medication, before, dose.due);
+        while takings.iter().filter(|it| of_this(it)).count() >= TAKINGS_KEPT {
+            let oldest = takings.iter().position(of_this);
             oldest.map(|index| takings.remove(index));
         }
         takings.push(LastTaken {
             medication: dose.medication.clone(),
-            at: Millis(taken_at),
+            at: Millis(at),
             doses,
         });
     }
 
     /// The dose was taken at another time than was said before.
-    fn correct_taking(&mut self, dose: &OpenDose, before: Timestamp, taken_at: Timestamp) {
-        if self.is_followed(dose) {
+    fn correct_taking(
+        &mut self,
+        plan: &ResolvedPlan,
+        dose: &OpenDose,
+        before: Timestamp,
+        taken_at: Timestamp,
+    ) {
+        if self.is_followed(dose) || !self.is_ahead(plan, dose, taken_at) {
             return;
         }
         for taking in &mut self.state.last_taken {
@@ -361,10 +383,21 @@ impl Turn<'_> {
 
     /// The dose was not taken, although it was said that it was: its medication follows the one
     /// before again, unless a later one has come up since.
-    fn forget_taking(&mut self, dose: &OpenDose, before: Timestamp) {
-        if !self.is_followed(dose) {
+    fn forget_taking(&mut self, plan: &ResolvedPlan, dose: &OpenDose, before: Timestamp) {
+        if !self.is_followed(dose) && self.is_ahead(plan, dose, dose.due) {
             self.state.last_taken.retain(|it| !it.is_of(dose, before));
         }
+    }
+
+    /// Whether the dose that comes so long after `taken_at` has not been decided yet: an instant
+    /// that was would be passed over.
+    fn is_ahead(&self, plan: &ResolvedPlan, dose: &OpenDose, taken_at: Timestamp) -> bool {
+        let medication = plan.medications.iter().find(|it| it.id == dose.medication);
+        let every = medication.and_then(follow_last::every);
+        every.is_none_or(|every| {
+            let next = taken_at.saturating_add(every).unwrap_or(Timestamp::MAX);
+            next > self.now.max(self.state.cursor)
+        })
     }
 
     /// Whether a later dose of the same medication has come up.
@@ -380,6 +413,8 @@ struct Answered {
     dose: OpenDose,
     /// When it was taken, by what was said before.
     was_taken: Option<Timestamp>,
+    /// It did not wait for an answer any more.
+    was_closed: bool,
 }
 
 /// When a closed dose was taken: at the instant that was said, or when it was said.

@@ -34,6 +34,8 @@ impl Turn<'_> {
             .collect();
         takings.sort_unstable();
         let allowed = allowed_from(guard, plan, &takings, at);
+        // Of one that is reported after a later one nobody could say that it was too soon.
+        let is_late_word = takings.last().is_some_and(|last| *last > at);
         let mut with_this = takings;
         with_this.push(at);
         with_this.sort_unstable();
@@ -63,6 +65,14 @@ impl Turn<'_> {
             allowed_from: allowed.map(Millis),
             by: by.clone(),
         });
+        if is_late_word {
+            // It was taken, and counts against the next.
+            self.state.as_needed.push(AsNeededTaking {
+                medication: medication.to_owned(),
+                at: Millis(at),
+            });
+            self.lower_stock_as_needed(known, at);
+        }
         let news = News::TooSoon {
             label: label.clone(),
         };

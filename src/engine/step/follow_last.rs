@@ -4,7 +4,7 @@
 use crate::engine::{LastTaken, PatientState};
 use crate::plan::{Medication, ResolvedPlan};
 use crate::recurrence::{Elapsed, Pattern};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::borrow::Cow;
 
 /// The plan with each such schedule counted from the last taking that is known.
@@ -49,20 +49,32 @@ fn count_from(medication: &mut Medication, taken: &LastTaken) {
     }
 }
 
+fn elapsed_of(medication: &Medication) -> Option<Elapsed> {
+    let mut parts = medication.schedule.parts.iter();
+    parts.find_map(|part| match &part.pattern {
+        Pattern::AfterLast(elapsed) => Some(*elapsed),
+        _ => None,
+    })
+}
+
+/// How long after a taking the next one is due.
+pub(super) fn every(medication: &Medication) -> Option<SignedDuration> {
+    elapsed_of(medication).map(|elapsed| SignedDuration::from_secs(elapsed.every))
+}
+
+/// Whether the medication, as it counts from its last taking, is due only after this instant.
+pub(super) fn begins_after(medication: &Medication, due: Timestamp) -> bool {
+    let first = elapsed_of(medication).and_then(|elapsed| elapsed.first);
+    first.is_some_and(|first| first > due.as_second())
+}
+
 /// How many doses of the medication have been due up to and including the one due at `due`.
 pub(super) fn doses_until(
     medication: &Medication,
     before: Option<&LastTaken>,
     due: Timestamp,
 ) -> u32 {
-    let elapsed = medication
-        .schedule
-        .parts
-        .iter()
-        .find_map(|part| match &part.pattern {
-            Pattern::AfterLast(elapsed) => Some(*elapsed),
-            _ => None,
-        });
+    let elapsed = elapsed_of(medication);
     let Some(Elapsed {
         first: Some(first),
         every,

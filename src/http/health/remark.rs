@@ -62,8 +62,6 @@ remarks! {
     // What is wrong, and what to do.
     /// The clock is in doubt.
     ClockInDoubt { english: &'static str, chinese: &'static str }: "{english}: sending is held until it is plausible or synchronised again; if it is right, run: dosed clock accept --config FILE", "{chinese}：在时钟恢复可信或同步之前暂停发送；如果时钟正确，请运行：dosed clock accept --config FILE";
-    /// The clock was set back, and shows again what it has shown.
-    ClockShowsAgain { until: String }: "the clock was ahead and was set back: what was due until {until} was decided while it was ahead, and is not said again", "时钟曾经走快，后来被调回：{until} 之前到期的内容已在走快期间处理，不会再次提醒";
     /// Plans have not been read.
     NoPlansYet {}: "the plans have not been brought into force; see the log", "计划还没有生效；请查看日志";
     /// The configuration or the reading of plans was refused whole.

@@ -3,6 +3,7 @@
 use super::receive::talk;
 use super::talk::{entries, push, reasons, without_address};
 use super::*;
+use crate::engine::PressFault;
 use crate::engine::{
     DoseState, Entry, Field, FormId, Link, Millis, Press, Sheet, Subject, Teller, Value,
 };
@@ -88,9 +89,22 @@ impl World {
         subject: Subject,
         press: Press,
     ) -> PressDone {
+        self.press_shown(link, (now, now), form, subject, press)
+            .await
+    }
+
+    async fn press_shown(
+        &self,
+        link: Link,
+        (shown, now): (Timestamp, Timestamp),
+        form: FormId,
+        subject: Subject,
+        press: Press,
+    ) -> PressDone {
         let pressed = PressedForm {
             link,
             form,
+            shown,
             subject,
             press,
         };
@@ -141,6 +155,7 @@ async fn many_presses_are_one_commit_and_each_has_its_own_outcome() {
     let form = |link, form: u8, ids: &[&str], press| PressedForm {
         link,
         form: [form; 16],
+        shown: at(EIGHT + 60),
         subject: doses(ids),
         press,
     };
@@ -598,4 +613,42 @@ async fn on_the_console_each_patient_has_the_page() {
     };
     assert!(shown(1, 1).await && shown(2, 2).await);
     assert!(!shown(1, 2).await && !shown(2, 1).await);
+}
+
+#[tokio::test]
+async fn who_saw_a_dose_open_takes_back_no_answer_that_was_given_since() {
+    let world = world().await;
+    let (opened, answered, pressed) = (at(EIGHT + 60), at(EIGHT + 300), at(EIGHT + 360));
+    let dose = || doses(&["Metformin"]);
+    let done = world.press_with(world.link, answered, [1; 16], dose(), TAKEN);
+    let done = done.await;
+    assert!(matches!(done.outcomes[..], [PressOutcome::Noted(_)]));
+    let later = Press::Later { minutes: None };
+    let skipped = Press::Skipped { reason: None };
+    for (form, press) in (2..).zip([later.clone(), skipped, Press::NotTaken]) {
+        let shown = (opened, pressed);
+        let done = world.press_shown(world.link, shown, [form; 16], dose(), press.clone());
+        let done = done.await;
+        let refused = matches!(
+            done.outcomes[..],
+            [PressOutcome::Refused(PressFault::NotOpen)]
+        );
+        assert!(refused, "{press:?}");
+        assert!(done.queued.is_empty(), "{press:?}");
+    }
+    // The same answer once more takes nothing back, and who sees that it is closed may correct it;
+    // to be reminded of it again is offered for an open one only.
+    let shown = (opened, pressed);
+    let again = world.press_shown(world.link, shown, [5; 16], dose(), TAKEN);
+    assert!(matches!(again.await.outcomes[..], [PressOutcome::Noted(_)]));
+    let fresh = (pressed, pressed);
+    let done = world.press_shown(world.link, fresh, [6; 16], dose(), later);
+    let done = done.await;
+    let refused = matches!(
+        done.outcomes[..],
+        [PressOutcome::Refused(PressFault::NotOpen)]
+    );
+    assert!(refused);
+    let done = world.press_shown(world.link, fresh, [7; 16], dose(), Press::NotTaken);
+    assert!(matches!(done.await.outcomes[..], [PressOutcome::Noted(_)]));
 }

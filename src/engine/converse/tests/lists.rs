@@ -51,9 +51,61 @@ fn of_two_open_reminders_a_bare_answer_asks_which_and_the_number_answers() {
     assert_eq!(world.says("1"), ["which? 1) 08:00 A, 2) 08:30 B+C"]);
     assert_eq!(world.closed(0), NOTHING, "nothing is guessed");
     assert_eq!(world.says("2"), ["taken 08:30 B+C"]);
-    // The list is done with: one is left, and 2 is "later" again.
-    assert_eq!(world.says("2"), ["later 08:00 A until 09:10"]);
+    // Sent twice it means the same, and never the one that is left.
+    assert_eq!(world.says("2"), ["taken 08:30 B+C"]);
+    assert_eq!(world.closed(0).len(), 2);
     assert_eq!(world.says("1"), ["taken 08:00 A"]);
+    assert_eq!(world.says("2"), ["taken 08:30 B+C"]);
+    assert_eq!(world.closed(0).len(), 3, "each once");
+}
+
+#[test]
+fn a_list_that_was_answered_is_over_when_something_new_comes_up_or_time_has_passed() {
+    let mut world = World::taking(&[("A", "08:00"), ("B", "08:30"), ("C", "08:45")]);
+    world.run("02 08:40");
+    world.says("吃了");
+    assert_eq!(world.says("2"), ["taken 08:30 B"]);
+    // Words are about what is left.
+    assert_eq!(world.says("等会"), ["later 08:00 A until 09:10"]);
+    assert_eq!(
+        world.run("02 08:46").says("2"),
+        ["which? 1) 08:00 A, 2) 08:45 C"]
+    );
+    let mut world = World::taking(&[("A", "08:00"), ("B", "08:30")]);
+    world.run("02 08:40");
+    world.says("吃了");
+    assert_eq!(world.says("2"), ["taken 08:30 B"]);
+    assert_eq!(
+        world.run("02 08:46").says("2"),
+        ["later 08:00 A until 09:16"]
+    );
+}
+
+#[test]
+fn the_same_answer_once_more_is_not_about_an_older_dose() {
+    let mut world = World::taking(&[("A", "08:00"), ("Metformin", "20:00")]);
+    world.run("03 08:05");
+    let missed = world.closed(0);
+    assert_eq!(world.says("1"), ["taken 08:00 A"]);
+    let once = world.closed(0);
+    assert_eq!(once.len(), missed.len() + 1);
+    for text in ["1", "吃了", "都吃了"] {
+        assert_eq!(world.says(text), ["taken 08:00 A"], "{text}");
+        assert_eq!(world.closed(0), once, "{text}");
+    }
+    // By name it is meant.
+    assert_eq!(world.says("took metformin"), ["taken 20:00 Metformin"]);
+}
+
+#[test]
+fn which_of_two_medicines_as_needed_no_list_of_others_says() {
+    let needed =
+        |name| format!("[[medication]]\nname = \"{name}\"\ntake = \"1\"\nas_needed = \"pain\"\n");
+    let text = med("Warfarin", "08:00") + &needed("Ibuprofen 200 mg") + &needed("Ibuprofen 400 mg");
+    let mut world = World::of(&[("W", &text)]);
+    world.run("02 08:05");
+    assert_eq!(world.says("took ibuprofen"), ["passed on"]);
+    assert_eq!(world.closed(0), NOTHING);
 }
 
 #[test]

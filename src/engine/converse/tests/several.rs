@@ -19,6 +19,30 @@ fn a_mother_of_two_is_asked_whose_it_is() {
 }
 
 #[test]
+fn of_two_patients_a_closed_dose_is_corrected_only_where_it_is_clear_whose() {
+    for text in ["吃了", "1"] {
+        let mut world = mother();
+        world.run("02 15:00");
+        let one = world.closed(0);
+        let which = ["which? 1) Ming 08:00 A, 2) Lan 08:00 B"];
+        assert_eq!(world.says(text), which, "{text}");
+        assert_eq!(world.says("2"), ["taken 08:00 B"], "{text}");
+        assert_eq!(world.closed(0), one, "{text}");
+    }
+    // A name that is known says whose, of the same medicine, too.
+    let amoxicillin = med("Amoxicillin", "08:00");
+    let check_in = "[[check_in]]\nask = \"Q?\"\nanswer = \"yes or no\"\nat = \"15:00\"\n";
+    let asked = amoxicillin.clone() + check_in;
+    let mut world = World::of(&[("Ming", &amoxicillin), ("Lan", &asked)]);
+    world.run("02 08:05");
+    assert_eq!(world.says("Lan taken"), ["taken 08:00 Amoxicillin"]);
+    world.run("02 15:05");
+    let missed = world.closed(0);
+    world.says("Lan took the amoxicillin");
+    assert_eq!(world.closed(0), missed);
+}
+
+#[test]
 fn a_mother_of_two_may_say_all_or_whose() {
     let mut world = mother();
     world.run("02 08:05");

@@ -397,6 +397,9 @@ fn a_taking_that_is_reported_after_a_later_one_is_guarded_by_both() {
     };
     let late = [("02 10:00", "02 10:00"), ("02 08:00", "02 10:30")];
     assert_eq!(report(&late), "too soon, from 02 14:00");
+    // It counts against the next all the same.
+    let third = [late[0], late[1], ("02 13:30", "02 13:30")];
+    assert_eq!(report(&third), "too soon, from 02 17:30");
     let reversed = [("02 13:00", "02 13:00"), ("02 08:00", "02 14:00")];
     assert_eq!(report(&reversed), "from 02 17:00");
 }
@@ -476,6 +479,35 @@ fn a_taking_that_is_said_again_or_corrected_or_taken_back_moves_the_next_dose_on
             "{mistake:?}"
         );
     }
+    // What was promised comes where what would come instead has been passed already.
+    for again in [false, true] {
+        let mut shell = first();
+        shell.run_accepting(at("02 18:00"));
+        shell.answer("A", at("02 15:30"), taken_now(), at("02 18:00"));
+        shell.run_accepting(at("02 22:00"));
+        shell.answer("A", at("02 15:30"), DoseReport::NotTaken, at("02 22:00"));
+        if again {
+            shell.answer("A", at("02 15:30"), taken_now(), at("02 22:10"));
+            let earlier = DoseReport::Taken {
+                at: Some(at("02 15:35")),
+            };
+            shell.answer("A", at("02 15:30"), earlier, at("02 22:30"));
+        }
+        let dues = dues(shell);
+        assert_eq!(dues[..2], ["02 08:00", "02 15:30"], "{again}");
+        assert_eq!(dues.len(), 4, "{again}: {dues:?}");
+        let next = if again { "03 04:10" } else { "03 00:00" };
+        assert_eq!(dues[2], next, "{again}");
+    }
+    let mut shell = talking(&plan(text), at("02 00:00"));
+    shell.run_accepting(at("02 09:30"));
+    shell.answer("A", at("02 08:00"), taken_now(), at("02 09:30"));
+    shell.run_accepting(at("02 14:30"));
+    shell.answer("A", at("02 08:00"), DoseReport::NotTaken, at("02 14:30"));
+    assert_eq!(
+        dues(shell),
+        ["02 08:00", "02 15:30", "02 21:30", "03 03:30"]
+    );
     // None before: the first of the plan.
     let mut shell = first();
     shell.answer("A", at("02 08:00"), DoseReport::NotTaken, at("02 09:31"));
