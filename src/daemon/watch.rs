@@ -67,16 +67,28 @@ impl Watch {
             *self = Self::on(directory, self.pace);
             self.last_change = Some(Instant::now());
         } else {
-            self.begin();
+            self.begin_again();
+        }
+    }
+
+    fn begin_again(&mut self) {
+        let before = self.watched;
+        self.begin();
+        if self.watched != before {
+            self.last_change = Some(Instant::now());
         }
     }
 
     fn begin(&mut self) {
-        self.watched = self.directory.as_deref().and_then(identity);
-        self.watcher = self
-            .directory
-            .as_deref()
-            .and_then(|directory| begin(directory, &self.changed));
+        let found = self.directory.as_deref().and_then(identity);
+        let is_same = found.is_some() && found == self.watched;
+        self.watched = found;
+        let directory = self.directory.as_deref();
+        let watcher = directory.and_then(|directory| begin(directory, &self.changed));
+        // The system gives away only so many: where there is none more, the one before serves.
+        if watcher.is_some() || !is_same {
+            self.watcher = watcher;
+        }
     }
 
     /// Whether what is at the path is what is watched, as far as can be told without a word of a
@@ -185,6 +197,15 @@ mod tests {
         assert!(watch.is_in_place().await);
         std::fs::write(plans.join("second.toml"), "").unwrap();
         watch.changed_and_quiet().await;
+        // Read again, under the same name, while it was another.
+        std::fs::rename(&plans, &link).unwrap();
+        std::os::unix::fs::symlink(&old, &plans).unwrap();
+        watch.begin_again();
+        watch.changed_and_quiet().await;
+        std::fs::remove_file(&plans).unwrap();
+        std::fs::rename(&link, &plans).unwrap();
+        watch.changed_and_quiet().await;
+        assert!(watch.is_in_place().await);
         // Gone, and there again.
         std::fs::remove_file(&plans).unwrap();
         watch.changed_and_quiet().await;

@@ -310,10 +310,9 @@ impl Talk<'_> {
     /// Whether the words are a number of a list that was answered a moment ago.
     fn repeats(&self, text: &str, asked: &Asked, all: &[Prompt]) -> bool {
         let listed = |number| asked.choices.iter().any(|(known, _)| *known == number);
-        let is_new = |prompt: &Prompt| prompt.number == 0 && prompt.at > asked.at;
         number_in(text).is_some_and(listed)
             && self.now.duration_since(asked.at) < REPEATED_FOR
-            && !all.iter().any(is_new)
+            && !all.iter().any(|prompt| prompt.is_newer_than(asked))
     }
 
     fn read(
@@ -792,14 +791,10 @@ impl Asked {
             }
             _ => false,
         };
-        let is_known = |prompt: &Prompt| {
-            let mut listed = self.choices.iter().map(|(number, _)| *number);
-            prompt.at <= self.at || listed.any(|number| number == prompt.number)
-        };
         number.is_some()
             && !references.is_empty()
             && references.iter().all(is_it)
-            && prompts.iter().all(is_known)
+            && !prompts.iter().any(|prompt| prompt.is_newer_than(self))
     }
 }
 

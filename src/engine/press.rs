@@ -154,7 +154,7 @@ fn of_doses(
     };
     let closed = |id: &str, due: Timestamp| {
         let mut recent = person.state.recent.iter();
-        recent.any(|it| it.dose.is(id, due) && may_be_corrected(it, press, shown))
+        recent.any(|it| it.dose.is(id, due) && may_be_corrected(it, press, (shown, now)))
     };
     let known: Vec<(String, Timestamp)> = doses
         .iter()
@@ -184,7 +184,11 @@ fn of_doses(
 
 /// Whether a closed dose may be said to be otherwise: not by whoever saw it open and does not know
 /// that somebody has answered since.
-fn may_be_corrected(closed: &RecentDose, press: &Press, shown: Timestamp) -> bool {
+fn may_be_corrected(
+    closed: &RecentDose,
+    press: &Press,
+    (shown, now): (Timestamp, Timestamp),
+) -> bool {
     let same = match press {
         Press::Taken { .. } => closed.state == DoseState::Taken,
         Press::Skipped { .. } => closed.state == DoseState::Skipped,
@@ -193,7 +197,8 @@ fn may_be_corrected(closed: &RecentDose, press: &Press, shown: Timestamp) -> boo
         Press::Later { .. } | Press::Answer(_) => false,
     };
     let answer = closed.answer.as_ref();
-    let is_news = answer.is_some_and(|answer| answer.said_at.0 > shown);
+    // One from ahead was noted by a clock that has been set back since.
+    let is_news = answer.is_some_and(|answer| shown < answer.said_at.0 && answer.said_at.0 <= now);
     match (closed.state, press) {
         (DoseState::Cancelled, _) => false,
         (DoseState::Taken | DoseState::Skipped, Press::Later { .. }) => false,

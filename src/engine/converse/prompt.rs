@@ -27,9 +27,21 @@ pub(super) struct Prompt {
     pub patient: usize,
     /// A question whose time is over, older than all that is open.
     pub is_over: bool,
+    /// When something was said of it last, as far as is known.
+    pub told_at: Option<Timestamp>,
 }
 
 impl Prompt {
+    /// Whether it came up, or was repeated, after the list was sent or a number of it was said:
+    /// words may be about that.
+    pub(super) fn is_newer_than(&self, asked: &Asked) -> bool {
+        let is_listed = asked
+            .choices
+            .iter()
+            .any(|(number, _)| *number == self.number);
+        self.told_at.is_some_and(|at| at > asked.at) || (!is_listed && self.at > asked.at)
+    }
+
     /// Whether any words at all would answer it, now that its time is over.
     pub(super) fn is_words(&self) -> bool {
         self.is_over && matches!(self.kinds[..], [ItemKind::CheckIn(AnswerType::Text)])
@@ -86,6 +98,17 @@ fn last_message(person: &Person<'_>, sending: &Sending) -> Option<MessageId> {
     under_way.or_else(|| sending.messages.last().copied())
 }
 
+/// When the last message about something was taken, or is being.
+fn told_at(person: &Person<'_>, sending: &Sending) -> Option<Timestamp> {
+    let is_under_way = sending
+        .prompt
+        .is_some_and(|id| person.under_way.contains(&id));
+    if is_under_way {
+        return Some(Timestamp::MAX);
+    }
+    sending.accepted_at.max(sending.repeated_until)
+}
+
 /// Doses that one message named last are one prompt; so are those of one instant of which nothing
 /// has left.
 #[derive(PartialEq, Eq)]
@@ -139,6 +162,10 @@ fn push_doses(
             item: ChoiceItem::Doses(names),
             patient: index,
             is_over: false,
+            told_at: doses
+                .iter()
+                .filter_map(|dose| told_at(person, &dose.sending))
+                .max(),
         });
     }
 }
@@ -153,7 +180,7 @@ fn push_check_ins(
     open: &mut Vec<Prompt>,
     over: &mut Vec<Prompt>,
 ) {
-    let prompt = |id: &str, due: Timestamp| {
+    let prompt = |id: &str, due: Timestamp, told_at: Option<Timestamp>| {
         let check_in = person.plan.check_ins.iter().find(|it| it.id == id)?;
         Some(Prompt {
             number: listed(person, asked, id, due),
@@ -167,6 +194,7 @@ fn push_check_ins(
             },
             patient: index,
             is_over: false,
+            told_at,
         })
     };
     let mut known: Vec<&str> = Vec::new();
@@ -174,14 +202,15 @@ fn push_check_ins(
         let has_left = last_message(person, &asked_now.sending).is_some();
         if asked_now.kind == PromptKind::CheckIn && has_left {
             known.push(&asked_now.id);
-            open.extend(prompt(&asked_now.id, asked_now.due));
+            let told_at = told_at(person, &asked_now.sending);
+            open.extend(prompt(&asked_now.id, asked_now.due, told_at));
         }
     }
     for earlier in person.state.recent_check_ins.iter().rev() {
         let is_known = known.contains(&earlier.check_in.as_str());
         if !is_known && is_recent(earlier.due.0, now) {
             known.push(&earlier.check_in);
-            over.extend(prompt(&earlier.check_in, earlier.due.0));
+            over.extend(prompt(&earlier.check_in, earlier.due.0, None));
         }
     }
 }

@@ -365,18 +365,24 @@ fn recent(reply: &Reply<'_>, answer: DoseAnswer, when: When) -> Chosen {
     if when == When::default() {
         // Said once more, or by a second person: where the last one is as they say, an older one is
         // not what they mean.
-        let last = all.iter().map(|index| reply.recent[*index].at).max();
-        let last: Vec<usize> = all
-            .iter()
-            .copied()
-            .filter(|index| Some(reply.recent[*index].at) == last)
-            .collect();
+        let patient = |index: usize| reply.recent[index].patient.as_deref();
+        let is_last = |index: &usize| {
+            let later = |other: &usize| {
+                patient(*other) == patient(*index)
+                    && reply.recent[*other].at > reply.recent[*index].at
+            };
+            !all.iter().any(later)
+        };
+        let last: Vec<usize> = all.iter().copied().filter(is_last).collect();
         let is_so = |index: &usize| {
             let is_taken = reply.recent[*index].state == DoseState::Taken;
             is_taken == (answer == DoseAnswer::Taken)
         };
         if last.iter().all(is_so) {
             all = last;
+        } else if last.iter().any(is_so) && last.iter().any(|it| patient(*it) != patient(last[0])) {
+            // So it is of one patient, and not of another.
+            return Chosen::Doubtful(Vec::new());
         }
     }
     if let (Some(part), None) = (when.part, when.clock) {

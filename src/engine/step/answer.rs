@@ -335,21 +335,20 @@ impl Turn<'_> {
         if self.is_followed(dose) {
             return;
         }
-        // Where the next one has been decided already, it counts as taken at its instant.
-        let at = if self.is_ahead(plan, dose, taken_at) {
-            taken_at
-        } else {
-            dose.due
-        };
+        let is_ahead = self.is_ahead(plan, dose, taken_at);
         let takings = &mut self.state.last_taken;
         let of_this = |it: &LastTaken| it.medication == dose.medication;
         let before = takings.iter().rposition(of_this);
         // The next one follows this dose already: that it was taken back moved nothing.
         let is_its_own = answered.was_closed && follow_last::begins_after(medication, dose.due);
         if let Some(index) = before.filter(|_| is_its_own) {
-            takings[index].at = Millis(at);
+            if is_ahead {
+                takings[index].at = Millis(taken_at);
+            }
             return;
         }
+        // Where the next one has been decided already, it counts as taken at its instant.
+        let at = if is_ahead { taken_at } else { dose.due };
         let before = before.map(|index| &takings[index]);
         let doses = follow_last::doses_until(medication, before, dose.due);
         while takings.iter().filter(|it| of_this(it)).count() >= TAKINGS_KEPT {

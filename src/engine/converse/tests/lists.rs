@@ -82,6 +82,23 @@ fn a_list_that_was_answered_is_over_when_something_new_comes_up_or_time_has_pass
 }
 
 #[test]
+fn a_number_that_is_said_after_a_nudge_is_not_that_of_a_list_that_was_answered() {
+    for (number, told) in [
+        ("2", "later 08:30 B until 09:16"),
+        ("1", "taken 08:30 B"),
+        ("3", "skipped 08:30 B"),
+    ] {
+        let mut world = World::taking(&[("A", "08:00"), ("B", "08:30")]);
+        world.run("02 08:43");
+        assert_eq!(world.says("吃了"), ["which? 1) 08:00 A, 2) 08:30 B"]);
+        world.run("02 08:44");
+        assert_eq!(world.says("1"), ["taken 08:00 A"]);
+        // B is nudged at a quarter to nine.
+        assert_eq!(world.run("02 08:46").says(number), [told], "{number}");
+    }
+}
+
+#[test]
 fn the_same_answer_once_more_is_not_about_an_older_dose() {
     let mut world = World::taking(&[("A", "08:00"), ("Metformin", "20:00")]);
     world.run("03 08:05");

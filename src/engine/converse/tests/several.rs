@@ -29,6 +29,14 @@ fn of_two_patients_a_closed_dose_is_corrected_only_where_it_is_clear_whose() {
         assert_eq!(world.says("2"), ["taken 08:00 B"], "{text}");
         assert_eq!(world.closed(0), one, "{text}");
     }
+    // What is so of one says nothing of the other.
+    let (one, two) = (med("A", "08:00"), med("B", "08:30"));
+    let mut world = World::of(&[("Ming", &one), ("Lan", &two)]);
+    world.run("02 08:35");
+    assert_eq!(world.says("Lan taken"), ["taken 08:30 B"]);
+    world.run("02 15:00");
+    let which = ["which? 1) Ming 08:00 A, 2) Lan 08:30 B"];
+    assert_eq!(world.says("吃了"), which);
     // A name that is known says whose, of the same medicine, too.
     let amoxicillin = med("Amoxicillin", "08:00");
     let check_in = "[[check_in]]\nask = \"Q?\"\nanswer = \"yes or no\"\nat = \"15:00\"\n";

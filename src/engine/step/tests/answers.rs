@@ -499,6 +499,22 @@ fn a_taking_that_is_said_again_or_corrected_or_taken_back_moves_the_next_dose_on
         let next = if again { "03 04:10" } else { "03 00:00" };
         assert_eq!(dues[2], next, "{again}");
     }
+    for mistake in [DoseReport::NotTaken, DoseReport::Skipped { reason: None }] {
+        let mut shell = first();
+        shell.run_accepting(at("02 18:00"));
+        shell.answer("A", at("02 15:30"), taken_now(), at("02 18:00"));
+        shell.run_accepting(at("02 22:00"));
+        shell.answer("A", at("02 15:30"), mistake, at("02 22:00"));
+        let earlier = DoseReport::Taken {
+            at: Some(at("02 15:35")),
+        };
+        shell.answer("A", at("02 15:30"), earlier, at("02 22:10"));
+        assert_eq!(
+            dues(shell),
+            ["02 08:00", "02 15:30", "03 00:00", "03 06:00"],
+            "{mistake:?}"
+        );
+    }
     let mut shell = talking(&plan(text), at("02 00:00"));
     shell.run_accepting(at("02 09:30"));
     shell.answer("A", at("02 08:00"), taken_now(), at("02 09:30"));
