@@ -72,9 +72,9 @@ impl Watch {
     }
 
     fn begin_again(&mut self) {
-        let before = self.watched;
+        let (before, was_deaf) = (self.watched, self.watcher.is_none());
         self.begin();
-        if self.watched != before {
+        if self.watched != before || was_deaf && self.watcher.is_some() {
             self.last_change = Some(Instant::now());
         }
     }
@@ -85,10 +85,14 @@ impl Watch {
         self.watched = found;
         let directory = self.directory.as_deref();
         let watcher = directory.and_then(|directory| begin(directory, &self.changed));
-        // The system gives away only so many: where there is none more, the one before serves.
-        if watcher.is_some() || !is_same {
-            self.watcher = watcher;
-        }
+        // The system gives away only so many: where there is none more, the one before takes the
+        // path anew.
+        let before = self.watcher.take().filter(|_| is_same);
+        self.watcher = watcher.or_else(|| {
+            let mut before = before?;
+            let again = before.watch(directory?, RecursiveMode::NonRecursive);
+            again.is_ok().then_some(before)
+        });
     }
 
     /// Whether what is at the path is what is watched, as far as can be told without a word of a

@@ -781,7 +781,7 @@ fn number_in(text: &str) -> Option<u32> {
 
 impl Asked {
     /// Whether the words are a number of this list of doses, what they were taken for is what it
-    /// stands for, and nothing has come up since.
+    /// stands for, and nothing that is not in it has come up since.
     fn names(&self, text: &str, references: &[String], prompts: &[Prompt]) -> bool {
         let number = number_in(text).filter(|_| !matches!(self.report, Report::Value(_)));
         let is_it = |reference: &String| match parse(reference) {
@@ -791,10 +791,15 @@ impl Asked {
             }
             _ => false,
         };
+        // A nudge that came before the number ends nothing: the number was just understood.
+        let is_known = |prompt: &Prompt| {
+            let mut listed = self.choices.iter().map(|(number, _)| *number);
+            prompt.at <= self.at || listed.any(|number| number == prompt.number)
+        };
         number.is_some()
             && !references.is_empty()
             && references.iter().all(is_it)
-            && !prompts.iter().any(|prompt| prompt.is_newer_than(self))
+            && prompts.iter().all(is_known)
     }
 }
 

@@ -98,13 +98,13 @@ fn last_message(person: &Person<'_>, sending: &Sending) -> Option<MessageId> {
     under_way.or_else(|| sending.messages.last().copied())
 }
 
-/// When the last message about something was taken, or is being.
-fn told_at(person: &Person<'_>, sending: &Sending) -> Option<Timestamp> {
+/// For when the last message about something was meant that is under way, or when it was taken.
+fn told_at(person: &Person<'_>, sending: &Sending, due: Timestamp) -> Option<Timestamp> {
     let is_under_way = sending
         .prompt
         .is_some_and(|id| person.under_way.contains(&id));
     if is_under_way {
-        return Some(Timestamp::MAX);
+        return Some(sending.repeat.unwrap_or(due));
     }
     sending.accepted_at.max(sending.repeated_until)
 }
@@ -164,7 +164,7 @@ fn push_doses(
             is_over: false,
             told_at: doses
                 .iter()
-                .filter_map(|dose| told_at(person, &dose.sending))
+                .filter_map(|dose| told_at(person, &dose.sending, dose.due))
                 .max(),
         });
     }
@@ -202,7 +202,7 @@ fn push_check_ins(
         let has_left = last_message(person, &asked_now.sending).is_some();
         if asked_now.kind == PromptKind::CheckIn && has_left {
             known.push(&asked_now.id);
-            let told_at = told_at(person, &asked_now.sending);
+            let told_at = told_at(person, &asked_now.sending, asked_now.due);
             open.extend(prompt(&asked_now.id, asked_now.due, told_at));
         }
     }

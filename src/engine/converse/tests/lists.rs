@@ -99,6 +99,18 @@ fn a_number_that_is_said_after_a_nudge_is_not_that_of_a_list_that_was_answered()
 }
 
 #[test]
+fn a_number_of_a_list_that_was_said_after_a_nudge_means_the_same_when_it_is_said_again() {
+    for (number, told) in [("1", "taken 08:00 A"), ("2", "taken 08:30 B")] {
+        let mut world = World::taking(&[("A", "08:00"), ("B", "08:30")]);
+        world.run("02 08:43");
+        assert_eq!(world.says("吃了"), ["which? 1) 08:00 A, 2) 08:30 B"]);
+        world.run("02 08:46");
+        assert_eq!(world.says("1"), ["taken 08:00 A"]);
+        assert_eq!(world.says(number), [told], "{number}");
+    }
+}
+
+#[test]
 fn the_same_answer_once_more_is_not_about_an_older_dose() {
     let mut world = World::taking(&[("A", "08:00"), ("Metformin", "20:00")]);
     world.run("03 08:05");
