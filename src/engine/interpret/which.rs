@@ -374,10 +374,12 @@ fn recent(reply: &Reply<'_>, answer: DoseAnswer, when: When) -> Chosen {
             !all.iter().any(later)
         };
         let last: Vec<usize> = all.iter().copied().filter(is_last).collect();
-        let is_so = |index: &usize| {
-            let is_taken = reply.recent[*index].state == DoseState::Taken;
-            is_taken == (answer == DoseAnswer::Taken)
+        // Missed is what nobody spoke of: not taken may be said of another.
+        let said = match answer {
+            DoseAnswer::Taken => DoseState::Taken,
+            _ => DoseState::Skipped,
         };
+        let is_so = |index: &usize| reply.recent[*index].state == said;
         if last.iter().all(is_so) {
             all = last;
         } else if last.iter().any(is_so) && last.iter().any(|it| patient(*it) != patient(last[0])) {
