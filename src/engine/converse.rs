@@ -1,5 +1,6 @@
 //! The one function that decides what a contact's words mean for its patients: [`converse`].
 
+mod list;
 mod prompt;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::plan::ResolvedPlan;
 use jiff::{SignedDuration, Timestamp};
+use list::listed_value;
 use prompt::{Prompt, is_recent, label, matter_of, name_of, prompts};
 
 /// Free words are acknowledged once in this time.
@@ -21,10 +23,6 @@ const ACKNOWLEDGED_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// A numbered list is our last message for so long; then it is forgotten.
 pub(super) const ASKED_FOR: SignedDuration = SignedDuration::from_hours(2);
-
-/// A number of a list that was answered is that of the list for so long, unless something new has
-/// come up: a message that is sent twice means nothing else.
-const REPEATED_FOR: SignedDuration = SignedDuration::from_mins(5);
 
 /// So many hints are remembered.
 const HINTS_MAX: usize = 16;
@@ -277,7 +275,8 @@ impl Talk<'_> {
             // Nothing medical is spoken of.
             Vec::new()
         };
-        let asked = asked.filter(|asked| !asked.is_used() || self.repeats(text, asked, &all));
+        let asked =
+            asked.filter(|asked| !asked.is_used() || asked.is_repeated_by(text, &all, self.now));
         let all = match &asked {
             Some(_) => all,
             None if allowed => prompts(self.people, None, self.now),
@@ -305,14 +304,6 @@ impl Talk<'_> {
             }
         }
         self.follow(text, read, &open, asked);
-    }
-
-    /// Whether the words are a number of a list that was answered a moment ago.
-    fn repeats(&self, text: &str, asked: &Asked, all: &[Prompt]) -> bool {
-        let listed = |number| asked.choices.iter().any(|(known, _)| *known == number);
-        number_in(text).is_some_and(listed)
-            && self.now.duration_since(asked.at) < REPEATED_FOR
-            && !all.iter().any(|prompt| prompt.is_newer_than(asked))
     }
 
     fn read(
@@ -755,62 +746,6 @@ impl Talk<'_> {
             };
             self.conversed.said.push((person.number, said));
         }
-    }
-}
-
-/// The words that may answer one of several questions, and the question whose number was said.
-fn listed_value<'p>(
-    text: &str,
-    prompts: &'p [Prompt],
-    asked: Option<&Asked>,
-) -> Option<(String, &'p Prompt)> {
-    let Report::Value(words) = &asked?.report else {
-        return None;
-    };
-    let number = number_in(text)?;
-    let prompt = prompts.iter().find(|it| it.number == number)?;
-    Some((words.clone(), prompt))
-}
-
-/// The number, where the words are nothing else.
-fn number_in(text: &str) -> Option<u32> {
-    let digits = text.trim().trim_end_matches(['.', '。', '、']);
-    let digits: String = digits.chars().map(narrow_digit).collect();
-    digits.parse().ok()
-}
-
-impl Asked {
-    /// Whether the words are a number of this list of doses, what they were taken for is what it
-    /// stands for, and nothing that is not in it has come up since.
-    fn names(&self, text: &str, references: &[String], prompts: &[Prompt]) -> bool {
-        let number = number_in(text).filter(|_| !matches!(self.report, Report::Value(_)));
-        let is_it = |reference: &String| match parse(reference) {
-            Some(('o', index, _)) => {
-                let prompt = prompts.get(index);
-                prompt.is_some_and(|it| Some(it.number) == number)
-            }
-            _ => false,
-        };
-        // A nudge that came before the number ends nothing: the number was just understood.
-        let is_known = |prompt: &Prompt| {
-            let mut listed = self.choices.iter().map(|(number, _)| *number);
-            prompt.at <= self.at || listed.any(|number| number == prompt.number)
-        };
-        number.is_some()
-            && !references.is_empty()
-            && references.iter().all(is_it)
-            && prompts.iter().all(is_known)
-    }
-}
-
-/// ２ as 2.
-fn narrow_digit(digit: char) -> char {
-    match digit {
-        '０'..='９' => u32::from(digit)
-            .checked_sub(u32::from('０'))
-            .and_then(|it| char::from_digit(it, 10))
-            .unwrap_or(digit),
-        _ => digit,
     }
 }
 
