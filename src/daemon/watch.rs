@@ -63,11 +63,11 @@ impl Watch {
     /// of another directory nobody knows whether it has.
     pub fn follow(&mut self, config: &Config) {
         let directory = wanted(config);
-        if self.directory != directory {
+        if self.directory == directory {
+            self.begin_again();
+        } else {
             *self = Self::on(directory, self.pace);
             self.last_change = Some(Instant::now());
-        } else {
-            self.begin_again();
         }
     }
 

@@ -277,10 +277,10 @@ impl Talk<'_> {
         };
         let asked =
             asked.filter(|asked| !asked.is_used() || asked.is_repeated_by(text, &all, self.now));
-        let all = match &asked {
-            Some(_) => all,
-            None if allowed => prompts(self.people, None, self.now),
-            None => all,
+        let all = if asked.is_none() && allowed {
+            prompts(self.people, None, self.now)
+        } else {
+            all
         };
         let open = prompt::numbered(all.iter().filter(|it| !it.is_over), asked.as_ref());
         if let Some((words, prompt)) = listed_value(text, &open, asked.as_ref()) {

@@ -200,8 +200,8 @@ fn may_be_corrected(
     // One from ahead was noted by a clock that has been set back since.
     let is_news = answer.is_some_and(|answer| shown < answer.said_at.0 && answer.said_at.0 <= now);
     match (closed.state, press) {
-        (DoseState::Cancelled, _) => false,
-        (DoseState::Taken | DoseState::Skipped, Press::Later { .. }) => false,
+        (DoseState::Cancelled, _)
+        | (DoseState::Taken | DoseState::Skipped, Press::Later { .. }) => false,
         _ => same || !is_news,
     }
 }

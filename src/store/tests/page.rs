@@ -619,15 +619,15 @@ async fn on_the_console_each_patient_has_the_page() {
 async fn who_saw_a_dose_open_takes_back_no_answer_that_was_given_since() {
     let world = world().await;
     let (opened, answered, pressed) = (at(EIGHT + 60), at(EIGHT + 300), at(EIGHT + 360));
-    let dose = || doses(&["Metformin"]);
-    let done = world.press_with(world.link, answered, [1; 16], dose(), TAKEN);
+    let metformin = || doses(&["Metformin"]);
+    let done = world.press_with(world.link, answered, [1; 16], metformin(), TAKEN);
     let done = done.await;
     assert!(matches!(done.outcomes[..], [PressOutcome::Noted(_)]));
     let later = Press::Later { minutes: None };
     let skipped = Press::Skipped { reason: None };
     for (form, press) in (2..).zip([later.clone(), skipped, Press::NotTaken]) {
         let shown = (opened, pressed);
-        let done = world.press_shown(world.link, shown, [form; 16], dose(), press.clone());
+        let done = world.press_shown(world.link, shown, [form; 16], metformin(), press.clone());
         let done = done.await;
         let refused = matches!(
             done.outcomes[..],
@@ -639,16 +639,16 @@ async fn who_saw_a_dose_open_takes_back_no_answer_that_was_given_since() {
     // The same answer once more takes nothing back, and who sees that it is closed may correct it;
     // to be reminded of it again is offered for an open one only.
     let shown = (opened, pressed);
-    let again = world.press_shown(world.link, shown, [5; 16], dose(), TAKEN);
+    let again = world.press_shown(world.link, shown, [5; 16], metformin(), TAKEN);
     assert!(matches!(again.await.outcomes[..], [PressOutcome::Noted(_)]));
     let fresh = (pressed, pressed);
-    let done = world.press_shown(world.link, fresh, [6; 16], dose(), later);
+    let done = world.press_shown(world.link, fresh, [6; 16], metformin(), later);
     let done = done.await;
     let refused = matches!(
         done.outcomes[..],
         [PressOutcome::Refused(PressFault::NotOpen)]
     );
     assert!(refused);
-    let done = world.press_shown(world.link, fresh, [7; 16], dose(), Press::NotTaken);
+    let done = world.press_shown(world.link, fresh, [7; 16], metformin(), Press::NotTaken);
     assert!(matches!(done.await.outcomes[..], [PressOutcome::Noted(_)]));
 }
